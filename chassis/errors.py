@@ -111,9 +111,7 @@ class Stale(Error):
     reason = "STALE"
 
     def __init__(self, etag: str, *, given: str = "") -> None:
-        super().__init__(
-            f"the record has changed since version {given or 'given'}; it is at {etag}", etag=etag, given=given
-        )
+        super().__init__(f"the record has changed since version {given or 'given'}; it is at {etag}", etag=etag, given=given)
 
 
 class Exhausted(Error):
@@ -133,9 +131,7 @@ class Unavailable(Error):
     code = code_pb2.UNAVAILABLE
     reason = "UNAVAILABLE"
 
-    def __init__(
-        self, message: str, retry_after: timedelta = timedelta(seconds=1), *, reason: str | None = None
-    ) -> None:
+    def __init__(self, message: str, retry_after: timedelta = timedelta(seconds=1), *, reason: str | None = None) -> None:
         super().__init__(message, reason=reason)
         self.retry_after = retry_after
 

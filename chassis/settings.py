@@ -31,17 +31,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ITSM_", frozen=True, extra="ignore")
 
-    environment: Environment = Field(
-        Environment.PRODUCTION, description="`development` allows the test clock and failpoints"
-    )
+    environment: Environment = Field(Environment.PRODUCTION, description="`development` allows the test clock and failpoints")
     installation: str = Field("local", description="name of this installation, part of the source of each event")
     epoch: int = Field(1, description="raised by a restore, so that versions seen before it do not shadow new ones")
 
     listen: str = Field("127.0.0.1:0", description="host:port of the gRPC listener (the HTTP listener of the gateway)")
     management_listen: str = Field("127.0.0.1:0", description="host:port of health and metrics")
-    drain_seconds: float = Field(
-        5, description="how long a stopping process still serves, so that clients see it leave"
-    )
+    drain_seconds: float = Field(5, description="how long a stopping process still serves, so that clients see it leave")
     stop_grace_seconds: float = Field(25, description="how long running requests may take to finish at a stop")
 
     mongo_uri: SecretStr = Field(SecretStr(""), description="of the service's own database, its user in it")
