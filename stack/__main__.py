@@ -1,0 +1,102 @@
+"""`python -m stack up` and `python -m stack down`."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from stack import lock
+from stack.console import Console
+from stack.errors import StackError
+from stack.options import Layout, Options
+from stack.supervisor import Stack, running
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stack", description="The local stack, without containers.")
+    parser.add_argument("--state", type=Path, default=Options().state, help="folder of data, logs and passwords")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start, print addresses and sign-ins, run until Ctrl-C")
+    up.add_argument("--json", action="store_true", help="print one JSON object on the standard output when all is ready")
+    up.add_argument("--only", choices=["backing"], help="only Mongo, Kafka and Keycloak")
+    up.add_argument("--fresh", action="store_true", help="delete the data first")
+    up.add_argument("--light", action="store_true", help="JVMs start faster and run slower; for tests")
+    up.add_argument("--mongo-driver", choices=["motor", "pymongo"], default="motor")
+    down = commands.add_parser("down", help="stop the stack of this folder")
+    for command in (up, down):
+        command.add_argument("--state", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0, or 1 after a failure or when a process died meanwhile."""
+    parsed = _parse(arguments)
+    console = Console()
+    state = parsed.state.expanduser().resolve()
+    try:
+        if parsed.command == "down":
+            return _down(state, console)
+        options = Options(
+            state=state,
+            only_backing=parsed.only == "backing",
+            fresh=parsed.fresh,
+            light=parsed.light,
+            mongo_driver=parsed.mongo_driver,
+        )
+        return asyncio.run(_up(options, console, as_json=parsed.json))
+    except StackError as error:
+        console.say(str(error))
+        return 1
+
+
+def _down(state: Path, console: Console) -> int:
+    if not lock.end_holder(Layout(state).lock, console):
+        lock.end_leftovers(state, console)
+    console.say("nothing is running")
+    return 0
+
+
+async def _up(options: Options, console: Console, *, as_json: bool) -> int:
+    """Until a signal comes; a signal during the start ends the start, and further ones do not disturb the stop."""
+    task = asyncio.current_task()
+    asked = False
+
+    def ask() -> None:
+        nonlocal asked
+        if not asked and task is not None:
+            asked = True
+            console.say("stopping")
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ask)
+    deaths: list[str] = []
+    try:
+        async with running(options, console) as stack:
+            deaths = stack.deaths
+            if as_json:
+                print(json.dumps(stack.describe()), flush=True)
+            else:
+                _introduce(stack, console)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+    return 1 if deaths else 0
+
+
+def _introduce(stack: Stack, console: Console) -> None:
+    facts = stack.describe()
+    for name in ("gateway", "ingest", "otlp_grpc", "keycloak", "mongo", "kafka"):
+        if facts[name]:
+            console.say(f"{name:<10} {facts[name]}")
+    for name, user in facts["users"].items():
+        console.say(f"sign in as {name:<16} {user['password']}")
+    console.say(f"logs are in {stack.layout.logs}; Ctrl-C stops everything")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""Kafka as one broker that is its own controller, with a user per service and rights to exactly what that service needs.
+
+Fails with `ProcessDied` when the broker does not come up, and with `StackError` when it refuses a topic or a right.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import CreateAclsRequest
+
+from stack.credentials import Credentials
+from stack.errors import StackError
+from stack.fetch import run
+from stack.files import write_atomically
+from stack.options import SERVICES, Layout
+from stack.process import Process, Spec
+
+AUDIT_TOPIC = "itsm.audit.v1"
+PARTITIONS = 24  # never raised in place: keys would move between partitions
+_DEAD_PARTITIONS = 3
+_RETENTION_MS = 30 * 24 * 3600 * 1000
+_TOPIC, _GROUP = 2, 3
+_LITERAL, _PREFIXED = 3, 4
+_READ, _WRITE = 3, 4
+_ALLOW = 3
+_TOPIC_EXISTS = 36
+
+AclRow = tuple[int, str, int, str, str, int, int]
+
+_LOGGING = """Configuration:
+  status: WARN
+  Appenders:
+    Console: {name: STDOUT, target: SYSTEM_OUT, PatternLayout: {pattern: "%d{yyyy-MM-dd'T'HH:mm:ss.SSSX} %-5p %c{1} %m%n"}}
+  Loggers:
+    Root: {level: WARN, AppenderRef: [{ref: STDOUT}]}
+    Logger: [{name: kafka.server.KafkaRaftServer, level: INFO}, {name: kafka.authorizer.logger, level: INFO}]
+"""
+
+
+def public_topic(service: str) -> str:
+    return f"itsm.{service}.v1"
+
+
+def dead_topic(service: str) -> str:
+    return f"itsm.{service}.v1.dead"
+
+
+def acl_rows(service: str) -> list[AclRow]:
+    """The rights of one service; a prefix over all topics is never among them, it would open the audit topic."""
+
+    def allow(kind: int, name: str, pattern: int, operation: int) -> AclRow:
+        return (kind, name, pattern, f"User:itsm_{service}", "*", operation, _ALLOW)
+
+    rows = [
+        allow(_TOPIC, public_topic(service), _LITERAL, _WRITE),
+        allow(_TOPIC, AUDIT_TOPIC, _LITERAL, _WRITE),
+        allow(_TOPIC, dead_topic(service), _LITERAL, _READ),
+        allow(_TOPIC, dead_topic(service), _LITERAL, _WRITE),
+        allow(_GROUP, f"itsm.{service}.", _PREFIXED, _READ),
+    ]
+    rows += [allow(_TOPIC, public_topic(other), _LITERAL, _READ) for other in SERVICES]
+    if service == "auth":
+        rows.append(allow(_TOPIC, AUDIT_TOPIC, _LITERAL, _READ))
+    return rows
+
+
+def topics() -> list[NewTopic]:
+    """All topics of the platform, as they are created where they are missing."""
+    settings = {"retention.ms": str(_RETENTION_MS)}
+    wide = [public_topic(service) for service in SERVICES] + [AUDIT_TOPIC]
+    dead = [dead_topic(service) for service in SERVICES]
+    return [NewTopic(name, PARTITIONS, 1, topic_configs=settings) for name in wide] + [
+        NewTopic(name, _DEAD_PARTITIONS, 1, topic_configs=settings) for name in dead
+    ]
+
+
+def server_properties(port: int, controller_port: int, data: Path, broker: str, controller: str) -> str:
+    """The settings file; it holds two passwords.
+
+    Clients sign in with SCRAM, whose credentials `format` seeds, so that the first start is already closed. The
+    controller's listener uses PLAIN, because SCRAM credentials live in the log that a controller has yet to load.
+    """
+    scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    return f"""process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+inter.broker.listener.name=CLIENTS
+sasl.enabled.mechanisms=SCRAM-SHA-256
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-256
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:broker;User:controller;User:admin
+allow.everyone.if.no.acl.found=false
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=8388608
+log.segment.bytes=67108864
+metadata.log.segment.bytes=8388608
+message.max.bytes=1048576
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+listener.name.clients.scram-sha-256.sasl.jaas.config={scram} required username="broker" password="{broker}";
+listener.name.controller.plain.sasl.jaas.config={plain} required username="controller" password="{controller}" user_controller="{controller}";
+"""  # noqa: E501
+
+
+class Kafka:
+    """The one broker of the stack."""
+
+    def __init__(
+        self, layout: Layout, port: int, controller_port: int, credentials: Credentials, *, light: bool = False
+    ) -> None:
+        self._layout = layout
+        self.port = port
+        self._controller_port = controller_port
+        self._credentials = credentials
+        self._light = light
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def password(self, user: str) -> str:
+        """The password of `admin`, `broker`, `controller` or of a service's user `itsm_<service>`."""
+        return self._credentials.get(f"kafka/{user}")
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Those who may sign in as clients."""
+        return ("admin", *(f"itsm_{service}" for service in SERVICES))
+
+    async def spec(self, libs: Path) -> Spec:
+        """The command, after the settings are written and the data folder is formatted."""
+        home = self._layout.kafka
+        data = home / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        settings = server_properties(
+            self.port, self._controller_port, data, self.password("broker"), self.password("controller")
+        )
+        properties, logging_file = home / "server.properties", home / "log4j2.yaml"
+        write_atomically(properties, settings, mode=0o600)
+        write_atomically(logging_file, _LOGGING)
+        java = (
+            "java",
+            *(("-Xmx256m", "-XX:TieredStopAtLevel=1") if self._light else ("-Xmx384m",)),
+            "-XX:+UseSerialGC",
+            f"-Dlog4j2.configurationFile={logging_file}",
+            "-cp",
+            f"{libs}/*",  # java itself expands the star
+        )
+        if not (data / "meta.properties").exists():
+            await self._format(java, properties)
+        return Spec(
+            name="kafka",
+            argv=(*java, "kafka.Kafka", str(properties)),
+            ports=(self.port, self._controller_port),
+            state=self._layout.state,
+            log=self._layout.logs / "kafka.log",
+            cwd=home,
+        )
+
+    async def _format(self, java: tuple[str, ...], properties: Path) -> None:
+        """Name the cluster and seed every user; done once, since a running broker takes no new users from aiokafka."""
+        output = await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "random-uuid")
+        cluster = re.findall(r"^[\w-]{22}$", output, re.MULTILINE)[-1]
+        scram = []
+        for user in ("broker", *self.users):
+            scram += ["--add-scram", f"SCRAM-SHA-256=[name={user},password={self.password(user)}]"]
+        await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "format", "-t", cluster,
+                  "-c", str(properties), *scram)  # fmt: skip
+
+    async def make_ready(self, process: Process) -> None:
+        """Wait until the admin can sign in, then create missing topics and grant all rights."""
+        await process.wait_ready(self._listens)
+        await process.wait_ready(self._admin_signs_in)
+        async with self._admin() as admin:
+            await _create_topics(admin)
+            await _grant(admin)
+
+    async def _listens(self) -> bool:
+        """A plain look at the port first: the client library logs each refused connection as an error."""
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def _admin_signs_in(self) -> bool:
+        log = logging.getLogger("aiokafka")
+        level = log.level
+        log.setLevel(logging.CRITICAL)  # a refusal while the broker still starts is expected
+        try:
+            async with self._admin() as admin:
+                await admin.list_topics()
+        except KafkaError:
+            return False
+        finally:
+            log.setLevel(level)
+        return True
+
+    @contextlib.asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self.bootstrap,
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="SCRAM-SHA-256",
+            sasl_plain_username="admin",
+            sasl_plain_password=self.password("admin"),
+        )
+        try:
+            await admin.start()
+            yield admin
+        finally:
+            await admin.close()
+
+
+class _Acls(CreateAclsRequest):  # type: ignore[misc]  # the library has no types
+    """Many rows in one request; the library's own class takes a single one."""
+
+    def __init__(self, rows: list[AclRow]) -> None:
+        self._rows = rows
+
+    def build(self, request_struct_class: Any) -> Any:
+        return request_struct_class(self._rows)
+
+
+async def _create_topics(admin: AIOKafkaAdminClient) -> None:
+    answer = await admin.create_topics(topics())
+    for name, code, *rest in answer.topic_errors:  # the call does not raise
+        if code not in (0, _TOPIC_EXISTS):
+            raise StackError(f"Kafka refuses the topic {name}: code {code} {rest}")
+
+
+async def _grant(admin: AIOKafkaAdminClient) -> None:
+    rows = [row for service in SERVICES for row in acl_rows(service)]
+    answer = await admin._send_request(_Acls(rows))  # noqa: SLF001  (the client has no call for rights)
+    for row, outcome in zip(rows, answer.creation_responses, strict=True):
+        if outcome[0] != 0:
+            raise StackError(f"Kafka refuses the right {row}: {outcome}")

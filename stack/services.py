@@ -1,0 +1,171 @@
+"""Our own processes in the local stack: their addresses, their settings, and how we know that they are ready."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from stack.credentials import Credentials
+from stack.files import write_atomically
+from stack.kafka import Kafka
+from stack.keycloak import BOOTSTRAP_CLIENT, REALM, Keycloak
+from stack.mongo import Mongo
+from stack.options import ROOT, SERVICES, Layout, Options
+from stack.ports import Ports
+from stack.process import Process, Spec
+
+# One demonstration user per role, named after it (the roles are those of docs/reference, checked by the auth service).
+ROLES = (
+    "viewer", "requester", "agent", "incident-manager", "change-manager", "asset-manager", "monitor-manager",
+    "analyst", "auditor", "admin", "operator",
+)  # fmt: skip
+TENANT = "main"
+_HTTP_LISTENERS = {"monitor": "ITSM_INGEST_LISTEN"}
+
+
+def installed(root: Path = ROOT) -> tuple[str, ...]:
+    """The services that can be started: those whose package has a main module."""
+    return tuple(name for name in SERVICES if (root / "services" / name / "__main__.py").exists())
+
+
+class Services:
+    """Specifications of our processes on top of a running backing."""
+
+    def __init__(
+        self, options: Options, ports: Ports, credentials: Credentials, mongo: Mongo, kafka: Kafka, keycloak: Keycloak
+    ) -> None:
+        self._options = options
+        self._layout = Layout(options.state)
+        self._ports = ports
+        self._credentials = credentials
+        self._mongo = mongo
+        self._kafka = kafka
+        self._keycloak = keycloak
+
+    def target(self, service: str) -> str:
+        """The main listener as host:port: gRPC, and HTTP for the gateway."""
+        return f"127.0.0.1:{self._ports.get(service)}"
+
+    def management(self, service: str) -> str:
+        """The listener for health and metrics, as host:port."""
+        return f"127.0.0.1:{self._ports.get(f'{service}-management')}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{self.target('gateway')}"
+
+    @property
+    def ingest_url(self) -> str:
+        """The monitor's HTTP listener for signals."""
+        return f"http://127.0.0.1:{self._ports.get('ingest')}"
+
+    @property
+    def otlp_target(self) -> str:
+        """The monitor's OTLP listener for gRPC, as host:port."""
+        return f"127.0.0.1:{self._ports.get('otlp')}"
+
+    @property
+    def users(self) -> dict[str, dict[str, Any]]:
+        """The demonstration users: name to password and roles."""
+        return {role: {"password": self._credentials.get(f"user/{role}"), "roles": [role]} for role in ROLES}
+
+    def client_secret(self, client: str) -> str:
+        """The secret of a confidential client of the realm."""
+        return self._credentials.get(f"keycloak/client/{client}")
+
+    def environment(self, service: str) -> dict[str, str]:
+        """All settings of one process."""
+        settings = {
+            "ITSM_ENVIRONMENT": "development",
+            "ITSM_INSTALLATION": "local",
+            "ITSM_LISTEN": self.target(service),
+            "ITSM_MANAGEMENT_LISTEN": self.management(service),
+            "ITSM_DRAIN_SECONDS": "0",
+            "ITSM_LOG_FORMAT": "text",
+            "ITSM_MONGO_URI": self._mongo.uri(service),
+            "ITSM_MONGO_DRIVER": self._options.mongo_driver,
+            "ITSM_KAFKA_BOOTSTRAP": self._kafka.bootstrap,
+            "ITSM_KAFKA_USERNAME": f"itsm_{service}",
+            "ITSM_KAFKA_PASSWORD": self._kafka.password(f"itsm_{service}"),
+            "ITSM_OIDC_ISSUER": self._keycloak.issuer,
+            "ITSM_OIDC_INTERNAL_URL": self._keycloak.issuer,
+            "ITSM_TOKEN_ISSUER_JWKS": f"http://{self.management('auth')}/jwks.json",
+            "ITSM_CLIENT_ID": f"itsm-{service}",
+            "ITSM_CLIENT_SECRET": self.client_secret(f"itsm-{service}"),
+            "ITSM_PAGE_TOKEN_KEY": self._credentials.get("page-token-key"),
+            "ITSM_CLOCK_FILE": str(self._layout.clock),
+            **{f"ITSM_{peer.upper()}_TARGET": self.target(peer) for peer in SERVICES if peer != "gateway"},
+        }
+        if service == "monitor":
+            settings["ITSM_INGEST_LISTEN"] = self.ingest_url.removeprefix("http://")
+            settings["ITSM_OTLP_LISTEN"] = self.otlp_target
+        if service == "gateway":
+            settings["ITSM_PUBLIC_URL"] = self.gateway_url
+            settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"
+            settings["ITSM_CONSOLE_CLIENT_SECRET"] = self.client_secret("itsm-console")
+        if service == "auth":
+            settings |= self.provision_environment()
+        return settings | self._options.extra
+
+    def provision_environment(self) -> dict[str, str]:
+        """What `python -m services.auth provision` reads beside its file of wishes: how to administer Keycloak."""
+        return {
+            "ITSM_KEYCLOAK_URL": self._keycloak.url,
+            "ITSM_KEYCLOAK_REALM": REALM,
+            "ITSM_KEYCLOAK_CLIENT_ID": BOOTSTRAP_CLIENT,
+            "ITSM_KEYCLOAK_CLIENT_SECRET": self._keycloak.bootstrap_secret,
+            "ITSM_PROVISION_FILE": str(self._layout.services / "provision.json"),
+        }
+
+    def write_provision_file(self) -> None:
+        """What this installation wants from the realm: addresses and secrets of its clients, and its users.
+
+        Keys: `tenant`; `clients` (service account client to `secret`); `console` (`client_id`, `secret`,
+        `redirect_uris`, `post_logout_redirect_uris`, `backchannel_logout_url`); `users` (name to `password`, `roles`).
+        """
+        url = self.gateway_url
+        wishes = {
+            "tenant": TENANT,
+            "clients": {f"itsm-{name}": {"secret": self.client_secret(f"itsm-{name}")} for name in SERVICES},
+            "console": {
+                "client_id": "itsm-console",
+                "secret": self.client_secret("itsm-console"),
+                "redirect_uris": [f"{url}/auth/callback"],
+                "post_logout_redirect_uris": [f"{url}/"],
+                "backchannel_logout_url": f"{url}/auth/backchannel-logout",
+            },
+            "users": self.users,
+        }
+        text = json.dumps(wishes, indent=2) + "\n"
+        write_atomically(self._layout.services / "provision.json", text, mode=0o600)
+
+    def spec(self, service: str) -> Spec:
+        """The command of one service."""
+        ports = [self._ports.get(service), self._ports.get(f"{service}-management")]
+        if service == "monitor":
+            ports += [self._ports.get("ingest"), self._ports.get("otlp")]
+        return Spec(
+            name=service,
+            argv=(sys.executable, "-m", f"services.{service}"),
+            ports=tuple(ports),
+            state=self._layout.state,
+            log=self._layout.logs / f"{service}.log",
+            environment=self.environment(service),
+            cwd=ROOT,
+            stop_timeout=30,
+        )
+
+    async def make_ready(self, process: Process) -> None:
+        """Wait until the process says itself that it is ready."""
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+            address = f"http://{self.management(process.name)}/readyz"
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get(address)).status_code == httpx.codes.OK
+                except httpx.TransportError:
+                    return False
+
+            await process.wait_ready(answers)

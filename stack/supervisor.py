@@ -1,0 +1,181 @@
+"""Starts the backing side by side, then our processes; tells when one dies; stops all in reverse order.
+
+`running` is the entry for tests, `python -m stack up` the one for people. A start that fails stops what it has started
+and raises `StackError`.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from stack import lock
+from stack.console import Console
+from stack.credentials import Credentials
+from stack.errors import StackError, first_cause
+from stack.fetch import fetch, run
+from stack.kafka import Kafka
+from stack.keycloak import BOOTSTRAP_ADMIN, Keycloak
+from stack.mongo import Mongo
+from stack.options import ROOT, SERVICES, Layout, Options
+from stack.ports import Ports
+from stack.process import Process, Spec
+from stack.services import Services, installed
+
+MakeReady = Callable[[Process], Awaitable[None]]
+
+
+class Stack:
+    """A stack in one state folder. Do not build it yourself: `async with running(options) as stack`."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self.options = options
+        self.layout = Layout(options.state)
+        self._console = console
+        self._ports = Ports(self.layout.ports)
+        credentials = Credentials(self.layout.secrets)
+        self.mongo = Mongo(self.layout, self._ports.get("mongo"), credentials)
+        self.kafka = Kafka(
+            self.layout, self._ports.get("kafka"), self._ports.get("kafka-controller"), credentials, light=options.light
+        )
+        self.keycloak = Keycloak(
+            self.layout, self._ports.get("keycloak"), self._ports.get("keycloak-management"), credentials, light=options.light
+        )
+        self.services = Services(options, self._ports, credentials, self.mongo, self.kafka, self.keycloak)
+        self._processes: dict[str, tuple[Process, MakeReady]] = {}
+        self.deaths: list[str] = []
+
+    async def start(self) -> None:
+        """Bring everything up; returns when all of it is ready."""
+        programs = await fetch(self.options.cache, self._console)
+        await self._together(
+            self._run(self.mongo.spec(programs.mongod), self.mongo.make_ready),
+            self._run(await self.kafka.spec(programs.kafka_libs), self.kafka.make_ready),
+            self._run(self.keycloak.spec(programs.keycloak_home), self.keycloak.make_ready),
+        )
+        if self.options.only_backing:
+            return
+        self.services.write_provision_file()
+        await self._provision()
+        await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in installed()))
+
+    async def stop(self) -> None:
+        """Stop our processes together, then the backing; nothing is left running."""
+        ours = [name for name in self._processes if name in SERVICES]
+        await asyncio.gather(*(self._processes[name][0].stop() for name in ours))
+        backing = [name for name in self._processes if name not in SERVICES]
+        await asyncio.gather(*(self._processes[name][0].stop() for name in backing))
+        await asyncio.to_thread(lock.end_leftovers, self.layout.state, self._console)
+
+    def process(self, name: str) -> Process:
+        """One of the processes, to look at or to kill; raises `KeyError` for an unknown name."""
+        return self._processes[name][0]
+
+    async def restart(self, name: str) -> None:
+        """Start a process again, after stopping it if it still runs, and wait until it is ready."""
+        process, make_ready = self._processes[name]
+        await process.stop()
+        await self._run(process.spec, make_ready)
+
+    def describe(self) -> dict[str, Any]:
+        """Addresses and sign-ins, as printed by `up --json`; what is not started is `None`."""
+        started = set(self._processes)
+        users = {name: {**user, "token": None} for name, user in self.services.users.items()}
+        names = [name for name in SERVICES if name in started]
+        return {
+            "gateway": self.services.gateway_url if "gateway" in started else None,
+            "ingest": self.services.ingest_url if "monitor" in started else None,
+            "otlp_grpc": self.services.otlp_target if "monitor" in started else None,
+            "keycloak": self.keycloak.url,
+            "mongo": self.mongo.address,
+            "kafka": self.kafka.bootstrap,
+            "users": {} if self.options.only_backing else users,
+            "processes": {name: process.pid for name, (process, _) in self._processes.items()},
+            "services": {
+                name: {"target": self.services.target(name), "management": f"http://{self.services.management(name)}"}
+                for name in names
+            },
+            "backing": self._describe_backing(),
+        }
+
+    def _describe_backing(self) -> dict[str, Any]:
+        return {
+            "state": str(self.layout.state),
+            "mongo": {
+                "root_uri": self.mongo.root_uri,
+                "uris": {name: self.mongo.uri(name) for name in SERVICES},
+                "migration_uris": {name: self.mongo.migration_uri(name) for name in SERVICES},
+            },
+            "kafka": {
+                "bootstrap": self.kafka.bootstrap,
+                "mechanism": "SCRAM-SHA-256",
+                "users": {user: self.kafka.password(user) for user in self.kafka.users},
+            },
+            "keycloak": {
+                "url": self.keycloak.url,
+                "issuer": self.keycloak.issuer,
+                "admin": {"username": BOOTSTRAP_ADMIN, "password": self.keycloak.admin_password},
+                "provision": self.services.provision_environment(),
+            },
+            "clock_file": str(self.layout.clock),
+        }
+
+    async def _run(self, spec: Spec, make_ready: MakeReady) -> None:
+        process = Process(spec, self._console, self._report_death)
+        self._processes[spec.name] = (process, make_ready)
+        await process.start()
+        await make_ready(process)
+        self._console.say(f"{spec.name} is ready")
+
+    async def _together(self, *starts: Awaitable[None]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for start in starts:
+                    group.create_task(_as_coroutine(start))
+        except BaseExceptionGroup as failures:
+            raise first_cause(failures) from failures
+
+    async def _provision(self) -> None:
+        """Let the auth service bring clients, roles and users of the realm up to date."""
+        if not (ROOT / "services" / "auth" / "__main__.py").exists():
+            return
+        settings = self.services.environment("auth")
+        await run("provisioning the realm", sys.executable, "-m", "services.auth", "provision", environment=settings)
+
+    def _report_death(self, process: Process) -> None:
+        self.deaths.append(process.name)
+        self._console.say(process.obituary())
+
+
+async def _as_coroutine(start: Awaitable[None]) -> None:
+    await start
+
+
+@contextlib.asynccontextmanager
+async def running(options: Options, console: Console | None = None) -> AsyncIterator[Stack]:
+    """A started stack for the time of the block. Raises `StackError` when it cannot be started."""
+    console = console or Console()
+    layout = Layout(options.state)
+    with lock.held(layout.lock):
+        await asyncio.to_thread(lock.end_leftovers, options.state, console)
+        if options.fresh:
+            _delete_data(layout)
+        stack = Stack(options, console)
+        try:
+            await stack.start()
+            yield stack
+        finally:
+            await stack.stop()
+
+
+def _delete_data(layout: Layout) -> None:
+    for path in layout.data():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+__all__ = ["Options", "Stack", "StackError", "running"]
