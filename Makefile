@@ -1,0 +1,73 @@
+# The only task runner. Everything it makes lies in .venv/, gen/ and .state/, all ignored by git.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+STATE ?= .state
+STACK_ARGS ?=
+T ?=
+UV := uv==0.13.9
+
+# A stamp without the folder it stands for is worthless.
+ifeq ($(wildcard $(PY)),)
+.PHONY: .state/venv
+endif
+ifeq ($(wildcard gen/itsm),)
+.PHONY: .state/protos
+endif
+
+.PHONY: help up down test lint bench soak docs protos lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: .state/protos ## start the whole platform, print addresses and sign-ins; Ctrl-C stops it (STACK_ARGS="--fresh")
+	@exec $(PY) -m stack --state $(STATE) up $(STACK_ARGS)
+
+down: .state/venv ## stop the platform that `make up` started
+	@$(PY) -m stack --state $(STATE) down
+
+ifeq ($(T),)
+test: lint ## what CI runs: lint, types, contracts, all tests; T=path narrows to one folder or file of tests
+	$(PY) -m pytest tests
+else
+test: .state/protos
+	$(PY) -m pytest $(T)
+endif
+
+lint: .state/protos ## format, lint, types, import layers, proto style
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	if grep -q '^\[tool\.importlinter' pyproject.toml; then .venv/bin/lint-imports; fi
+	cd protos && ../.venv/bin/buf lint
+
+bench: .state/protos ## measure load and cost against a stack of its own; results as JSON (ARGS=...)
+	$(PY) -m bench $(ARGS)
+
+soak: .state/protos ## the stated durations and counts; writes a dated JSON report (ARGS=...)
+	$(PY) -m bench.soak $(ARGS)
+
+docs: .state/protos ## generate docs/reference
+	$(PY) -m cli.main docs
+
+protos: .state/protos ## generate gen/ from protos/
+
+lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements/dev.txt with hashes
+	rm -rf .state/lock && python3 -m venv .state/lock && .state/lock/bin/pip install --quiet $(UV)
+	$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" \
+	  | .state/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-annotate --extra dev pyproject.toml - --output-file requirements/dev.txt
+	rm -rf .state/lock
+
+.state/venv: requirements/dev.txt pyproject.toml
+	mkdir -p .state
+	if [ ! -x $(PY) ]; then bash stack/venv.sh .venv; fi
+	$(PY) -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.state/protos: .state/venv protos/generate.py $(shell find protos -name '*.proto')
+	$(PY) protos/generate.py
+	touch $@
