@@ -64,8 +64,6 @@ class ManagementServer:
 
     def __init__(self, routes: dict[str, Route]) -> None:
         self._routes = routes
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="management", daemon=True)
         self._connections: set[asyncio.Task[None]] = set()
         self.port = 0
 
@@ -73,6 +71,8 @@ class ManagementServer:
         """Serves as soon as it returns. Raises `OSError` when the address is taken."""
         listener = listening_socket(address)
         self.port = listener.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="management", daemon=True)
         self._thread.start()
         starting = asyncio.start_server(self._accepted, sock=listener, limit=_MAX_HEAD)
         self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result(_PATIENCE)

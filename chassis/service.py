@@ -32,9 +32,10 @@ _log = logging.getLogger(__name__)
 _Settings = TypeVar("_Settings", bound=Settings)
 _Hook = Callable[[], Awaitable[object]]
 
-_HUNG_SECONDS = 10.0  # platform.md 4: liveness is a tick of the loop younger than this
+_HUNG_SECONDS = 10.0  # a loop that has not ticked for so long will not recover; a long collection stays below
 _TICK_SECONDS = 0.5
 _STAGE_SECONDS = 10.0  # of one stage; the server's own is `stop_grace_seconds`
+_LAST_RESORT_SECONDS = 5.0
 _MARGIN_SECONDS = 20.0  # all stages together beside drain and grace: 50 s by default, of the 60 s a pod is given
 
 SERVER_OPTIONS = (
@@ -260,7 +261,7 @@ class Service:
                 os._exit(128 + number)
             _log.info("Stop requested.", extra={"signal": signal.Signals(number).name})
             # The last resort against what no task can bound: a thread or an extension that never returns.
-            faulthandler.dump_traceback_later(stop_bound(self.settings) + 5, exit=True)
+            faulthandler.dump_traceback_later(stop_bound(self.settings) + _LAST_RESORT_SECONDS, exit=True)
             asked.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):

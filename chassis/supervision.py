@@ -18,7 +18,7 @@ from grpc_health.v1 import health
 from chassis.telemetry import Metrics
 
 _log = logging.getLogger(__name__)
-_CACHED_SECONDS = 5.0  # platform.md 4
+_CACHED_SECONDS = 5.0  # so that probes of many kubelets and people cost a dependency one question
 _PROBE_SECONDS = 2.0  # three replicas of a set time out slower than a probe may
 _FIRST_DELAY, _LAST_DELAY = 0.2, 30.0
 _VISIBLE_SECONDS = 30.0

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -491,3 +492,54 @@ def test_a_signal_during_a_long_start_stops_the_process() -> None:
     output = process.communicate(timeout=20)[0]
     assert process.returncode == 0, output
     assert "stopping" in output
+
+
+SERVER = """
+import asyncio, grpc
+from chassis.service import Service, launch
+from chassis.settings import Settings
+
+class Echo:
+    async def call(self, request, context):
+        print("entered", flush=True)
+        await asyncio.sleep(1)
+        return request
+
+def add(servicer, server):
+    handler = grpc.unary_unary_rpc_method_handler(servicer.call)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", {"Call": handler}),))
+
+def build(settings):
+    service = Service("sample", settings)
+    service.serve(add, Echo())
+    return service
+
+launch("sample", Settings(drain_seconds=0.2), build)
+"""
+
+
+def test_a_call_that_runs_when_the_signal_comes_is_answered() -> None:
+    process = python(SERVER)
+    assert process.stdout
+    address = json.loads(process.stdout.readline())["address"]
+    with grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary("/test.Echo/Call").future(b"hello", timeout=10, wait_for_ready=True)
+        assert process.stdout.readline() == "entered\n"
+        process.send_signal(signal.SIGTERM)
+        assert call.result() == b"hello"
+    output = process.communicate(timeout=20)[0]
+    assert process.returncode == 0, output
+
+
+def test_a_process_that_no_task_can_stop_ends_with_its_stacks() -> None:
+    blocked = PROCESS.replace("await asyncio.sleep(float(sys.argv[1]))", "import time; time.sleep(float(sys.argv[1]))")
+    shortened = "import chassis.service as s; s._MARGIN_SECONDS = s._LAST_RESORT_SECONDS = 0.2\n"
+    process = python(shortened + blocked.replace("drain_seconds=0", "drain_seconds=0, stop_grace_seconds=0"), "60")
+    assert process.stdout
+    assert process.stdout.readline() == "started\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=20)[0]
+    assert process.returncode == 1
+    assert time.monotonic() - began < 5
+    assert "in stop" in output
