@@ -73,7 +73,21 @@ class _Recorder:
     """Holds the recorded event outside of the dataclass fields, because the codec takes every field."""
 
     __slots__ = ("recorded",)
-    recorded: Event | None
+
+    def __post_init__(self) -> None:
+        self.recorded: Event | None = None
+
+    def record(self, event: Event) -> None:
+        """Says what happened. A second event before the save would hide the first, and is a defect."""
+        if self.recorded is not None:
+            first, second = self.recorded.DESCRIPTOR.name, event.DESCRIPTOR.name
+            raise RuntimeError(f"{type(self).__name__} recorded {first} and {second} in one save")
+        self.recorded = event
+
+    def take_recorded(self) -> Event | None:
+        """The recorded event, taken out."""
+        event, self.recorded = self.recorded, None
+        return event
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,22 +99,6 @@ class Aggregate(_Recorder):
 
     id: str
     version: int = 0
-
-    def __post_init__(self) -> None:
-        self.recorded = None
-
-    def record(self, event: Event) -> None:
-        """Says what happened. A second event before the save would hide the first, and is a defect."""
-        if self.recorded is not None:
-            raise RuntimeError(
-                f"{type(self).__name__} recorded {self.recorded.DESCRIPTOR.name} and {event.DESCRIPTOR.name} in one save"
-            )
-        self.recorded = event
-
-    def take_recorded(self) -> Event | None:
-        """The recorded event, taken out."""
-        event, self.recorded = self.recorded, None
-        return event
 
     @property
     def etag(self) -> str:

@@ -1,0 +1,178 @@
+"""Dataclass ⇄ document ⇄ message, derived once per type from the dataclass and the message descriptor.
+
+A document holds proto field names, dates as dates, durations as ISO 8601 text, enums by name. Loading validates.
+Fails with `msgspec.ValidationError` (naming the path) on a drifted document, with `Invalid` on input that does not fit.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+from google.api import field_behavior_pb2
+from google.protobuf.message import Message
+from itsm.type.v1 import annotations_pb2
+
+from chassis.domain import Aggregate
+from chassis.errors import Invalid
+
+A = TypeVar("A", bound=Aggregate)
+M = TypeVar("M", bound=Message)
+
+Document = dict[str, Any]
+# Descriptors of the two protobuf runtimes share no base class; their common shape is all that is used here.
+Descriptor = Any
+FieldDescriptor = Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_document(aggregate: Aggregate) -> Document:
+    """What the store keeps of an aggregate, without the tenant."""
+    document: Document = msgspec.to_builtins(aggregate, builtin_types=(datetime,))
+    document["_id"] = document.pop("id")
+    return document
+
+
+def from_document(document: Mapping[str, Any], kind: type[A]) -> A:
+    """The aggregate that a document holds. Fields that it does not know are left to newer processes."""
+    return msgspec.convert({**document, "id": document["_id"]}, kind)
+
+
+def to_message(aggregate: Aggregate, kind: type[M]) -> M:
+    """What the world sees of an aggregate."""
+    return document_to_message(to_document(aggregate), kind)
+
+
+def document_to_message(document: Mapping[str, Any], kind: type[M]) -> M:
+    """The same straight from a stored document, as lists do. Fields that the message lacks stay inside."""
+    values = _message_values(kind.DESCRIPTOR)(document)
+    if "etag" in kind.DESCRIPTOR.fields_by_name:
+        values["etag"] = str(document["version"])
+    if "_id" in document:
+        values["id"] = document["_id"]
+    return kind(**values)
+
+
+def given(message: Message, kind: type[Aggregate]) -> dict[str, Any]:
+    """The fields that a caller set on a new resource, as keyword arguments for the aggregate. Output-only ones are dropped."""
+    names = [field.name for field, _ in message.ListFields() if not has_behavior(field, field_behavior_pb2.OUTPUT_ONLY)]
+    return _arguments(message, names, kind)
+
+
+def changes(message: Message, paths: Iterable[str], kind: type[Aggregate]) -> dict[str, Any]:
+    """The fields that an update names, as keyword arguments. Raises `Invalid` for one that is unknown or may not change."""
+    names, violations = [], {}
+    for path in paths:
+        field = message.DESCRIPTOR.fields_by_name.get(path)
+        if field is None:
+            violations[f"update_mask.{path}"] = f"is no field of {message.DESCRIPTOR.name}"
+        elif has_behavior(field, field_behavior_pb2.OUTPUT_ONLY) or has_behavior(field, field_behavior_pb2.IMMUTABLE):
+            violations[f"update_mask.{path}"] = "cannot be changed"
+        else:
+            names.append(path)
+    if violations:
+        raise Invalid(violations)
+    return _arguments(message, names, kind)
+
+
+@cache
+def has_behavior(field: FieldDescriptor, behavior: int) -> bool:
+    """Whether the proto marks the field so (`google.api.field_behavior`)."""
+    found: bool = behavior in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return found
+
+
+@cache
+def personal_fields(descriptor: Descriptor) -> frozenset[str]:
+    """Fields of a message that hold personal data and therefore leave the service in no event."""
+    return frozenset(field.name for field in descriptor.fields if field.GetOptions().Extensions[annotations_pb2.personal])
+
+
+def _arguments(message: Message, names: Iterable[str], kind: Any) -> dict[str, Any]:
+    hints = _hints(kind)
+    arguments, violations = {}, {}
+    for name in names:
+        value = _value(message, message.DESCRIPTOR.fields_by_name[name])
+        try:
+            arguments[name] = msgspec.convert(value, hints[name])
+        except msgspec.ValidationError as error:
+            violations[name] = str(error)
+    if violations:
+        raise Invalid(violations)
+    return arguments
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _value(message: Message, field: FieldDescriptor) -> Any:
+    value = getattr(message, field.name)
+    if field.is_repeated:
+        return [_single(item, field) for item in value]
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return _single(value, field)
+
+
+def _single(value: Any, field: FieldDescriptor) -> Any:
+    if field.enum_type is not None:
+        return field.enum_type.values_by_number[value].name if value in field.enum_type.values_by_number else str(value)
+    if field.message_type is None:
+        return value
+    if field.message_type.full_name == "google.protobuf.Timestamp":
+        return value.ToDatetime(tzinfo=UTC)
+    if field.message_type.full_name == "google.protobuf.Duration":
+        return value.ToTimedelta()
+    return {inner.name: _value(value, inner) for inner in field.message_type.fields}
+
+
+@cache
+def _message_values(descriptor: Descriptor) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A converter for one message type: stored names and values → constructor arguments. Compiled once, since lists run it."""
+    converters = [(field.name, _converter(field), field.is_repeated) for field in descriptor.fields]
+
+    def values(document: Mapping[str, Any]) -> dict[str, Any]:
+        result = {}
+        for name, convert, repeated in converters:
+            value = document.get(name)
+            if value is None:
+                continue
+            if convert is not None:
+                value = [convert(item) for item in value] if repeated else convert(value)
+            result[name] = value
+        return result
+
+    return values
+
+
+def _converter(field: FieldDescriptor) -> Callable[[Any], Any] | None:
+    if field.enum_type is not None:
+        return _enum_number(field)
+    if field.message_type is None:
+        return None
+    match field.message_type.full_name:
+        case "google.protobuf.Timestamp":
+            return _timestamp
+        case "google.protobuf.Duration":
+            return _duration
+        case "google.protobuf.Struct" | "google.protobuf.Value" | "google.protobuf.ListValue":
+            return None
+    return _message_values(field.message_type)
+
+
+def _enum_number(field: FieldDescriptor) -> Callable[[str], int]:
+    numbers = {value.name: value.number for value in field.enum_type.values}
+    return numbers.__getitem__
+
+
+def _timestamp(value: datetime) -> dict[str, int]:
+    since = value - _EPOCH if value.tzinfo else value.replace(tzinfo=UTC) - _EPOCH
+    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1_000}
+
+
+def _duration(value: str | timedelta) -> timedelta:
+    return value if isinstance(value, timedelta) else msgspec.convert(value, timedelta)

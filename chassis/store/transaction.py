@@ -1,0 +1,297 @@
+"""The store and its unit of work; the only place that stamps the tenant and applies the row scope."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from chassis import context as ctx
+from chassis.codec import document_to_message, from_document, to_document, to_message
+from chassis.domain import Aggregate, Clock
+from chassis.errors import NotFound, Stale
+from chassis.store.backend import Backend, Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write
+from chassis.store.changes import CHANGES, Kind, change_row
+
+A = TypeVar("A", bound=Aggregate)
+
+CLAIMS = "claims"
+NUMBERS = "numbers"
+BLOCK = 100
+REQUEST_KEPT = timedelta(hours=24)  # how long an idempotency key is remembered (docs/reference/rest.md)
+
+CHASSIS_INDEXES = (
+    # The relay's only index, small because published rows leave it; its keys let a shard be read in order.
+    Index(CHANGES, [("shard", 1), ("_id", 1)], partial={"pending": True}),
+    Index(CHANGES, [("tenant", 1), ("subject", 1), ("version", 1)]),
+    Index(CHANGES, [("tenant", 1), ("about", 1), ("_id", 1)], partial={"about": {"$exists": True}}),
+    Index(CHANGES, [("expire_time", 1)], expire_after=timedelta(0), partial={"expire_time": {"$exists": True}}),
+)
+
+CommitListener = Callable[[Sequence[Document]], None]
+
+_ambient: ContextVar["Transaction | None"] = ContextVar("itsm_transaction", default=None)
+
+
+class Replay(Exception):
+    """No error: the same request key was used before. What it was for, and what it answered."""
+
+    def __init__(self, request_hash: str, answer_type: str, answer: bytes) -> None:
+        super().__init__("the request was done before")
+        self.request_hash = request_hash
+        self.answer_type = answer_type
+        self.answer = answer
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """A record inside a transaction: as first read, as last saved, and how it began."""
+
+    tenant: str
+    aggregate: Aggregate
+    kind: Kind
+    base: Document | None
+    saved: Document
+    touched: bool = False
+
+
+class Store:
+    """The collections of one service, for one tenant at a time: the tenant of the current context."""
+
+    def __init__(self, backend: Backend, clock: Clock, kinds: Iterable[Kind], indexes: Iterable[Index] = ()) -> None:
+        self.backend = backend
+        self.clock = clock
+        self.kinds: dict[type[Aggregate], Kind] = {kind.aggregate: kind for kind in kinds}
+        self.indexes: tuple[Index, ...] = (*CHASSIS_INDEXES, *indexes)
+        self._listeners: list[CommitListener] = []
+        self._blocks: dict[tuple[str, str], list[int]] = {}
+
+    def on_commit(self, listener: CommitListener) -> None:
+        """Tells `listener` of the change rows of each commit of this process, as they are committed."""
+        self._listeners.append(listener)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Transaction"]:
+        """The unit of work of a use case. Inside another one it joins that one and leaves the commit to it."""
+        outer = _ambient.get()
+        if outer is not None and outer.store is self:
+            yield outer
+            return
+        tx = Transaction(self)
+        token = _ambient.set(tx)
+        try:
+            yield tx
+        finally:
+            _ambient.reset(token)
+        await tx.commit()
+
+    async def get(self, kind: type[A], id: str) -> A:  # noqa: A002 - the field's name everywhere
+        """One record by id or human number. Raises `NotFound`, also for what the caller may not see."""
+        return from_document(await self.document(kind, id), kind)
+
+    async def document(self, kind: type[Aggregate], id: str) -> Document:  # noqa: A002 - as above
+        """The same as stored."""
+        registered = self.kinds[kind]
+        by = {"_id": id} if "_" in id else {"number": id}
+        document = await self.backend.find_one(registered.collection, self.scoped(by))
+        if document is None:
+            raise NotFound(kind.__name__.lower(), id)
+        return document
+
+    async def message(self, kind: type[Aggregate], id: str) -> Message:  # noqa: A002 - as above
+        """The same as the world sees it, without an aggregate in between."""
+        return document_to_message(await self.document(kind, id), self.kinds[kind].message)
+
+    async def find(self, collection: str, query: Query, *, sort: Sort = (), limit: int = 0) -> list[Document]:
+        """Documents of the caller's tenant and scope."""
+        return await self.backend.find(collection, self.scoped(query), sort=sort, limit=limit)
+
+    async def count(self, collection: str, query: Query, *, limit: int) -> int:
+        """How many there are of the caller's tenant and scope, counted up to `limit`."""
+        return await self.backend.count(collection, self.scoped(query), limit=limit)
+
+    async def aggregate(self, collection: str, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
+        """Runs an aggregation over documents of the caller's tenant and scope."""
+        return await self.backend.aggregate(collection, [{"$match": self.scoped({})}, *pipeline])
+
+    async def history(self, subject: str, *, before: str = "", limit: int) -> list[Document]:
+        """Change rows of a record and of what belongs to its timeline, newest first, older than the row id `before`."""
+        older = {"_id": {"$lt": before}} if before else {}
+        own = await self.backend.find(
+            CHANGES, {"tenant": ctx.current().tenant, "subject": subject, **older}, sort=[("version", -1)], limit=limit
+        )
+        belonging = await self.backend.find(
+            CHANGES, {"tenant": ctx.current().tenant, "about": subject, **older}, sort=[("_id", -1)], limit=limit
+        )
+        return sorted([*own, *belonging], key=lambda row: str(row["_id"]), reverse=True)[:limit]
+
+    def scoped(self, query: Query) -> Document:
+        """The query with the caller's tenant, and row scope where it has one. There is no other way to ask."""
+        context = ctx.current()
+        scoped: Document = {"tenant": context.tenant, **query}
+        if scoped["tenant"] != context.tenant:
+            raise NotFound("tenant", str(scoped["tenant"]))
+        if context.scope:
+            return {"$and": [scoped, dict(context.scope)], "tenant": context.tenant}
+        return scoped
+
+    async def number(self, prefix: str) -> str:
+        """The next human number, `INC0001042`, from a block that this process reserved. Gaps are allowed, doubles are not."""
+        tenant = ctx.current().tenant
+        block = self._blocks.get((tenant, prefix))
+        if not block:
+            reserved = await self.backend.find_one_and_update(
+                NUMBERS,
+                {"_id": f"{tenant}|{prefix}", "tenant": tenant},
+                {"$inc": {"next": BLOCK}},
+                upsert=True,
+            )
+            end = int((reserved or {})["next"])
+            block = self._blocks.setdefault((tenant, prefix), [])
+            # Two requests may have reserved at once; both blocks are ours.
+            block.extend(range(end, end - BLOCK, -1))
+        return f"{prefix}{block.pop():07d}"
+
+    async def replay(self, tenant: str, request_id: str) -> Replay | None:
+        """What a request key was used for, if it was."""
+        claim = await self.backend.find_one(CHANGES, {"_id": _request_key(tenant, request_id), "tenant": tenant})
+        return Replay(claim["hash"], claim["answer_type"], bytes(claim["answer"])) if claim else None
+
+    def committed(self, rows: Sequence[Document]) -> None:
+        """Hands fresh change rows to those who asked for them."""
+        for listener in self._listeners:
+            listener(rows)
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What one use case reads and writes. Nothing is written before `commit`."""
+
+    store: Store
+    _records: dict[tuple[str, type[Aggregate], str], _Loaded] = field(default_factory=dict)
+    _rows: list[Document] = field(default_factory=list)
+    _writes: list[Write] = field(default_factory=list)
+    _answer: tuple[Aggregate, Kind] | None = None
+
+    async def get(self, kind: type[A], id: str, *, etag: str = "") -> A:  # noqa: A002 - the field's name everywhere
+        """One record by id or human number, the same object each time. Raises `NotFound`; `Stale` when `etag` is another."""
+        tenant = ctx.current().tenant
+        loaded = self._records.get((tenant, kind, id))
+        if loaded is None:
+            document = await self.store.document(kind, id)
+            loaded = self._records.get((tenant, kind, document["_id"]))
+        if loaded is None:
+            aggregate = from_document(document, kind)
+            loaded = _Loaded(tenant, aggregate, self.store.kinds[kind], document, document)
+            self._records[tenant, kind, aggregate.id] = loaded
+        if etag and etag != loaded.aggregate.etag:
+            raise Stale(loaded.aggregate.etag, given=etag)
+        return loaded.aggregate  # type: ignore[return-value] # the key holds the type
+
+    def add(self, aggregate: Aggregate, *, at: datetime | None = None) -> None:
+        """Keeps a new record and tells of the event that it recorded; `at` is when it happened, now by default."""
+        tenant = ctx.current().tenant
+        loaded = _Loaded(tenant, aggregate, self.store.kinds[type(aggregate)], None, {})
+        self._records[tenant, type(aggregate), aggregate.id] = loaded
+        self._save(loaded, at)
+
+    def save(self, aggregate: Aggregate, *, at: datetime | None = None) -> None:
+        """Keeps the changes of a record and tells of the event that it recorded. Without an event nothing is saved."""
+        self._save(self._records[ctx.current().tenant, type(aggregate), aggregate.id], at)
+
+    def _save(self, loaded: _Loaded, at: datetime | None) -> None:
+        aggregate, context = loaded.aggregate, ctx.current()
+        event: Any = aggregate.take_recorded()
+        if event is None:
+            return
+        before = loaded.saved or None
+        aggregate.version += 1
+        after = to_document(aggregate)
+        self._rows.append(change_row(loaded.kind, context, event, before, after, at or self.store.clock()))
+        loaded.saved, loaded.touched = after, True
+        self._answer = (aggregate, loaded.kind)
+
+    def claim(self, kind: str, key: str, holder: str) -> None:
+        """Takes something unique for a record: a second taker in another transaction gets `Taken` and runs again."""
+        tenant = ctx.current().tenant
+        self._writes.append(Insert(CLAIMS, {"_id": f"{tenant}|{kind}|{key}", "tenant": tenant, "holder": holder}))
+
+    def release(self, kind: str, key: str) -> None:
+        """Gives something unique back."""
+        tenant = ctx.current().tenant
+        self._writes.append(Delete(CLAIMS, {"_id": f"{tenant}|{kind}|{key}", "tenant": tenant}))
+
+    async def holder(self, kind: str, key: str) -> str | None:
+        """Who holds something unique, this transaction's own claims included."""
+        tenant = ctx.current().tenant
+        claim_id = f"{tenant}|{kind}|{key}"
+        for write in reversed(self._writes):
+            if isinstance(write, Insert) and write.document["_id"] == claim_id:
+                return str(write.document["holder"])
+            if isinstance(write, Delete) and write.query["_id"] == claim_id:
+                return None
+        claim = await self.store.backend.find_one(CLAIMS, {"_id": claim_id, "tenant": tenant})
+        return str(claim["holder"]) if claim else None
+
+    def write(self, write: Write) -> None:
+        """Adds a write beside the aggregates, such as a projection's. Its document or query must name the tenant."""
+        named = write.document if isinstance(write, Insert) else write.query
+        if "tenant" not in named:
+            raise RuntimeError(f"a write to {write.collection} names no tenant")
+        self._writes.append(write)
+
+    async def commit(self) -> None:
+        """Writes everything at once. Raises `Busy` when a record changed since it was read."""
+        context = ctx.current_or_none()
+        writes = [*self._record_writes(), *self._writes, *(Insert(CHANGES, row) for row in self._rows)]
+        if not writes:
+            return
+        request = self._request_claim(context) if context else None
+        if request is not None:
+            writes.append(request)
+        try:
+            await self.store.backend.write(writes)
+        except Taken as taken:
+            if context and request is not None and taken.key == request.document["_id"]:
+                replay = await self.store.replay(context.tenant, context.request_id)
+                if replay is not None:
+                    raise replay from taken
+            raise
+        if self._rows:
+            self.store.committed(self._rows)
+
+    def _record_writes(self) -> Iterable[Write]:
+        for loaded in self._records.values():
+            if not loaded.touched:
+                continue
+            if loaded.base is None:
+                yield Insert(loaded.kind.collection, {**loaded.saved, "tenant": loaded.tenant})
+            else:
+                changed = {name: value for name, value in loaded.saved.items() if loaded.base.get(name, ...) != value}
+                query = {"tenant": loaded.tenant, "_id": loaded.saved["_id"], "version": loaded.base["version"]}
+                yield Update(loaded.kind.collection, query, {"$set": changed})
+
+    def _request_claim(self, context: ctx.Context) -> Insert | None:
+        if not context.request_id or self._answer is None:
+            return None
+        aggregate, kind = self._answer
+        answer = to_message(aggregate, kind.message)
+        return Insert(
+            CHANGES,
+            {
+                "_id": _request_key(context.tenant, context.request_id),
+                "tenant": context.tenant,
+                "hash": context.request_hash,
+                "change": self._rows[-1]["_id"],
+                "answer_type": answer.DESCRIPTOR.full_name,
+                "answer": answer.SerializeToString(),
+                "expire_time": self.store.clock() + REQUEST_KEPT,
+            },
+        )
+
+
+def _request_key(tenant: str, request_id: str) -> str:
+    return f"{tenant}|request|{request_id}"
