@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays as public_holidays
 
+from chassis.domain import Aggregate
 from chassis.errors import Invalid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,10 +86,9 @@ class Closing:
 
 
 @dataclass(slots=True, kw_only=True)
-class Calendar:
+class Calendar(Aggregate):
     """The stored definition; `BusinessCalendar` computes with it. Country and region are ISO 3166 codes."""
 
-    id: str
     name: str = ""
     zone: str = "UTC"
     windows: list[Window] = field(default_factory=list)
@@ -96,7 +96,6 @@ class Calendar:
     country: str = ""
     region: str = ""
     around_the_clock: bool = False
-    version: int = 1
 
 
 Span = tuple[int, int]

@@ -9,27 +9,12 @@ from chassis.errors import Invalid
 from services.incident.domain.calendar import (
     WEEKDAYS,
     BusinessCalendar,
-    Calendar,
     Closing,
     Hours,
     Weekday,
     Window,
 )
-
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-def local(text: str, zone: ZoneInfo = BERLIN) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
-
-
-def hours(count: float) -> timedelta:
-    return timedelta(hours=count)
-
-
-def a_calendar(*spans: tuple[str, str], days: tuple[Weekday, ...] = WEEKDAYS[:5], **fields: object) -> BusinessCalendar:
-    windows = [Window(weekday=day, start=start, end=end) for day in days for start, end in spans or [("09:00", "17:00")]]
-    return BusinessCalendar(Calendar(**{"id": "cal", "zone": "Europe/Berlin", "windows": windows} | fields))
+from tests.unit.incident.office import BERLIN, a_calendar, hours, local
 
 
 def test_a_target_over_the_weekend_of_the_spring_change_is_due_at_the_local_hour():
