@@ -45,19 +45,28 @@ class Check:
         return {"name": self._name, "state": state, "required": self._required, "error": self._error}
 
     async def _ask(self) -> None:
-        before = self._error
+        before, self._error = self._error, ""
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
                 await self._probe()
-            self._error = ""
+        except asyncio.CancelledError as error:
+            if _canceled_from_outside():
+                raise
+            self._error = type(error).__name__
         except Exception as error:  # any failure of a dependency is the answer to the question
             self._error = type(error).__name__
             if self._error != before:
                 _log.warning("Readiness check failed.", extra={"check": self._name}, exc_info=error)
+        finally:
+            self._asked, self._asking = time.monotonic(), None
         if before and not self._error:
             _log.info("Readiness check recovered.", extra={"check": self._name})
-        self._asked = time.monotonic()
-        self._asking = None
+
+
+def _canceled_from_outside() -> bool:
+    """Tells a cancellation of the running task from one that only came out of what it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Background:
@@ -95,7 +104,7 @@ class Background:
             try:
                 await self._factory()
             except asyncio.CancelledError as error:
-                if (task := asyncio.current_task()) and task.cancelling():
+                if _canceled_from_outside():
                     raise
                 self._note(error)
             except Exception as error:  # whatever it was, it ended work that must go on

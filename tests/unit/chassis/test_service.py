@@ -131,6 +131,44 @@ async def test_a_check_that_hangs_counts_as_failed_while_the_probe_still_gets_it
     assert answer.json()["checks"]["mongo"]["error"] == "TimeoutError"
 
 
+async def test_a_check_or_work_that_is_canceled_from_within_counts_as_failed() -> None:
+    service = a_service()
+    runs: list[int] = []
+
+    async def canceled() -> None:
+        runs.append(1)
+        broken = asyncio.get_running_loop().create_future()
+        broken.cancel()
+        await broken
+
+    service.check("mongo", canceled)
+    service.background("sweeper", canceled)
+    async with running(service):
+        await asyncio.sleep(0.5)
+        for _ in range(2):
+            checks = (await get(service, "/readyz")).json()["checks"]
+            assert {name: check["error"] for name, check in checks.items()} == {
+                "mongo": "CancelledError",
+                "sweeper": "CancelledError",
+            }
+    assert len(runs) > 2
+
+
+async def test_a_check_that_recovers_makes_the_service_ready_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.supervision._CACHED_SECONDS", 0)
+    service = a_service()
+    errors: list[Exception] = [ConnectionRefusedError()]
+
+    async def probe() -> None:
+        if errors:
+            raise errors.pop()
+
+    service.check("mongo", probe)
+    async with running(service):
+        assert (await get(service, "/readyz")).status_code == 503
+        assert (await get(service, "/readyz")).json()["status"] == "ready"
+
+
 async def test_crashed_background_work_starts_again_and_shows_in_readiness() -> None:
     service = a_service()
     runs = 0

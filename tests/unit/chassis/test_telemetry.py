@@ -4,9 +4,11 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Recorded
+from prometheus_client.metrics import MetricWrapperBase
 from pymongo import monitoring
 
 from chassis import context, logs, telemetry
@@ -289,6 +291,18 @@ def test_every_process_has_a_registry_of_its_own() -> None:
     first.events_published.labels("itsm.incident.v1.IncidentOpened").inc()
     assert b'itsm_events_published_total{type="itsm.incident.v1.IncidentOpened"} 1.0' in first.render()[0]
     assert b"IncidentOpened" not in second.render()[0]
+
+
+def test_the_reference_lists_exactly_the_metrics_and_labels_that_exist() -> None:
+    names = {"counter": "_total", "gauge": "", "histogram": ""}
+    declared = "".join(
+        f"  {metric._name}{names[metric._type]}: {{type: {metric._type}, labels: [{', '.join(metric._labelnames)}],"
+        f' meaning: "{metric._documentation}"}}\n'
+        for metric in vars(Metrics()).values()
+        if isinstance(metric, MetricWrapperBase)
+    )
+    reference = (Path(__file__).parents[3] / "docs/reference/telemetry.yaml").read_text()
+    assert reference.partition("metrics:\n")[2] == declared
 
 
 def test_the_documented_names_are_declared() -> None:
