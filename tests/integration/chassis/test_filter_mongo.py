@@ -121,6 +121,7 @@ _filters = st.recursive(
 @SLOW
 @given(st.lists(_documents, min_size=1, max_size=8), st.lists(_filters, min_size=1, max_size=6))
 @example([{"count": float("nan")}, {"count": [None]}, {"count": []}], ["count != 1", "count:*", "NOT (count <= 2)"])
+@example([{"title": letter} for letter in "kK\u212aiI\u0130\u0131s\u017f"], ["title:k", "title:i", "title:s"])
 async def test_mongod_and_the_predicate_choose_the_same_documents(
     things: Any, documents: list[dict[str, Any]], filters: list[str]
 ) -> None:
