@@ -120,8 +120,8 @@ def fill(kind: Kind, event: Message, differences: list[Document], after: Mapping
         for name in sorted(names):
             label = descriptor.fields_by_name[name].json_name
             change = getattr(event, CHANGES_FIELD).add(field=label)
-            protojson.set_value(change.old, old.get(label))
-            protojson.set_value(change.new, new.get(label))
+            _set(change.old, old.get(label))
+            _set(change.new, new.get(label))
 
 
 def _picked(entries: list[Document], side: str) -> Document:
@@ -136,3 +136,23 @@ def _snapshot_name(event: Descriptor) -> str:
 def _without_personal(descriptor: Descriptor, differences: list[Document]) -> list[Document]:
     hidden = personal_fields(descriptor)
     return [{"field": entry["field"], "personal": True} if entry["field"] in hidden else entry for entry in differences]
+
+
+def _set(target: Any, value: Any) -> None:
+    match value:
+        case None:
+            target.null_value = 0
+        case bool():
+            target.bool_value = value
+        case str():
+            target.string_value = value
+        case int() | float():
+            target.number_value = value
+        case list():
+            target.list_value.SetInParent()
+            for item in value:
+                _set(target.list_value.values.add(), item)
+        case dict():
+            target.struct_value.SetInParent()
+            for name, item in value.items():
+                _set(target.struct_value.fields[name], item)

@@ -1,0 +1,193 @@
+"""What surrounds each call on the server: who, may they, is it complete, run it (again when busy), tell what went wrong.
+
+Every error of the tree leaves as `google.rpc.Status`. Anything else is a defect: the caller gets an id, the log the rest.
+A call without a deadline gets 30 s. `Busy` is run again up to five times with jitter, inside the deadline.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+
+from chassis import context as ctx
+from chassis import telemetry
+from chassis.auth import Policy, Principal
+from chassis.domain import uuid7
+from chassis.errors import STATUS_KEY, Busy, DeadlinePassed, Error, Internal, Invalid, Unauthenticated, to_status
+from chassis.policy import ANONYMOUS, SIGNED_IN
+from chassis.rpc.methods import Method, methods, missing
+from chassis.store import Replay, Store
+
+_log = logging.getLogger(__name__)
+
+LONGEST = 30.0  # seconds that a call may take, whatever its client says
+ATTEMPTS = 5
+KEY_LENGTH = 255
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_CORRELATION = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
+
+
+class Guard(Protocol):
+    """Who is calling and what they may do."""
+
+    async def verify(self, token: str, tenant_hint: str = "") -> Principal:
+        """The verified caller, or `Unauthenticated`."""
+
+    def policy(self) -> Policy:
+        """The roles and their permissions as last heard."""
+
+
+Handler = Callable[[Any, Any], Awaitable[Message]]
+
+
+@dataclass(slots=True)
+class _Call:
+    method: Method
+    handler: Handler
+    service: str
+    name: str
+
+
+class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """The interceptor of a service. `store` answers repeated requests; without one no request key is honored."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        services: Iterable[str],
+        metrics: telemetry.Metrics,
+        *,
+        store: Store | None = None,
+        reached: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        self._guard = guard
+        self._store = store
+        self._metrics = metrics
+        self._reached = reached
+        self._methods: dict[str, Method] = {path: method for service in services for path, method in methods(service).items()}
+        self._wrapped: dict[str, Any] = {}
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        """Wraps a handler once and keeps it: nothing in it depends on the single call."""
+        wrapped = self._wrapped.get(details.method)
+        if wrapped is None:
+            wrapped = await continuation(details)
+            method = self._methods.get(details.method)
+            if method is not None and wrapped is not None:
+                _, service, name = details.method.split("/")
+                call = _Call(method, wrapped.unary_unary, service, name)
+                wrapped = grpc.unary_unary_rpc_method_handler(
+                    lambda request, context: self._answer(call, request, context),
+                    wrapped.request_deserializer,
+                    wrapped.response_serializer,
+                )
+            self._wrapped[details.method] = wrapped
+        return wrapped
+
+    async def _answer(self, call: _Call, request: Message, servicer_context: Any) -> Message:
+        metadata = {key: value for key, value in servicer_context.invocation_metadata() if isinstance(value, str)}
+        began = time.perf_counter()
+        status: status_pb2.Status | None = None
+        trace = telemetry.extract(metadata)
+        with telemetry.span(f"{call.service}/{call.name}", telemetry.SpanKind.SERVER, parent=trace) as span:
+            try:
+                remaining = servicer_context.time_remaining()
+                async with asyncio.timeout(min(remaining, LONGEST) if remaining is not None else LONGEST):
+                    return await self._within(call, request, metadata)
+            except Error as error:
+                status = to_status(error)
+            except TimeoutError:
+                status = to_status(DeadlinePassed("the time given for this call is over"))
+            except Exception:  # a defect: the caller gets an id to find it by, and nothing of what it says
+                incident = uuid7()
+                _log.exception("Call failed.", extra={"method": call.method.path, "failure_id": incident})
+                status = to_status(Internal(f"something went wrong here; it is logged as {incident}"))
+            finally:
+                code = _CODES[status.code if status else 0]
+                span.set_attribute("rpc.grpc.status_code", code.value[0])
+                self._metrics.grpc_server_duration.labels(call.service, call.name, code.name).observe(
+                    time.perf_counter() - began, telemetry.exemplar()
+                )
+        await servicer_context.abort(code, status.message, ((STATUS_KEY, status.SerializeToString()),))
+        raise AssertionError("abort raises")
+
+    async def _within(self, call: _Call, request: Message, metadata: Mapping[str, str]) -> Message:
+        context = await self._context(call, request, metadata)
+        if self._reached is not None:
+            await self._reached("R2")
+        if incomplete := list(missing(request)):
+            raise Invalid(dict.fromkeys(incomplete, "is required, with a known value"))
+        with ctx.use(context):
+            try:
+                return await self._run(call, request)
+            except Replay as replay:
+                return self._replayed(call, context, replay)
+            except Error:
+                # A verb that was done before is refused by the state that it left; its key tells that it was this very call.
+                if context.request_id and self._store is not None:
+                    replay_ = await self._store.replay(context.tenant, context.request_id)
+                    if replay_ is not None:
+                        return self._replayed(call, context, replay_)
+                raise
+
+    async def _run(self, call: _Call, request: Message) -> Message:
+        for attempt in range(ATTEMPTS):
+            try:
+                return await call.handler(request, None)
+            except Busy:
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                await asyncio.sleep(random.uniform(0.2, 1) * 0.005 * 2**attempt)  # noqa: S311 - jitter, no secret
+        raise AssertionError("the last attempt raises")
+
+    def _replayed(self, call: _Call, context: ctx.Context, replay: Replay) -> Message:
+        if replay.request_hash != context.request_hash or replay.answer_type != call.method.response.DESCRIPTOR.full_name:
+            raise Invalid({"": "this idempotency key was used for another request"}, reason="IDEMPOTENCY_MISMATCH")
+        self._metrics.idempotency_replays.inc()
+        return call.method.response.FromString(replay.answer)
+
+    async def _context(self, call: _Call, request: Message, metadata: Mapping[str, str]) -> ctx.Context:
+        requires = call.method.requires
+        token = metadata.get("authorization", "")
+        request_id = metadata.get("idempotency-key", "")
+        if len(request_id) > KEY_LENGTH:
+            raise Invalid({"Idempotency-Key": f"may have {KEY_LENGTH} characters at most"})
+        if not token.startswith("Bearer "):
+            if requires != ANONYMOUS:
+                raise Unauthenticated("there is no bearer token")
+            return ctx.Context(tenant="-", actor=ctx.Actor(id="anonymous", kind="system"), trace=telemetry.current_trace())
+        token = token.removeprefix("Bearer ")
+        principal = await self._guard.verify(token, metadata.get("x-itsm-tenant", ""))
+        policy = self._guard.policy()
+        policy.require(requires, principal.roles, principal.limits, caveat=principal.caveat)
+        plain = requires in (ANONYMOUS, SIGNED_IN)
+        return ctx.Context(
+            tenant=principal.tenant,
+            actor=ctx.Actor(id=principal.subject, kind=principal.kind),
+            act=principal.act,
+            roles=principal.roles,
+            permissions=policy.allowed(principal.roles, principal.limits),
+            scope={} if plain else policy.scope(principal.roles, requires, principal.subject),
+            request_id=f"{principal.subject}|{call.name}|{request_id}" if request_id else "",
+            request_hash=_digest(request) if request_id else "",
+            correlation_id=_correlation(metadata.get("x-request-id", "")),
+            trace=telemetry.current_trace(),
+            token=token,
+            auth_time=principal.auth_time,
+        )
+
+
+def _digest(request: Message) -> str:
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _correlation(given: str) -> str:
+    return given if given and len(given) <= 128 and _CORRELATION.issuperset(given) else uuid7()

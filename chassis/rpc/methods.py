@@ -1,0 +1,89 @@
+"""What the protos say of each RPC: its permission and its messages.
+
+Fails with `RuntimeError` at start when an RPC of ours says no permission: nothing may be callable by accident.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from google.api import field_behavior_pb2
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from itsm.type.v1 import annotations_pb2
+
+from chassis.codec import has_behavior
+
+Descriptor = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An RPC as its proto declares it."""
+
+    path: str
+    requires: str
+    request: type[Message]
+    response: type[Message]
+    descriptor: Descriptor
+
+
+@cache
+def methods(service: str) -> dict[str, Method]:
+    """The RPCs of a service (`itsm.incident.v1.IncidentService`) by their path on the wire."""
+    return {method.path: method for method in _methods(service)}
+
+
+def required_permissions(service: str) -> set[str]:
+    """All permissions that a service's RPCs ask for."""
+    return {method.requires for method in methods(service).values()}
+
+
+def _methods(service: str) -> Iterator[Method]:
+    for method in descriptor_pool.Default().FindServiceByName(service).methods:
+        options: Any = method.GetOptions()
+        requires = options.Extensions[annotations_pb2.requires]
+        if not requires:
+            raise RuntimeError(f"{method.full_name} says no permission: add (itsm.type.v1.requires) to it")
+        yield Method(
+            f"/{service}/{method.name}",
+            requires,
+            GetMessageClass(method.input_type),
+            GetMessageClass(method.output_type),
+            method,
+        )
+
+
+def missing(message: Message, path: str = "") -> Iterator[str]:
+    """Paths of required fields that are not set, and of enums with a number that this process does not know."""
+    set_fields = {field.name: value for field, value in message.ListFields()}
+    for name, required, enum_numbers, nested in _table(message.DESCRIPTOR):
+        value = set_fields.get(name)
+        if value is None:
+            if required:
+                yield f"{path}{name}"
+        elif enum_numbers is not None:
+            values = value if isinstance(value, int) is False else (value,)
+            if not enum_numbers.issuperset(values):
+                yield f"{path}{name}"
+        elif nested == "one":
+            yield from missing(value, f"{path}{name}.")
+        elif nested == "many":
+            for place, item in enumerate(value):
+                yield from missing(item, f"{path}{name}[{place}].")
+
+
+@cache
+def _table(descriptor: Descriptor) -> tuple[tuple[str, bool, frozenset[int] | None, str], ...]:
+    rows = []
+    for field in descriptor.fields:
+        required = has_behavior(field, field_behavior_pb2.REQUIRED)
+        numbers = frozenset(field.enum_type.values_by_number) if field.enum_type is not None else None
+        nested = ""
+        if field.message_type is not None and field.message_type.file.package.startswith("itsm."):
+            nested = "many" if field.is_repeated else "one"
+        if required or numbers or nested:
+            rows.append((field.name, required, numbers, nested))
+    return tuple(rows)
