@@ -329,12 +329,13 @@ class Clock:
         return calendar.add(self.ledger[-1].time, max(NOTHING, spent - self.elapsed))
 
     def _missed(self, calendar: BusinessCalendar) -> datetime | None:
-        """The due instant that the ledger ran past, if it did."""
+        """The due instant that the ledger ran past, if it did. What was booked decides; the calendar only places it."""
         for entry, after in zip(self.ledger, self.ledger[1:], strict=False):
-            left = self.target - timedelta(milliseconds=entry.elapsed_ms)
-            if entry.runs and left <= calendar.between(entry.time, after.time):
-                due = calendar.add(entry.time, left)
-                if due < after.time:
+            left = self.target // MILLISECOND - entry.elapsed_ms
+            booked = after.elapsed_ms - entry.elapsed_ms
+            if entry.runs and left <= booked:
+                due = min(calendar.add(entry.time, timedelta(milliseconds=left)), after.time)
+                if left < booked or due < after.time:
                     return due
         return None
 
