@@ -1,7 +1,7 @@
 """The allow-list of a listing: which API names exist, where they are stored and what they hold.
 
-How it can fail: a repeated field that is declared sortable raises `ValueError` when the process starts, never at a
-request.
+How it can fail: a field that cannot order a list but is declared sortable raises `ValueError` at the start of the process,
+never at a request.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 Document = Mapping[str, Any]
 """A stored document: snake_case keys, dates as `datetime` (naive means UTC), repeated fields as lists."""
@@ -26,7 +28,7 @@ class Kind(StrEnum):
     NUMBER = "number"
     BOOL = "bool"
     DURATION = "duration"
-    """Stored as a number of seconds; written `90s` or `1h30m`."""
+    """Stored as ISO 8601 text, which has no useful order; written `90s` or `1h30m`, compared whole."""
 
 
 BSON_TYPES: Mapping[Kind, str] = {
@@ -36,7 +38,7 @@ BSON_TYPES: Mapping[Kind, str] = {
     Kind.TIMESTAMP: "date",
     Kind.NUMBER: "number",
     Kind.BOOL: "bool",
-    Kind.DURATION: "number",
+    Kind.DURATION: "string",
 }
 
 
@@ -57,8 +59,8 @@ class Field:
     keyed: bool = False
 
     def __post_init__(self) -> None:
-        if self.sortable and (self.many or self.keyed):
-            raise ValueError(f"{self.path} holds many values and cannot order a list")
+        if self.sortable and (self.many or self.keyed or self.kind is Kind.DURATION):
+            raise ValueError(f"{self.path} holds many values, or values without an order, and cannot order a list")
         if (self.kind is Kind.ENUM) != bool(self.values):
             raise ValueError(f"{self.path} needs the names of its enum, and only an enum has them")
 
@@ -77,10 +79,16 @@ def normal(kind: Kind, value: object) -> Any:
     if kind is Kind.BOOL:
         return value if isinstance(value, bool) else None
     if kind is Kind.DURATION and isinstance(value, timedelta):
-        return value.total_seconds()
-    if kind in (Kind.NUMBER, Kind.DURATION):
+        return duration_text(value)
+    if kind is Kind.NUMBER:
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
     return value if isinstance(value, str) else None
+
+
+def duration_text(span: timedelta) -> str:
+    """The text that documents hold for a duration; each duration has exactly one."""
+    text: str = msgspec.to_builtins(span)
+    return text
 
 
 def utc(moment: datetime) -> datetime:

@@ -212,8 +212,8 @@ class _Parser:
         return Contains(field, part)
 
     def _compared(self, field: Field, operator: Operator, token: _Token) -> Node:
-        if operator not in (Operator.EQ, Operator.NE) and field.kind in (Kind.ENUM, Kind.BOOL):
-            right = "=, != or IN (...)" if field.kind is Kind.ENUM else "= or !="
+        if operator not in (Operator.EQ, Operator.NE) and field.kind in (Kind.ENUM, Kind.BOOL, Kind.DURATION):
+            right = "= or !=" if field.kind is Kind.BOOL else "=, != or IN (...)"
             raise _Wrong(f"'{operator}' has no meaning here; use {right}", token.at)
         value = self._value(field)
         if value is not None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from chassis.listing.fields import Field, Kind, utc
+from chassis.listing.fields import Field, Kind, duration_text, utc
 from chassis.listing.tree import Moment, Value
 
 MAX_DURATION = timedelta(days=36_525)
@@ -57,8 +57,7 @@ def literal(field: Field, text: str, *, quoted: bool) -> Value:
         case Kind.TIMESTAMP:
             return timestamp(text)
         case Kind.DURATION:
-            seconds = duration(text)
-            return int(seconds) if seconds == int(seconds) else float(seconds)
+            return duration_text(duration(text))
         case Kind.NUMBER:
             return _number(text, quoted=quoted)
         case Kind.BOOL:
@@ -78,14 +77,14 @@ def timestamp(text: str) -> datetime:
         raise ValueError(expected) from None
 
 
-def duration(text: str) -> Decimal:
-    """Seconds of a duration such as `90s`, `1h30m`, `7d`. Raises `ValueError`."""
+def duration(text: str) -> timedelta:
+    """A duration such as `90s`, `1h30m`, `7d`. Raises `ValueError`."""
     if not _DURATION.fullmatch(text):
         raise ValueError(f'expected a duration such as "90s", "1h30m" or "7d", not {shown(text)}')
     seconds = sum((Decimal(amount) * _SECONDS[unit] for amount, unit in _DURATION_PART.findall(text)), Decimal(0))
     if seconds > Decimal(MAX_DURATION.total_seconds()):
         raise ValueError(f"the duration {shown(text)} is longer than a century")
-    return seconds
+    return timedelta(microseconds=int(seconds * 1_000_000))
 
 
 def moment(function: str, argument: str | None) -> Moment:
@@ -93,7 +92,7 @@ def moment(function: str, argument: str | None) -> Moment:
     if function == "now" and argument is None:
         return Moment()
     if function == "ago" and argument is not None:
-        return Moment(back=timedelta(seconds=float(duration(argument))))
+        return Moment(back=duration(argument))
     if function == "startOfDay" and argument is not None:
         return Moment(zone=_zone(argument))
     raise ValueError(f'unknown call of {shown(function)}; there are now(), ago("24h") and startOfDay("Europe/Berlin")')

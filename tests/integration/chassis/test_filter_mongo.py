@@ -65,7 +65,7 @@ _documents = st.fixed_dictionaries(
         "create_time": _stored(_moments),
         "count": _stored(_numbers),
         "enabled": _stored(st.booleans()),
-        "target": _stored(st.sampled_from([90, 5400.0, 0.5])),
+        "target": _stored(st.sampled_from(["PT90S", "PT5400S", "PT0.5S"])),
         "tags": _stored(st.lists(_keywords, max_size=3)),
         "remarks": _stored(st.lists(_texts, max_size=3)),
         "clocks": _stored(st.lists(_clocks, max_size=3)),
@@ -104,7 +104,7 @@ _atoms = st.one_of(
     _comparisons(["createTime", "clocks.due"], _all, _written_times),
     _comparisons(["count"], _all, _written_numbers),
     _comparisons(["enabled"], _same, st.sampled_from(["true", "false"])),
-    _comparisons(["target"], _all, st.sampled_from(["90s", '"1h30m"', "500ms"])),
+    _comparisons(["target"], _same, st.sampled_from(["90s", '"1h30m"', "500ms"])),
     _comparisons(_words, _all, _keywords.map(_quoted)),
 )
 _filters = st.recursive(

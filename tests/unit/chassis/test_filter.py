@@ -3,6 +3,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -66,7 +67,8 @@ def test_an_empty_filter_is_true_and_an_empty_query() -> None:
         ("labels.region:*", False),
         ("labels.region = null", True),
         ('target = "1h30m"', True),
-        ("target > 90s", True),
+        ("target IN (90s, 5400s)", True),
+        ("target != 90m", False),
         ("NOT state = NEW", False),
         ("NOT (state = OPEN OR count = 4)", True),
         ("state = NEW AND count = 3 AND enabled = true", True),
@@ -81,7 +83,7 @@ def test_comparisons_on_one_document(text: str, expected: bool) -> None:
         "owner_id": "ann",
         "place": {"city": "Graz"},
         "labels": {"team": "net"},
-        "target": 5400,
+        "target": "PT5400S",
     }
     assert matches(text, **document) is expected
 
@@ -153,6 +155,7 @@ def test_values_of_another_type_never_compare() -> None:
         ("tittle:x", "did you mean 'title'?"),
         ("state = NWE", "'NWE' is not one of NEW, OPEN, DONE (at position 9)"),
         ("state < OPEN", "'<' has no meaning here; use =, != or IN (...) (at position 7)"),
+        ("target > 90s", "'>' has no meaning here; use =, != or IN (...)"),
         ("state = NEW count = 1", "expected AND, OR or the end, not 'count' (at position 13)"),
         ("state = NEW and count = 1", "expected AND, not 'and'"),
         ("state = NEW AND count = 1 OR count = 2", "AND and OR are mixed"),
@@ -228,6 +231,13 @@ def test_null_is_asked_for_so_that_an_index_can_answer() -> None:
 def test_a_field_that_holds_many_values_cannot_be_sortable() -> None:
     with pytest.raises(ValueError, match="cannot order"):
         Field(path="tags", many=True, sortable=True)
+
+
+def test_a_duration_is_found_as_the_codec_stores_it() -> None:
+    for span in (timedelta(seconds=90), timedelta(days=3, milliseconds=5), timedelta(0)):
+        written = f"{span.days}d{span.seconds}s{span.microseconds // 1000}ms"
+        assert matches(f"target = {written}", target=msgspec.to_builtins(span))
+        assert matches(f"target = {written}", target=span)
 
 
 _words = st.sampled_from(
