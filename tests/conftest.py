@@ -1,0 +1,53 @@
+"""What all tests share: the folder is the marker, a skipped test fails in CI, one real stack a run."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.options import Options
+from stack.supervisor import running
+
+ROOT = Path(__file__).parent
+MARKED = ("unit", "contract", "integration", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folder says what kind of test it is."""
+    for item in items:
+        kind = item.path.relative_to(ROOT).parts[0]
+        if kind in MARKED:
+            item.add_marker(kind)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """In CI nothing is skipped: what cannot run there must be said to fail."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Any]]:
+    """The whole platform on real parts, as `python -m stack up --json` describes it.
+
+    `ITSM_TEST_STACK` may name a file with that description of a stack that runs already.
+    """
+    running_already = os.environ.get("ITSM_TEST_STACK")
+    if running_already:
+        yield json.loads(Path(running_already).read_text())
+        return
+    async with running(Options(state=tmp_path_factory.mktemp("stack"), light=True)) as started:
+        yield started.describe()
+
+
+@pytest.fixture(scope="session")
+async def backing(stack: dict[str, Any]) -> dict[str, Any]:
+    """Addresses and passwords of the real mongod, Kafka and Keycloak."""
+    return stack["backing"]
