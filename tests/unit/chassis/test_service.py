@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -426,6 +427,17 @@ async def test_the_management_port_answers_garbage_with_a_status(request_bytes: 
         assert (await get(service, "/livez")).status_code == 200
 
 
+async def test_a_client_that_sends_far_too_much_still_gets_to_read_its_answer() -> None:
+    def slow_reader(host: str, port: int) -> bytes:
+        with socket.create_connection((host, port), timeout=5) as client:
+            client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"a" * 20_000_000)
+            return client.recv(1024)
+
+    async with running(a_service()) as service:
+        host, port = service.management_address.split(":")
+        assert b" 431 " in await asyncio.to_thread(slow_reader, host, int(port))
+
+
 async def test_a_head_request_gets_no_body() -> None:
     async with running(a_service()) as service:
         head, _, body = (await raw(service, b"HEAD /livez HTTP/1.1\r\n\r\n")).partition(b"\r\n\r\n")
@@ -440,6 +452,10 @@ async def test_clients_that_say_nothing_neither_block_others_nor_stay(monkeypatc
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(63)]
         assert (await get(service, "/livez")).status_code == 200
         extra = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
+        began = time.monotonic()
+        ends = await asyncio.gather(*(reader.read() for reader, _ in extra[1:]), return_exceptions=True)
+        assert all(end == b"" or isinstance(end, ConnectionResetError) for end in ends)
+        assert time.monotonic() - began < 0.5
         answers = await asyncio.gather(*(asyncio.wait_for(reader.read(), 5) for reader, _ in silent))
         assert all(b" 408 " in answer for answer in answers)
         await asyncio.sleep(1)
