@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,6 @@ class Kafka:
         """The command, after the settings are written and the data folder is formatted."""
         home = self._layout.kafka
         data = home / "data"
-        data.mkdir(parents=True, exist_ok=True)
         settings = server_properties(
             self.port, self._controller_port, data, self.password("broker"), self.password("controller")
         )
@@ -171,8 +171,7 @@ class Kafka:
             "-cp",
             f"{libs}/*",  # java itself expands the star
         )
-        if not (data / "meta.properties").exists():
-            await self._format(java, properties)
+        await self._format_once(java, properties, data)
         return Spec(
             name="kafka",
             argv=(*java, "kafka.Kafka", str(properties)),
@@ -182,8 +181,12 @@ class Kafka:
             cwd=home,
         )
 
-    async def _format(self, java: tuple[str, ...], properties: Path) -> None:
-        """Name the cluster and seed every user; done once, since a running broker takes no new users from aiokafka."""
+    async def _format_once(self, java: tuple[str, ...], properties: Path, data: Path) -> None:
+        """Name the cluster and seed every user; only once, since a running broker takes no new users from aiokafka."""
+        formatted = self._layout.kafka / "formatted"
+        if formatted.exists():
+            return
+        shutil.rmtree(data, ignore_errors=True)  # of a format that was interrupted
         output = await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "random-uuid")
         cluster = re.findall(r"^[\w-]{22}$", output, re.MULTILINE)[-1]
         scram = []
@@ -191,6 +194,7 @@ class Kafka:
             scram += ["--add-scram", f"SCRAM-SHA-256=[name={user},password={self.password(user)}]"]
         await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "format", "-t", cluster,
                   "-c", str(properties), *scram)  # fmt: skip
+        formatted.touch()
 
     async def make_ready(self, process: Process) -> None:
         """Wait until the admin can sign in, then create missing topics and grant all rights."""

@@ -53,10 +53,20 @@ class Keycloak:
         """Of the administrator in the master realm, for people who look at the admin console."""
         return self._credentials.get("keycloak/bootstrap-admin")
 
+    @property
+    def _data(self) -> Path:
+        return self._layout.keycloak / "data"
+
+    @property
+    def _initialized(self) -> Path:
+        return self._layout.keycloak / "initialized"
+
     def spec(self, installation: Path) -> Spec:
         """The command, after this state folder has a home of its own and the realm file lies in it."""
         home = self._home(installation)
-        imports = home / "data" / "import"
+        if not self._initialized.exists():
+            shutil.rmtree(self._data / "h2", ignore_errors=True)  # of a first start that was interrupted
+        imports = self._data / "import"
         imports.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REALM_FILE, imports / "realm.json")
         jvm = "-Xms64m -Xmx384m -XX:MetaspaceSize=96M -XX:MaxMetaspaceSize=256m -XX:+UseSerialGC"
@@ -84,14 +94,13 @@ class Keycloak:
     def _home(self, installation: Path) -> Path:
         """Keycloak keeps its data below its own folder and resolves links, so each state folder gets linked files."""
         home = self._layout.keycloak / f"home-{KEYCLOAK_VERSION}"
-        data = self._layout.keycloak / "data"
-        data.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(parents=True, exist_ok=True)
         if not home.exists():
             part = home.with_name(home.name + ".part")
             shutil.rmtree(part, ignore_errors=True)
             ignored = shutil.ignore_patterns("data")
             shutil.copytree(installation, part, copy_function=_link_or_copy, ignore=ignored)
-            (part / "data").symlink_to(data)
+            (part / "data").symlink_to(self._data)
             part.rename(home)
         return home
 
@@ -108,6 +117,7 @@ class Keycloak:
                     return False
 
             await process.wait_ready(answers)
+        self._initialized.touch()
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -147,6 +147,7 @@ class Process:
             return
         await self._child.wait()
         if self._ready and not self._stopping:
+            _signal_group(self._child.pid, signal.SIGKILL)  # a shell that is killed leaves its program running
             await asyncio.wait(self._tasks[:1], timeout=1)  # its last words come through the other task
             self._on_death(self)
 

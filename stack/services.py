@@ -22,7 +22,6 @@ ROLES = (
     "analyst", "auditor", "admin", "operator",
 )  # fmt: skip
 TENANT = "main"
-_HTTP_LISTENERS = {"monitor": "ITSM_INGEST_LISTEN"}
 
 
 def installed(root: Path = ROOT) -> tuple[str, ...]:
@@ -123,7 +122,8 @@ class Services:
         """What this installation wants from the realm: addresses and secrets of its clients, and its users.
 
         Keys: `tenant`; `clients` (service account client to `secret`); `console` (`client_id`, `secret`,
-        `redirect_uris`, `post_logout_redirect_uris`, `backchannel_logout_url`); `users` (name to `password`, `roles`).
+        `redirect_uris`, `post_logout_redirect_uris`, `backchannel_logout_url`); `users` (name to `password`, `roles`);
+        `tokens_file`, where the command leaves one personal access token per user (an object, name to token).
         """
         url = self.gateway_url
         wishes = {
@@ -137,9 +137,21 @@ class Services:
                 "backchannel_logout_url": f"{url}/auth/backchannel-logout",
             },
             "users": self.users,
+            "tokens_file": str(self._tokens_file),
         }
         text = json.dumps(wishes, indent=2) + "\n"
         write_atomically(self._layout.services / "provision.json", text, mode=0o600)
+
+    @property
+    def _tokens_file(self) -> Path:
+        return self._layout.services / "tokens.json"
+
+    def tokens(self) -> dict[str, str]:
+        """The personal access tokens of the users, by name; empty until the realm is provisioned."""
+        if not self._tokens_file.exists():
+            return {}
+        found: dict[str, str] = json.loads(self._tokens_file.read_text())
+        return found
 
     def spec(self, service: str) -> Spec:
         """The command of one service."""

@@ -8,14 +8,15 @@ import asyncio
 import contextlib
 import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from stack import lock
 from stack.console import Console
 from stack.credentials import Credentials
-from stack.errors import StackError, first_cause
-from stack.fetch import fetch, run
+from stack.errors import ProcessDied, StackError, first_cause
+from stack.fetch import Programs, fetch, run
 from stack.kafka import Kafka
 from stack.keycloak import BOOTSTRAP_ADMIN, Keycloak
 from stack.mongo import Mongo
@@ -52,14 +53,15 @@ class Stack:
         programs = await fetch(self.options.cache, self._console)
         await self._together(
             self._run(self.mongo.spec(programs.mongod), self.mongo.make_ready),
-            self._run(await self.kafka.spec(programs.kafka_libs), self.kafka.make_ready),
+            self._run_kafka(programs),
             self._run(self.keycloak.spec(programs.keycloak_home), self.keycloak.make_ready),
         )
-        if self.options.only_backing:
-            return
-        self.services.write_provision_file()
-        await self._provision()
-        await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in installed()))
+        if not self.options.only_backing:
+            await self._provision()
+            names = installed()
+            await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in names))
+        if self.deaths:
+            raise ProcessDied(f"{', '.join(self.deaths)} died during the start")
 
     async def stop(self) -> None:
         """Stop our processes together, then the backing; nothing is left running."""
@@ -82,7 +84,8 @@ class Stack:
     def describe(self) -> dict[str, Any]:
         """Addresses and sign-ins, as printed by `up --json`; what is not started is `None`."""
         started = set(self._processes)
-        users = {name: {**user, "token": None} for name, user in self.services.users.items()}
+        tokens = self.services.tokens()
+        users = {name: {**user, "token": tokens.get(name)} for name, user in self.services.users.items()}
         names = [name for name in SERVICES if name in started]
         return {
             "gateway": self.services.gateway_url if "gateway" in started else None,
@@ -129,18 +132,23 @@ class Stack:
         await make_ready(process)
         self._console.say(f"{spec.name} is ready")
 
-    async def _together(self, *starts: Awaitable[None]) -> None:
+    async def _run_kafka(self, programs: Programs) -> None:
+        await self._run(await self.kafka.spec(programs.kafka_libs), self.kafka.make_ready)
+
+    async def _together(self, *starts: Coroutine[Any, Any, None]) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for start in starts:
-                    group.create_task(_as_coroutine(start))
+                    group.create_task(start)
         except BaseExceptionGroup as failures:
             raise first_cause(failures) from failures
 
     async def _provision(self) -> None:
-        """Let the auth service bring clients, roles and users of the realm up to date."""
-        if not (ROOT / "services" / "auth" / "__main__.py").exists():
+        """Let the auth service bring clients, roles and users of the realm up to date, and issue the users' tokens."""
+        self.services.write_provision_file()
+        if not (ROOT / "services" / "auth" / "provision.py").exists():
             return
+        self._console.say("provisioning the realm")
         settings = self.services.environment("auth")
         await run("provisioning the realm", sys.executable, "-m", "services.auth", "provision", environment=settings)
 
@@ -149,14 +157,11 @@ class Stack:
         self._console.say(process.obituary())
 
 
-async def _as_coroutine(start: Awaitable[None]) -> None:
-    await start
-
-
 @contextlib.asynccontextmanager
 async def running(options: Options, console: Console | None = None) -> AsyncIterator[Stack]:
     """A started stack for the time of the block. Raises `StackError` when it cannot be started."""
     console = console or Console()
+    options = replace(options, state=options.state.resolve(), cache=options.cache.resolve())
     layout = Layout(options.state)
     with lock.held(layout.lock):
         await asyncio.to_thread(lock.end_leftovers, options.state, console)
