@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from motor.motor_asyncio import AsyncIOMotorClient
 
 from chassis.listing import Field, Kind, Listing, compile_predicate, compile_query, parse
 
@@ -32,10 +33,12 @@ SLOW = settings(max_examples=300, deadline=None, suppress_health_check=list(Heal
 
 
 @pytest.fixture
-async def things(mongo_database: Any) -> AsyncIterator[Any]:
-    collection = mongo_database[f"listing_{uuid4().hex}"]
-    yield collection
-    await collection.drop()
+async def things(backing: dict[str, Any]) -> AsyncIterator[Any]:
+    client = AsyncIOMotorClient(backing["mongo"]["root_uri"])
+    name = f"itsm_listing_test_{uuid4().hex}"
+    yield client[name]["things"]
+    await client.drop_database(name)
+    client.close()
 
 
 # Letters whose upper and lower case engines disagree about, and signs that mean something in a pattern.
