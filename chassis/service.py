@@ -184,7 +184,7 @@ class Service:
         for stage in Stage:
             left = began + stop_bound(self.settings) - time.monotonic()
             if stage is Stage.SERVER and self._server is not None:
-                await self._finish(stage, [self._stop_server], max(left, 0))
+                await self._finish(stage, [self._stop_server], max(min(self.settings.stop_grace_seconds + 2, left), 0))
             await self._finish(stage, self._stop_hooks[stage], max(min(_STAGE_SECONDS, left), 0))
             working = [background for background in self._backgrounds if background.stage is stage]
             await self._finish(stage, [background.stop for background in working], 1)
@@ -202,7 +202,10 @@ class Service:
         await self._in_flight.wait(1)  # grpc/grpc#37239: stop returns before the calls it aborted have cleaned up
 
     async def _finish(self, stage: Stage, hooks: Iterable[_Hook], seconds: float) -> None:
-        running = {asyncio.ensure_future(hook()) for hook in hooks}
+        async def call(hook: _Hook) -> None:
+            await hook()
+
+        running = {asyncio.create_task(call(hook)) for hook in hooks}
         if not running:
             return
         done, late = await asyncio.wait(running, timeout=seconds)

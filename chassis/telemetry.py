@@ -22,7 +22,7 @@ from uuid import uuid4
 from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
@@ -85,6 +85,8 @@ def configure(service: str, settings: Settings) -> None:
             "deployment.environment.name": str(settings.environment),
         }
     )
+    # What the platform says of the pod in OTEL_RESOURCE_ATTRIBUTES (its uid, its node) beats what a process can know.
+    resource = resource.merge(OTELResourceDetector().detect())
     sampler = ParentBased(TraceIdRatioBased(settings.trace_ratio))
     _provider = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
     exporter = OTLPSpanExporter(settings.otlp_endpoint, insecure=not settings.otlp_endpoint.startswith("https://"), timeout=5)

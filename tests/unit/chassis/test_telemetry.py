@@ -212,6 +212,16 @@ async def test_spans_reach_the_collector_with_their_parents_links_and_resource(r
     assert recorded.service_of(publish) == "itsm-sample"
 
 
+async def test_the_platform_names_the_instance(recorded: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=pod-7,k8s.node.name=n1")
+    telemetry.configure("sample", Settings(otlp_endpoint=recorded.address, log_level="ERROR"))
+    with span("x"):
+        pass
+    await telemetry.shutdown()
+    about = recorded.resources["itsm-sample"]
+    assert (about["service.instance.id"], about["k8s.node.name"]) == ("pod-7", "n1")
+
+
 async def test_a_failed_span_says_the_type_and_never_the_message(recorded: Collector) -> None:
     with pytest.raises(ValueError, match="jane"), span("broken"):
         raise ValueError("jane@example.org")
