@@ -111,8 +111,9 @@ class Keycloak:
             discovery = f"{self.issuer}/.well-known/openid-configuration"
 
             async def answers() -> bool:
-                try:
-                    return all([(await client.get(address)).status_code == httpx.codes.OK for address in (health, discovery)])
+                try:  # health first: asking for the realm too early puts a warning into the log
+                    healthy = (await client.get(health)).status_code == httpx.codes.OK
+                    return healthy and (await client.get(discovery)).status_code == httpx.codes.OK
                 except httpx.TransportError:
                     return False
 
