@@ -1,5 +1,6 @@
 """The store and its unit of work; the only place that stamps the tenant and applies the row scope."""
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -12,7 +13,7 @@ from google.protobuf.message import Message
 from chassis import context as ctx
 from chassis.codec import document_to_message, from_document, to_document, to_message
 from chassis.domain import Aggregate, Clock
-from chassis.errors import NotFound, Stale
+from chassis.errors import Busy, Error, NotFound, Stale
 from chassis.store.backend import Backend, Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write
 from chassis.store.changes import CHANGES, Kind, change_row
 
@@ -30,6 +31,8 @@ CHASSIS_INDEXES = (
     Index(CHANGES, [("tenant", 1), ("about", 1), ("_id", 1)], partial={"about": {"$exists": True}}),
     Index(CHANGES, [("expire_time", 1)], expire_after=timedelta(0), partial={"expire_time": {"$exists": True}}),
 )
+
+RECENT = 2_000  # records that a process remembers as it saved them: spares the next command on them a read
 
 CommitListener = Callable[[Sequence[Document]], None]
 
@@ -56,6 +59,7 @@ class _Loaded:
     base: Document | None
     saved: Document
     touched: bool = False
+    remembered: bool = False
 
 
 class Store:
@@ -68,6 +72,7 @@ class Store:
         self.indexes: tuple[Index, ...] = (*CHASSIS_INDEXES, *indexes)
         self._listeners: list[CommitListener] = []
         self._blocks: dict[tuple[str, str], list[int]] = {}
+        self.recent: OrderedDict[tuple[str, type[Aggregate], str], Document] = OrderedDict()
 
     def on_commit(self, listener: CommitListener) -> None:
         """Tells `listener` of the change rows of each commit of this process, as they are committed."""
@@ -84,6 +89,10 @@ class Store:
         token = _ambient.set(tx)
         try:
             yield tx
+        except Error as error:
+            if tx.forget_remembered():
+                raise Busy("decided on a remembered record; its present state decides") from error
+            raise
         finally:
             _ambient.reset(token)
         await tx.commit()
@@ -180,12 +189,13 @@ class Transaction:
         """One record by id or human number, the same object each time. Raises `NotFound`; `Stale` when `etag` is another."""
         tenant = ctx.current().tenant
         loaded = self._records.get((tenant, kind, id))
+        remembered = None if loaded or ctx.current().scope else self.store.recent.get((tenant, kind, id))
         if loaded is None:
-            document = await self.store.document(kind, id)
+            document = remembered or await self.store.document(kind, id)
             loaded = self._records.get((tenant, kind, document["_id"]))
         if loaded is None:
             aggregate = from_document(document, kind)
-            loaded = _Loaded(tenant, aggregate, self.store.kinds[kind], document, document)
+            loaded = _Loaded(tenant, aggregate, self.store.kinds[kind], document, document, remembered=remembered is not None)
             self._records[tenant, kind, aggregate.id] = loaded
         if etag and etag != loaded.aggregate.etag:
             raise Stale(loaded.aggregate.etag, given=etag)
@@ -246,12 +256,18 @@ class Transaction:
     async def commit(self) -> None:
         """Writes everything at once. Raises `Busy` when a record changed since it was read."""
         context = ctx.current_or_none()
+        if any(loaded.remembered and not loaded.touched for loaded in self._records.values()):
+            # No compare-and-set will prove what was only read from memory.
+            self.forget_remembered()
+            raise Busy("decided on a remembered record; its present state decides")
         writes = [*self._record_writes(), *self._writes, *(Insert(CHANGES, row) for row in self._rows)]
         if not writes:
             return
         request = self._request_claim(context) if context else None
         if request is not None:
             writes.append(request)
+        for key in self._records:
+            self.store.recent.pop(key, None)
         try:
             await self.store.backend.write(writes)
         except Taken as taken:
@@ -260,8 +276,24 @@ class Transaction:
                 if replay is not None:
                     raise replay from taken
             raise
+        self._remember()
         if self._rows:
             self.store.committed(self._rows)
+
+    def forget_remembered(self) -> bool:
+        """Drops what this transaction took from memory instead of the database; says whether there was any."""
+        keys = [key for key, loaded in self._records.items() if loaded.remembered]
+        for key in keys:
+            self.store.recent.pop(key, None)
+        return bool(keys)
+
+    def _remember(self) -> None:
+        recent = self.store.recent
+        for key, loaded in self._records.items():
+            if loaded.touched:
+                recent[key] = loaded.saved
+        while len(recent) > RECENT:
+            recent.popitem(last=False)
 
     def _record_writes(self) -> Iterable[Write]:
         for loaded in self._records.values():

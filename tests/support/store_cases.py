@@ -10,7 +10,7 @@ from itsm.incident import v1 as pb
 
 from chassis import context as ctx
 from chassis.domain import Aggregate, new_id
-from chassis.errors import Busy, NotFound, Stale
+from chassis.errors import Busy, ForbiddenMove, NotFound, Stale
 from chassis.store import Backend, Kind, Replay, Store, Taken, Update
 from chassis.testing import FakeClock, caller
 
@@ -115,6 +115,7 @@ class StoreCases:
     async def test_an_old_etag_is_stale(self, store: Store) -> None:
         with ctx.use(caller()):
             ticket = await self._added(store)
+            store.recent.clear()
             with pytest.raises(Stale) as caught:
                 async with store.transaction() as tx:
                     await tx.get(Ticket, ticket.id, etag="7")
@@ -137,6 +138,33 @@ class StoreCases:
                     await self._added(store)
                     raise RuntimeError("the outer one fails")
             assert await store.find("tickets", {}) == []
+
+    async def test_a_refusal_is_never_decided_on_what_a_process_remembers(self, backend: Backend) -> None:
+        here, there = (Store(backend, FakeClock(NOON), [KIND]) for _ in range(2))
+        with ctx.use(caller()):
+            ticket = await self._added(here)
+            async with there.transaction() as tx:
+                loaded = await tx.get(Ticket, ticket.id)
+                loaded.resolve()
+                tx.save(loaded)
+
+            async def refuse_unless_resolved() -> None:
+                async with here.transaction() as tx:
+                    if (await tx.get(Ticket, ticket.id)).state is not State.RESOLVED:
+                        raise ForbiddenMove("NEW", "close")
+
+            with pytest.raises(Busy):
+                await refuse_unless_resolved()
+            await refuse_unless_resolved()
+
+    async def test_a_command_that_changes_nothing_is_not_decided_on_memory_either(self, store: Store) -> None:
+        with ctx.use(caller()):
+            ticket = await self._added(store)
+            with pytest.raises(Busy):
+                async with store.transaction() as tx:
+                    await tx.get(Ticket, ticket.id)
+            async with store.transaction() as tx:
+                await tx.get(Ticket, ticket.id)
 
     async def test_a_claim_has_one_holder_until_it_is_released(self, store: Store) -> None:
         with ctx.use(caller()):
