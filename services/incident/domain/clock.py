@@ -324,7 +324,7 @@ class Clock:
         """When that much of the target was or will be spent."""
         amount = spent // MILLISECOND
         for entry, after in zip(self.ledger, self.ledger[1:], strict=False):
-            if entry.runs and entry.elapsed_ms <= amount <= after.elapsed_ms:
+            if entry.elapsed_ms <= amount <= after.elapsed_ms:
                 return calendar.add(entry.time, timedelta(milliseconds=amount - entry.elapsed_ms))
         return calendar.add(self.ledger[-1].time, max(NOTHING, spent - self.elapsed))
 

@@ -225,6 +225,13 @@ def test_results_are_exact_to_the_millisecond_and_in_utc():
     assert due.tzinfo is UTC
 
 
+def test_the_hours_before_a_start_on_the_first_of_a_month_do_not_count():
+    calendar, start = a_calendar(), local("2026-06-01T13:00")
+    rest_of_june, july = 4 + 21 * 8, 23 * 8
+    assert calendar.add(start, hours(rest_of_june + july + 1)) == local("2026-08-03T10:00")
+    assert calendar.between(start, local("2026-08-03T10:00")) == hours(rest_of_june + july + 1)
+
+
 def test_twenty_years_are_the_sum_of_their_days():
     calendar = a_calendar(("09:00", "12:00"), ("22:00", "03:00"), country="DE")
     start, days = local("2020-01-15T10:00"), 365 * 20

@@ -155,6 +155,23 @@ def test_a_retroactive_target_that_is_over_already_is_missed_at_its_due_instant(
     assert successor.due_time == day("Mon", "13:00")
 
 
+def test_a_retroactive_target_used_up_exactly_at_closing_was_missed_by_the_evening():
+    clock = a_clock(target=16)
+    clock.pause("CALLER", day("Mon", "20:00"), OFFICE)
+    successor = clock.retarget(hours(8), Retarget.RETROACTIVE, day("Mon", "21:00"), OFFICE)
+    assert (successor.breached, successor.breach_time) == (True, day("Mon", "17:00"))
+
+
+def test_a_retroactive_target_used_up_exactly_when_the_pause_began_is_not_missed():
+    clock = a_clock(target=16)
+    clock.pause("CALLER", day("Mon", "17:00"), OFFICE)
+    successor = clock.retarget(hours(8), Retarget.RETROACTIVE, day("Tue", "12:00"), OFFICE)
+    assert not successor.breached
+    successor.resume("CALLER", day("Tue", "13:00"), OFFICE)
+    assert successor.check(day("Tue", "13:01"))
+    assert successor.breach_time == day("Tue", "13:00")
+
+
 @pytest.mark.parametrize("mode", Retarget)
 def test_a_new_target_while_paused_stays_paused_for_the_same_reasons(mode: Retarget):
     clock = a_clock(target=16)
