@@ -1,0 +1,192 @@
+"""JSON over HTTP to gRPC and back: one ASGI application for every RPC that the protos bind to HTTP.
+
+A request is found in the table, read into the RPC's message, sent to the service that owns it, and its answer written as
+JSON. No rule is decided here: what is checked is form (names, types, sizes, headers), never meaning.
+
+Every answer but success is a problem document. A defect of ours answers 500 and is logged with the request's id.
+"""
+
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from chassis import protojson, telemetry
+from chassis.errors import Error, Invalid
+from services.gateway import problems
+from services.gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
+from services.gateway.problems import Problem, pointer
+from services.gateway.routes import Route, Routes
+from services.gateway.upstream import Call
+
+_log = logging.getLogger(__name__)
+
+MAX_BODY = 1 << 20
+MAX_IMPORT = 10 << 20
+MAX_PAGE = 200
+TIMEOUT = 10.0
+IMPORT_TIMEOUT = 30.0
+
+Metadata = list[tuple[str, str]]
+Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
+
+Credentials = Callable[[Scope, Route], Awaitable[Sequence[tuple[str, str]]]]
+"""What a request is sent on with: metadata that proves its caller. Raises errors of the tree or `Problem`."""
+
+
+class Transcoder:
+    """The ASGI application of `/api/v1`. `call` reaches the services, `credentials` says who is calling."""
+
+    def __init__(self, routes: Routes, call: Call, credentials: Credentials, *, timeout: float = TIMEOUT) -> None:
+        self._routes = routes
+        self._call = call
+        self._credentials = credentials
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        exchange = Exchange(scope, receive)
+        parent = telemetry.extract({"traceparent": exchange.header("traceparent")})
+        with telemetry.span(f"HTTP {exchange.method}", telemetry.SpanKind.SERVER, parent=parent) as span:
+            trace = telemetry.current_trace() or f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00"
+            try:
+                status, headers, body = await self._answer(exchange, trace)
+            except Disconnected:
+                return
+            except Problem as problem:
+                status, headers, body = _refusal(problem, exchange, trace)
+            except Exception:  # a defect: the client gets the id to find it by, and nothing of what it says
+                _log.exception("Request failed.", extra={"request": exchange.request_id, "path": exchange.instance})
+                defect = Problem(500, "internal", f"something went wrong; it is logged as {exchange.request_id}")
+                status, headers, body = _refusal(defect, exchange, trace)
+            span.set_attribute("http.response.status_code", status)
+        headers.append((b"x-request-id", exchange.request_id.encode()))
+        if status not in (204, 304):
+            headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else body})
+
+    async def _answer(self, exchange: Exchange, trace: str) -> Answer:
+        exchange.check_address()
+        route, values = self._routes.find(exchange.method, exchange.path)
+        exchange.check_accept()
+        metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
+        if route.verb != "GET" and (key := exchange.idempotency_key()):
+            metadata.append(("idempotency-key", key))
+        conditional = False
+        try:
+            metadata += await self._credentials(exchange.scope, route)
+            version = exchange.if_match() if route.conditional else None
+            conditional = version is not None
+            if route.precondition_required and not conditional:
+                raise Problem(428, "precondition", "say in If-Match which version this is about", reason="IF_MATCH_REQUIRED")
+            request = await _request(exchange, route, values, version or "")
+            timeout = IMPORT_TIMEOUT if route.imports else self._timeout
+            reply = await self._call(route.service, route.rpc, request, metadata=metadata, timeout=timeout)
+        except Error as error:
+            raise problems.of_error(error, conditional=conditional, locate=route.locate) from error
+        return self._success(exchange, route, reply)
+
+    def _success(self, exchange: Exchange, route: Route, reply: Message) -> Answer:
+        headers: Headers = []
+        answer: Any = reply
+        if route.tagged and answer.etag:
+            headers.append((b"etag", f'"{answer.etag}"'.encode()))
+            if route.verb == "GET" and exchange.knows(answer.etag):
+                return 304, headers, b""
+        if route.rpc.response.DESCRIPTOR.full_name == "google.protobuf.Empty":
+            return 204, headers, b""
+        if route.paged and answer.next_page_token:
+            headers.append((b"link", f'<{exchange.address_with(pageToken=answer.next_page_token)}>; rel="next"'.encode()))
+        status = 200
+        if route.creates:
+            status = 201
+            if self._routes.has("GET", route.template + "/{id}"):
+                headers.append((b"location", f"{exchange.instance}/{answer.id}".encode()))
+        headers.append((b"content-type", b"application/json"))
+        return status, headers, protojson.encode(reply)
+
+
+async def _request(exchange: Exchange, route: Route, values: tuple[str, ...], version: str) -> Message:
+    fields: dict[str, Any] = _parameters(exchange, route)
+    mask: list[str] | None = None
+    message: Message | None = None
+    if route.body:
+        content = await exchange.body(MAX_IMPORT if route.imports else MAX_BODY)
+        if content or not route.body_may_be_absent:
+            exchange.check_content()
+        message, mask = _body(route, content)
+    if route.body_field is not None:
+        fields[route.body] = message
+        if route.masked:
+            fields["update_mask"] = _mask(route, fields.get("update_mask"), mask or [])
+        message = None
+    request: Any = message or route.rpc.request(**fields)
+    for name, value in zip(route.variables, values, strict=True):
+        setattr(request, name, protojson.parameter(route.request.fields_by_name[name], [value]))
+    if version:
+        request.etag = version
+    return request  # type: ignore[no-any-return]
+
+
+def _body(route: Route, content: bytes) -> tuple[Message, list[str]]:
+    """The body as message, and the names in it."""
+    try:
+        value = protojson.parse(content) if content or not route.body_may_be_absent else {}
+        message = protojson.decode(value, route.body_type)
+    except Invalid as error:
+        raise problems.of_error(error, locate=route.locate_in_body) from error
+    if route.body_field is None:
+        said = [name for name in route.variables if name in value or route.request.fields_by_name[name].json_name in value]
+        if said:
+            raise Invalid(dict.fromkeys(said, "is said by the address"))
+    return message, list(value)
+
+
+def _mask(route: Route, given: FieldMask | None, names: list[str]) -> FieldMask:
+    known = route.body_type.DESCRIPTOR
+    if given is None:
+        # What only we set is passed over, so that a record may be sent back as it was read. The mask is there even when
+        # nothing is left: an absent one would mean everything.
+        fields = [known.fields_by_camelcase_name.get(name) or known.fields_by_name[name] for name in names]
+        return FieldMask(paths=[item.name for item in fields if item.name not in route.output_only])
+    for path in given.paths:
+        head = path.partition(".")[0]
+        if head not in known.fields_by_name:
+            raise Invalid({"update_mask": f"{protojson.camel(path)} is no field of this"})
+        if head in route.output_only:
+            raise Invalid({"update_mask": f"{protojson.camel(head)} cannot be set"})
+    return given
+
+
+def _parameters(exchange: Exchange, route: Route) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    wrong: list[tuple[str, str]] = []
+    for name, texts in exchange.parameters().items():
+        item = route.parameters.get(name)
+        if item is None:
+            wrong.append((name, "is no parameter of this"))
+        elif len(texts) > 1 and not item.is_repeated:
+            wrong.append((name, "is said more than once"))
+        else:
+            try:
+                fields[item.name] = protojson.parameter(item, texts)
+            except Invalid as error:
+                wrong += error.violations.items()
+    if "page_size" in fields and not 1 <= fields["page_size"] <= MAX_PAGE:
+        wrong.append(("pageSize", f"should lie between 1 and {MAX_PAGE}"))
+    if wrong:
+        errors = [(pointer([name]), text) for name, text in wrong]
+        raise Problem(422, "validation", f"{errors[0][0]}: {errors[0][1]}", reason=Invalid.reason, errors=errors)
+    return fields
+
+
+def _refusal(problem: Problem, exchange: Exchange, trace: str) -> Answer:
+    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+    headers.append((b"content-type", problems.CONTENT_TYPE.encode()))
+    body = problem.document(instance=exchange.instance, request_id=exchange.request_id, trace_id=trace[3:35])
+    return problem.status, headers, body

@@ -1,0 +1,73 @@
+"""A gateway in front of a real gRPC server of this process, whose answers each test sets."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from google.protobuf.message import Message
+from itsm.incident import v1 as pb
+
+from chassis.errors import STATUS_KEY, Error, to_status
+from services.gateway.routes import declared
+from services.gateway.transcode import Transcoder
+from services.gateway.upstream import Upstream
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+@dataclass
+class Incidents:
+    """Answers every RPC with what the test put into `answer`, and keeps what it was asked."""
+
+    answer: Message | Error | None = None
+    request: Any = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    async def serve(self, request: Message, context: grpc.aio.ServicerContext) -> Message:
+        """Any RPC."""
+        self.request = request
+        self.metadata = dict(context.invocation_metadata())
+        if isinstance(self.answer, Error):
+            status = to_status(self.answer)
+            await context.abort(_CODES[status.code], status.message, ((STATUS_KEY, status.SerializeToString()),))
+        assert self.answer is not None
+        return self.answer
+
+
+@pytest.fixture
+async def incidents() -> AsyncIterator[tuple[Incidents, grpc.aio.Channel]]:
+    """The service behind the gateway, and a channel to it."""
+    service = Incidents()
+    servicer = type("Servicer", (), {method.name: staticmethod(service.serve) for method in _methods()})()
+    server = grpc.aio.server()
+    pb.add_IncidentServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield service, channel
+    await server.stop(None)
+
+
+@pytest.fixture
+def service(incidents: tuple[Incidents, grpc.aio.Channel]) -> Incidents:
+    """The service behind the gateway."""
+    return incidents[0]
+
+
+@pytest.fixture
+async def gateway(incidents: tuple[Incidents, grpc.aio.Channel]) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the gateway."""
+
+    async def credentials(_scope: Any, _route: Any) -> list[tuple[str, str]]:
+        return [("authorization", "Bearer of-the-test")]
+
+    app = Transcoder(declared(), Upstream({"itsm.incident.v1": incidents[1]}), credentials, timeout=2)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        yield client
+
+
+def _methods() -> Any:
+    return pb.OpenIncidentRequest.DESCRIPTOR.file.services_by_name["IncidentService"].methods
