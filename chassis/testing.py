@@ -213,7 +213,29 @@ def _operator(value: Any, name: str, operand: Any, condition: Mapping[str, Any])
             return any(isinstance(item, str) and re.search(operand, item, flags) is not None for item in candidates)
         case "$options":
             return True
+        case "$type":
+            wanted = [operand] if isinstance(operand, str) else operand
+            return any(_type_name(item) in wanted for item in candidates)
     raise NotImplementedError(f"the memory database does not know {name}")
+
+
+def _type_name(value: Any) -> str:
+    match value:
+        case bool():
+            return "bool"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case datetime():
+            return "date"
+        case list():
+            return "array"
+        case Mapping():
+            return "object"
+        case None:
+            return "null"
+    return "missing"
 
 
 def _equals(value: Any, wanted: Any) -> bool:

@@ -97,6 +97,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         began = time.perf_counter()
         status: status_pb2.Status | None = None
         trace = telemetry.extract(metadata)
+        in_flight = self._metrics.grpc_server_in_flight.labels(call.service, call.name)
+        in_flight.inc()
         with telemetry.span(f"{call.service}/{call.name}", telemetry.SpanKind.SERVER, parent=trace) as span:
             try:
                 remaining = servicer_context.time_remaining()
@@ -111,6 +113,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                 _log.exception("Call failed.", extra={"method": call.method.path, "failure_id": incident})
                 status = to_status(Internal(f"something went wrong here; it is logged as {incident}"))
             finally:
+                in_flight.dec()
                 code = _CODES[status.code if status else 0]
                 span.set_attribute("rpc.grpc.status_code", code.value[0])
                 self._metrics.grpc_server_duration.labels(call.service, call.name, code.name).observe(

@@ -1,0 +1,82 @@
+"""Who is calling and what they may do, as one service enforces it: verified tokens and the policy as last heard.
+
+The policy is fetched from the auth service, kept in the service's own database and fetched again every 15 s, so that a
+service starts and works while the auth service is away. Fails: `Unavailable` until a policy was heard for the first time;
+a failed refresh is logged and the last policy stays.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import orjson
+
+from chassis.auth import Policy, Principal, Verifier
+from chassis.errors import Error, Unavailable
+from chassis.store import Backend, Update
+
+POLICIES = "policies"
+REFRESH_SECONDS = 15.0
+_FIRST_RETRY_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Guard:
+    """What the RPC edge asks. Start `follow` as background work."""
+
+    def __init__(self, verifier: Verifier, fetch: Callable[[], Awaitable[Policy]], backend: Backend) -> None:
+        self._verifier = verifier
+        self._fetch = fetch
+        self._backend = backend
+        self._policy: Policy | None = None
+
+    async def verify(self, token: str, tenant_hint: str = "") -> Principal:
+        """The verified caller. Raises `Unauthenticated`, `Denied` or `Unavailable`."""
+        return await self._verifier.verify(token, tenant_hint)
+
+    def policy(self) -> Policy:
+        """The policy as last heard. Raises `Unavailable` before that."""
+        if self._policy is None:
+            raise Unavailable("the policy is not known here yet", reason="NO_POLICY")
+        return self._policy
+
+    async def check(self) -> None:
+        """For readiness: raises `Unavailable` until a policy is known."""
+        self.policy()
+
+    async def follow(self) -> None:
+        """Keeps the policy fresh until canceled."""
+        await self._recall()
+        while True:
+            try:
+                await self.refresh()
+            except Error as error:
+                _log.warning("Policy not refreshed.", extra={"reason": error.reason})
+            await asyncio.sleep(REFRESH_SECONDS if self._policy else _FIRST_RETRY_SECONDS)
+
+    async def refresh(self) -> None:
+        """Fetches the policy now; keeps it when it is newer. Raises what the fetch raises."""
+        policy = await self._fetch()
+        if self._policy is not None and policy.version <= self._policy.version:
+            return
+        self._policy = policy
+        _log.info("Policy heard.", extra={"version": policy.version})
+        query = {"_id": "current", "tenant": "-"}
+        await self._backend.write([Update(POLICIES, query, {"$set": {"policy": _dump(policy)}}, strict=False, upsert=True)])
+
+    async def _recall(self) -> None:
+        kept = await self._backend.find_one(POLICIES, {"_id": "current", "tenant": "-"})
+        if kept is not None:
+            self._policy = _load(kept["policy"])
+
+
+def _dump(policy: Policy) -> str:
+    roles = {role: sorted(permissions) for role, permissions in policy.roles.items()}
+    return orjson.dumps({"version": policy.version, "roles": roles, "scopes": policy.scopes}).decode()
+
+
+def _load(text: str) -> Policy:
+    kept = orjson.loads(text)
+    roles = {role: frozenset(permissions) for role, permissions in kept["roles"].items()}
+    return Policy(kept["version"], roles, kept["scopes"])
