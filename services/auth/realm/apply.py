@@ -36,9 +36,11 @@ class Provisioner:
         """Does all of it, in the order in which one thing needs the other."""
         if not await self._realm():
             return self.differences
-        scope_id = await self._scope()
+        scope_ids = {want["name"]: await self._scope(want) for want in wanted.SCOPES}
+        if scope_ids[wanted.SCOPE]:
+            await self._mappers(scope_ids[wanted.SCOPE])
         await self._all_clients()
-        await self._roles(scope_id)
+        await self._roles(scope_ids[wanted.ROLES_SCOPE])
         await self._service_account_rights()
         await self._organizations_and_users()
         return self.differences
@@ -58,26 +60,24 @@ class Provisioner:
         if change:
             self._tell(f"realm {self.realm}", have, change)
             if not self.dry_run:
-                merged = {**have.get("attributes", {}), **want["attributes"]}
-                await self.admin.a_update_realm(self.realm, {**change, "attributes": merged})
+                await self.admin.a_update_realm(self.realm, _merged(have, want))
         return True
 
-    async def _scope(self) -> str:
-        have = await self.admin.a_get_client_scope_by_name(wanted.SCOPE)
+    async def _scope(self, want: Mapping[str, Any]) -> str:
+        have = await self.admin.a_get_client_scope_by_name(want["name"])
         if have is None:
-            self._differs(f"scope {wanted.SCOPE}: missing")
-            if self.dry_run:
-                return ""
-            await self.admin.a_create_client_scope(dict(wanted.SCOPE_WANTED), skip_exists=True)
-            have = await self.admin.a_get_client_scope_by_name(wanted.SCOPE) or {}
-        elif change := _change(have, wanted.SCOPE_WANTED):
-            self._tell(f"scope {wanted.SCOPE}", have, change)
+            self._differs(f"scope {want['name']}: missing")
+            return "" if self.dry_run else str(await self.admin.a_create_client_scope(dict(want), skip_exists=True))
+        if change := _change(have, want):
+            self._tell(f"scope {want['name']}", have, change)
             if not self.dry_run:
-                await self.admin.a_update_client_scope(have["id"], _merged(have, wanted.SCOPE_WANTED))
-        mappers = {mapper["name"]: mapper for mapper in have.get("protocolMappers", [])}
-        for name, want in wanted.MAPPERS.items():
-            await self._mapper(have["id"], mappers.get(name), want)
+                await self.admin.a_update_client_scope(have["id"], _merged(have, want))
         return str(have["id"])
+
+    async def _mappers(self, scope_id: str) -> None:
+        mappers = {mapper["name"]: mapper for mapper in await self.admin.a_get_mappers_from_client_scope(scope_id)}
+        for name, want in wanted.MAPPERS.items():
+            await self._mapper(scope_id, mappers.get(name), want)
 
     async def _mapper(self, scope_id: str, have: Mapping[str, Any] | None, want: Mapping[str, Any]) -> None:
         if have is None:
@@ -134,7 +134,7 @@ class Provisioner:
         mapped = {role["name"] for role in await self.admin.a_get_client_specific_roles_of_client_scope(scope_id, api["id"])}
         missing = set(wanted.ROLES) - mapped
         if missing:
-            self._differs(f"scope {wanted.SCOPE}: lets the roles {', '.join(sorted(missing))} not through")
+            self._differs(f"scope {wanted.ROLES_SCOPE}: lets the roles {', '.join(sorted(missing))} not through")
             if not self.dry_run:
                 roles = [role for role in await self.admin.a_get_client_roles(api["id"]) if role["name"] in missing]
                 await self.admin.a_add_client_specific_roles_to_client_scope(scope_id, api["id"], roles)
@@ -218,6 +218,8 @@ class Provisioner:
         for name, value in change.items():
             if name in _SECRETS:
                 self._differs(f"{what}: {name} differs")
+            elif isinstance(value, Mapping):
+                self._tell(f"{what}: {name}", have.get(name) or {}, value)
             else:
                 self._differs(f"{what}: {name} is {have.get(name)!r}, should be {value!r}")
 
@@ -228,8 +230,8 @@ def _change(have: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in want.items():
         current = have.get(name)
         if isinstance(value, Mapping):
-            if _change(current or {}, value):
-                change[name] = dict(value)
+            if inner := _change(current or {}, value):
+                change[name] = inner
         elif isinstance(value, list):
             if sorted(current or []) != sorted(value):
                 change[name] = value

@@ -14,6 +14,7 @@ API = "itsm-api"
 CONSOLE = "itsm-console"
 CLI = "itsm-cli"
 SCOPE = "itsm"
+ROLES_SCOPE = "itsm-roles"
 SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
 
 ROLES: Mapping[str, str] = {
@@ -35,7 +36,7 @@ ADMIN_CLIENT = "realm-management"
 ADMIN_ROLES = ("manage-users", "view-clients", "manage-organizations")
 """What the auth service's own account may do in the realm, and no more."""
 
-PERSON_SCOPES = ("basic", "acr", "profile", "email", SCOPE)
+PERSON_SCOPES = ("basic", "acr", "profile", "email", SCOPE, ROLES_SCOPE)
 OPTIONAL_SCOPES = ("organization", "offline_access")
 MACHINE_SCOPES = ("basic", "acr", "service_account", SCOPE)
 
@@ -89,12 +90,22 @@ class Wishes(_Part):
         return wishes
 
 
-SCOPE_WANTED: Mapping[str, Any] = {
-    "name": SCOPE,
-    "description": "Audience and roles of the platform",
-    "protocol": "openid-connect",
-    "attributes": {"include.in.token.scope": "true"},
-}
+SCOPES: tuple[Mapping[str, Any], ...] = (
+    {
+        "name": SCOPE,
+        "description": "Audience and roles of the platform",
+        "protocol": "openid-connect",
+        "attributes": {"include.in.token.scope": "true"},
+    },
+    {
+        "name": ROLES_SCOPE,
+        "description": "Lets the roles of the platform through",
+        "protocol": "openid-connect",
+        "attributes": {"include.in.token.scope": "false"},
+    },
+)
+"""Two, because Keycloak leaves a scope with role mappings out of the tokens of whoever holds none of these roles: service
+accounts and people without a role would lose the audience with it."""
 
 MAPPERS: Mapping[str, Mapping[str, Any]] = {
     "audience": {
@@ -160,12 +171,14 @@ def _cli() -> dict[str, Any]:
 def _console(wish: ConsoleWish) -> dict[str, Any]:
     attributes = {
         "pkce.code.challenge.method": "S256",
-        "backchannel.logout.session.required": "true",
-        "backchannel.logout.revoke.offline.tokens": "true",
         "post.logout.redirect.uris": "##".join(wish.post_logout_redirect_uris),
     }
-    if wish.backchannel_logout_url:
-        attributes["backchannel.logout.url"] = wish.backchannel_logout_url
+    if wish.backchannel_logout_url:  # without an address Keycloak resets the other two
+        attributes |= {
+            "backchannel.logout.url": wish.backchannel_logout_url,
+            "backchannel.logout.session.required": "true",
+            "backchannel.logout.revoke.offline.tokens": "true",
+        }
     return {
         **_CLOSED,
         "clientId": wish.client_id,
