@@ -1,0 +1,43 @@
+"""Numbered migrations run once, in order, and are waited for."""
+
+import pytest
+
+from chassis.errors import Unavailable
+from chassis.store import Backend, Insert
+from chassis.store.migrations import Migration, check, migrate
+from chassis.testing import MemoryBackend
+
+
+def step(number: int, log: list[int]) -> Migration:
+    async def run(backend: Backend) -> None:
+        log.append(number)
+        await backend.write([Insert("things", {"_id": number, "tenant": "main"})])
+
+    return Migration(number, f"step-{number}", run)
+
+
+async def test_migrations_run_in_order_and_once() -> None:
+    backend, log = MemoryBackend(), list[int]()
+    await migrate(backend, [], [step(2, log), step(1, log)])
+    await migrate(backend, [], [step(1, log), step(2, log), step(3, log)])
+    assert log == [1, 2, 3]
+
+
+async def test_a_process_is_not_ready_before_its_migrations_ran() -> None:
+    backend, log = MemoryBackend(), list[int]()
+    await migrate(backend, [], [step(1, log)])
+    await check(backend, [step(1, log)])
+    with pytest.raises(Unavailable, match="step-2"):
+        await check(backend, [step(1, log), step(2, log)])
+
+
+async def test_a_migration_that_died_runs_again() -> None:
+    backend, log = MemoryBackend(), list[int]()
+
+    async def die(_backend: Backend) -> None:
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        await migrate(backend, [], [Migration(1, "step-1", die)])
+    await migrate(backend, [], [step(1, log)])
+    assert log == [1]
