@@ -89,6 +89,7 @@ class Keycloak:
                 "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": self.bootstrap_secret,
             },
             ready_timeout=180,
+            stop_timeout=8,  # it takes one second, and forever while it still starts
         )  # fmt: skip
 
     def _home(self, installation: Path) -> Path:

@@ -25,8 +25,9 @@ TENANT = "main"
 
 
 def installed(root: Path = ROOT) -> tuple[str, ...]:
-    """The services that can be started: those whose package has a main module."""
-    return tuple(name for name in SERVICES if (root / "services" / name / "__main__.py").exists())
+    """The services that can be started: those whose package has a main module and a composition root."""
+    folders = {name: root / "services" / name for name in SERVICES}
+    return tuple(name for name, folder in folders.items() if (folder / "__main__.py").exists() and (folder / "app.py").exists())
 
 
 class Services:
@@ -105,25 +106,34 @@ class Services:
             settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"
             settings["ITSM_CONSOLE_CLIENT_SECRET"] = self.client_secret("itsm-console")
         if service == "auth":
-            settings |= self.provision_environment()
+            settings |= self._realm_environment()
         return settings | self._options.extra
 
     def provision_environment(self) -> dict[str, str]:
-        """What `python -m services.auth provision` reads beside its file of wishes: how to administer Keycloak."""
+        """What `python -m services.auth provision` is told, which alone administers the realm with full rights."""
+        return self._realm_environment() | {
+            "ITSM_KEYCLOAK_CLIENT_ID": BOOTSTRAP_CLIENT,
+            "ITSM_KEYCLOAK_CLIENT_SECRET": self._keycloak.bootstrap_secret,
+        }
+
+    def _realm_environment(self) -> dict[str, str]:
+        """Where the realm is and where its two files are.
+
+        The first file holds what this installation wants (`write_provision_file`); into the second, if it can, the auth
+        service writes one personal access token per user: an object, name to token.
+        """
         return {
             "ITSM_KEYCLOAK_URL": self._keycloak.url,
             "ITSM_KEYCLOAK_REALM": REALM,
-            "ITSM_KEYCLOAK_CLIENT_ID": BOOTSTRAP_CLIENT,
-            "ITSM_KEYCLOAK_CLIENT_SECRET": self._keycloak.bootstrap_secret,
             "ITSM_PROVISION_FILE": str(self._layout.services / "provision.json"),
+            "ITSM_TOKENS_FILE": str(self._tokens_file),
         }
 
     def write_provision_file(self) -> None:
         """What this installation wants from the realm: addresses and secrets of its clients, and its users.
 
         Keys: `tenant`; `clients` (service account client to `secret`); `console` (`client_id`, `secret`,
-        `redirect_uris`, `post_logout_redirect_uris`, `backchannel_logout_url`); `users` (name to `password`, `roles`);
-        `tokens_file`, where the command leaves one personal access token per user (an object, name to token).
+        `redirect_uris`, `post_logout_redirect_uris`, `backchannel_logout_url`); `users` (name to `password`, `roles`).
         """
         url = self.gateway_url
         wishes = {
@@ -137,7 +147,6 @@ class Services:
                 "backchannel_logout_url": f"{url}/auth/backchannel-logout",
             },
             "users": self.users,
-            "tokens_file": str(self._tokens_file),
         }
         text = json.dumps(wishes, indent=2) + "\n"
         write_atomically(self._layout.services / "provision.json", text, mode=0o600)

@@ -56,6 +56,7 @@ class Stack:
             self._run_kafka(programs),
             self._run(self.keycloak.spec(programs.keycloak_home), self.keycloak.make_ready),
         )
+        self.services.write_provision_file()
         if not self.options.only_backing:
             await self._provision()
             names = installed()
@@ -145,11 +146,10 @@ class Stack:
 
     async def _provision(self) -> None:
         """Let the auth service bring clients, roles and users of the realm up to date, and issue the users' tokens."""
-        self.services.write_provision_file()
-        if not (ROOT / "services" / "auth" / "provision.py").exists():
+        if not (ROOT / "services" / "auth" / "__main__.py").exists():
             return
         self._console.say("provisioning the realm")
-        settings = self.services.environment("auth")
+        settings = self.services.environment("auth") | self.services.provision_environment()
         await run("provisioning the realm", sys.executable, "-m", "services.auth", "provision", environment=settings)
 
     def _report_death(self, process: Process) -> None:

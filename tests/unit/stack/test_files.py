@@ -59,8 +59,10 @@ def test_no_service_may_drop_a_collection_and_only_migrations_drop_an_index() ->
     assert set(MIGRATION_ACTIONS) - set(SERVICE_ACTIONS) == {"dropIndex"}
 
 
-def test_only_services_with_a_main_module_are_started(tmp_path: Path) -> None:
-    (tmp_path / "services" / "asset").mkdir(parents=True)
-    (tmp_path / "services" / "auth").mkdir()
-    (tmp_path / "services" / "auth" / "__main__.py").touch()
+def test_only_services_that_can_run_are_started(tmp_path: Path) -> None:
+    for name, files in {"asset": ["__main__.py"], "auth": ["__main__.py", "app.py"], "monitor": ["app.py"]}.items():
+        folder = tmp_path / "services" / name
+        folder.mkdir(parents=True)
+        for file in files:
+            (folder / file).touch()
     assert installed(tmp_path) == ("auth",)
