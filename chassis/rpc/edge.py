@@ -72,8 +72,14 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._store = store
         self._metrics = metrics
         self._reached = reached
-        self._methods: dict[str, Method] = {path: method for service in services for path, method in methods(service).items()}
+        self._methods: dict[str, Method] = {}
+        for service in services:
+            self.add(service)
         self._wrapped: dict[str, Any] = {}
+
+    def add(self, service: str) -> None:
+        """Guards the RPCs of one more proto service. Raises `RuntimeError` when one of them says no permission."""
+        self._methods |= methods(service)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         """Wraps a handler once and keeps it: nothing in it depends on the single call."""

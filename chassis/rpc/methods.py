@@ -78,11 +78,13 @@ def missing(message: Message, path: str = "") -> Iterator[str]:
 @cache
 def _table(descriptor: Descriptor) -> tuple[tuple[str, bool, frozenset[int] | None, str], ...]:
     rows = []
+    # An update brings the fields that it changes, not the whole resource (AIP-203).
+    partial = "update_mask" in descriptor.fields_by_name
     for field in descriptor.fields:
         required = has_behavior(field, field_behavior_pb2.REQUIRED)
         numbers = frozenset(field.enum_type.values_by_number) if field.enum_type is not None else None
         nested = ""
-        if field.message_type is not None and field.message_type.file.package.startswith("itsm."):
+        if not partial and field.message_type is not None and field.message_type.file.package.startswith("itsm."):
             nested = "many" if field.is_repeated else "one"
         if required or numbers or nested:
             rows.append((field.name, required, numbers, nested))

@@ -1,0 +1,112 @@
+"""The parts that every owning service has, plugged together once: database, store, guard, RPC edge, health.
+
+A service's `build(settings)` makes an `Assembly`, adds its servicers and handlers, and hands out `service`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import grpc
+import httpx
+import orjson
+from itsm.auth import v1 as auth_pb
+
+from chassis import telemetry
+from chassis.auth import Issuer, Policy, ServiceAccount, Verifier, own_issuer
+from chassis.domain import SystemClock
+from chassis.guard import Guard
+from chassis.keys import Keys
+from chassis.rpc import Edge, call, connect
+from chassis.service import Service, Stage
+from chassis.settings import Environment, Settings
+from chassis.store import Index, Kind, Store
+from chassis.store.migrations import Migration, check, migrate
+from chassis.store.mongo import MongoBackend
+
+SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
+SERVICE_CLIENTS = frozenset(f"itsm-{name}" for name in SERVICES)
+
+
+class Assembly:
+    """One process with its store and its edge. `fetch_policy` replaces the call to the auth service, for that one itself."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        kinds: Iterable[Kind] = (),
+        indexes: Iterable[Index] = (),
+        migrations: Sequence[Migration] = (),
+        fetch_policy: Callable[[], Any] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.service = Service(name, settings)
+        self.clock = SystemClock(settings.clock_file)
+        self.backend = MongoBackend(
+            settings.mongo_uri.get_secret_value(), settings.mongo_driver, listeners=telemetry.mongo_listeners()
+        )
+        self.store = Store(self.backend, self.clock, kinds, indexes)
+        self.http = httpx.AsyncClient(timeout=5, trust_env=False)
+        realm = settings.oidc_internal_url or settings.oidc_issuer
+        self.verifier = Verifier(
+            Issuer(name=settings.oidc_issuer, keys=Keys(f"{realm}/protocol/openid-connect/certs", self.http)),
+            Issuer(name=own_issuer(settings.installation), keys=Keys(settings.token_issuer_jwks, self.http)),
+            service_clients=SERVICE_CLIENTS,
+        )
+        self.account = ServiceAccount(
+            f"{realm}/protocol/openid-connect/token",
+            settings.client_id,
+            settings.client_secret.get_secret_value(),
+            self.http,
+        )
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self.guard = Guard(self.verifier, fetch_policy or self._fetch_policy, self.backend)
+        self._migrations = migrations
+        self._wire()
+
+    def channel(self, target: str) -> grpc.aio.Channel:
+        """The channel to another service, one a process."""
+        if target not in self._channels:
+            self._channels[target] = connect(target)
+        return self._channels[target]
+
+    def serve(self, service: str, add_to_server: Callable[[Any, grpc.aio.Server], None], servicer: Any) -> None:
+        """Serves a proto service (`itsm.incident.v1.IncidentService`) behind the edge."""
+        self._edge.add(service)
+        self.service.serve(add_to_server, servicer)
+
+    def _wire(self) -> None:
+        service = self.service
+        self._edge = Edge(self.guard, (), service.metrics, store=self.store)
+        service.intercept(self._edge)
+        if self.settings.environment is Environment.DEVELOPMENT:
+            service.on_start(self._migrate)
+        service.background("policy", self.guard.follow)
+        service.check("mongo", self.backend.ping)
+        service.check("schema", self._check_schema)
+        service.check("policy", self.guard.check)
+        service.on_stop(Stage.STORE, self._close)
+
+    async def _migrate(self) -> None:
+        await migrate(self.backend, self.store.indexes, self._migrations)
+
+    async def _check_schema(self) -> None:
+        await check(self.backend, self._migrations)
+
+    async def _close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+        await self.http.aclose()
+        await self.backend.close()
+
+    async def _fetch_policy(self) -> Policy:
+        stub = auth_pb.PolicyServiceStub(self.channel(self.settings.auth_target))
+        answer = await call(stub.GetPolicy, auth_pb.GetPolicyRequest())
+        roles = {role.role: frozenset(role.permissions) for role in answer.roles}
+        scopes = {
+            role.role: {scope.resource: orjson.loads(scope.filter) for scope in role.scopes}
+            for role in answer.roles
+            if role.scopes
+        }
+        return Policy(answer.version, roles, scopes)
