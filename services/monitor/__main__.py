@@ -1,0 +1,7 @@
+"""Runs the monitor service."""
+
+from chassis.service import launch
+from chassis.settings import Settings
+from services.monitor.app import build
+
+launch("monitor", Settings.load(), build)
