@@ -24,10 +24,25 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     up.add_argument("--fresh", action="store_true", help="delete the data first")
     up.add_argument("--light", action="store_true", help="JVMs start faster and run slower; for tests")
     up.add_argument("--mongo-driver", choices=["motor", "pymongo"], default="motor")
+    up.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="a setting (ITSM_...) for every process of ours; may be repeated",
+    )
     down = commands.add_parser("down", help="stop the stack of this folder")
     for command in (up, down):
         command.add_argument("--state", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name.startswith("ITSM_"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form ITSM_NAME=VALUE")
+    return name, value
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             fresh=parsed.fresh,
             light=parsed.light,
             mongo_driver=parsed.mongo_driver,
+            extra=dict(parsed.set),
         )
         return asyncio.run(_up(options, console, as_json=parsed.json))
     except StackError as error:

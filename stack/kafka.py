@@ -185,6 +185,8 @@ class Kafka:
         """Name the cluster and seed every user; only once, since a running broker takes no new users from aiokafka."""
         formatted = self._layout.kafka / "formatted"
         if formatted.exists():
+            if unknown := set(self.users) - set(formatted.read_text().split()):
+                raise StackError(f"this Kafka data knows no user {', '.join(sorted(unknown))}; start with --fresh")
             return
         shutil.rmtree(data, ignore_errors=True)  # of a format that was interrupted
         output = await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "random-uuid")
@@ -194,7 +196,7 @@ class Kafka:
             scram += ["--add-scram", f"SCRAM-SHA-256=[name={user},password={self.password(user)}]"]
         await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "format", "-t", cluster,
                   "-c", str(properties), *scram)  # fmt: skip
-        formatted.touch()
+        write_atomically(formatted, "\n".join(self.users))
 
     async def make_ready(self, process: Process) -> None:
         """Wait until the admin can sign in, then create missing topics and grant all rights."""

@@ -123,6 +123,7 @@ class Stack:
                 "admin": {"username": BOOTSTRAP_ADMIN, "password": self.keycloak.admin_password},
                 "provision": self.services.provision_environment(),
             },
+            "service_environment": {name: self.services.environment(name) for name in SERVICES},
             "clock_file": str(self.layout.clock),
         }
 
