@@ -4,4 +4,5 @@ from chassis.service import launch
 from chassis.settings import Settings
 from services.asset.app import build
 
-launch("asset", Settings.load(), build)
+if __name__ == "__main__":
+    launch("asset", Settings.load(), build)

@@ -4,4 +4,5 @@ from chassis.service import launch
 from chassis.settings import Settings
 from services.monitor.app import build
 
-launch("monitor", Settings.load(), build)
+if __name__ == "__main__":
+    launch("monitor", Settings.load(), build)
