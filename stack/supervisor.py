@@ -60,17 +60,20 @@ class Stack:
         if not self.options.only_backing:
             await self._provision()
             names = installed()
-            await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in names))
+            # All others wait for the first policy of the auth service; started later, they have less to complain about.
+            for wave in ([name for name in names if name == "auth"], [name for name in names if name != "auth"]):
+                await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in wave))
         if self.deaths:
             raise ProcessDied(f"{', '.join(self.deaths)} died during the start")
 
     async def stop(self) -> None:
         """Stop our processes together, then the backing; nothing is left running."""
-        ours = [name for name in self._processes if name in SERVICES]
-        await asyncio.gather(*(self._processes[name][0].stop() for name in ours))
         backing = [name for name in self._processes if name not in SERVICES]
-        await asyncio.gather(*(self._processes[name][0].stop() for name in backing))
-        await asyncio.to_thread(lock.end_leftovers, self.layout.state, self._console)
+        try:
+            for names in ([name for name in self._processes if name in SERVICES], backing):
+                await asyncio.gather(*(self._processes[name][0].stop() for name in names))
+        finally:
+            await asyncio.to_thread(lock.end_leftovers, self.layout.state, self._console)
 
     def process(self, name: str) -> Process:
         """One of the processes, to look at or to kill; raises `KeyError` for an unknown name."""

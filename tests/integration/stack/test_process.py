@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -122,6 +123,24 @@ async def test_a_death_after_readiness_is_reported_once_and_a_stop_is_none(tmp_p
     await killed.stop()
     assert len(deaths) == 1
     assert "SIGKILL" in deaths[0]
+
+
+async def test_a_killed_process_takes_its_children_with_it(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True)\n"
+        "child.wait()\n"
+    )
+    process = Process(a_spec(tmp_path, code), Console(), ignore)
+    await process.start()
+    await process.wait_ready(always)
+    await eventually(lambda: tail(tmp_path / "child.log"))
+    child = int(tail(tmp_path / "child.log")[0])
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    await eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    await process.stop()
 
 
 def test_a_child_inherits_no_setting_that_is_meant_for_another(tmp_path: Path, monkeypatch) -> None:
