@@ -55,8 +55,13 @@ def document_to_message(document: Mapping[str, Any], kind: type[M]) -> M:
     return kind(**values)
 
 
-def given(message: Message, kind: type[Aggregate]) -> dict[str, Any]:
-    """The fields that a caller set on a new resource, as keyword arguments for the aggregate. Output-only ones are dropped."""
+def part(value: Any, kind: type[M]) -> M:
+    """What the world sees of a dataclass inside an aggregate."""
+    return kind(**_message_values(kind.DESCRIPTOR)(msgspec.to_builtins(value, builtin_types=(datetime,))))
+
+
+def given(message: Message, kind: type[Any]) -> dict[str, Any]:
+    """The fields that a caller set, as keyword arguments for the aggregate or a part of it. Output-only ones are dropped."""
     names = [field.name for field, _ in message.ListFields() if not has_behavior(field, field_behavior_pb2.OUTPUT_ONLY)]
     return _arguments(message, names, kind)
 
@@ -127,7 +132,7 @@ def _single(value: Any, field: FieldDescriptor) -> Any:
         return value.ToDatetime(tzinfo=UTC)
     if field.message_type.full_name == "google.protobuf.Duration":
         return value.ToTimedelta()
-    return {inner.name: _value(value, inner) for inner in field.message_type.fields}
+    return {inner.name: _value(value, inner) for inner, _ in value.ListFields()}
 
 
 @cache

@@ -71,6 +71,11 @@ class Page:
         return {"$and": [wanted, behind]} if wanted else behind
 
     @property
+    def last(self) -> list[Any]:
+        """The position of the row before this page, a value per step of the order; empty on the first page."""
+        return list(self._place.last)
+
+    @property
     def sort(self) -> list[tuple[str, int]]:
         """The order, as Mongo takes it."""
         return [(step.field.path, step.direction) for step in self._order]

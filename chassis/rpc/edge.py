@@ -90,11 +90,11 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             if method is not None and wrapped is not None:
                 _, service, name = details.method.split("/")
                 call = _Call(method, wrapped.unary_unary, service, name)
-                wrapped = grpc.unary_unary_rpc_method_handler(
-                    lambda request, context: self._answer(call, request, context),
-                    wrapped.request_deserializer,
-                    wrapped.response_serializer,
-                )
+
+                async def answer(request: Message, context: Any) -> Message:
+                    return await self._answer(call, request, context)
+
+                wrapped = grpc.unary_unary_rpc_method_handler(answer, wrapped.request_deserializer, wrapped.response_serializer)
             self._wrapped[details.method] = wrapped
         return wrapped
 

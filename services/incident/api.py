@@ -1,0 +1,136 @@
+"""The servicers: unpack the request, call the use case, pack the answer."""
+
+from typing import Any
+
+import orjson
+from itsm.incident import v1 as pb
+from itsm.type import v1 as shared
+
+from chassis import protojson
+from chassis.codec import changes, document_to_message, given, part, to_message
+from services.incident.domain.history import Imported
+from services.incident.domain.incident import Incident, Link, LinkKind
+from services.incident.domain.states import HoldReason
+from services.incident.usecases.imports import Imports
+from services.incident.usecases.incidents import Incidents
+from services.incident.usecases.reading import Document, Paging, Reading
+
+
+class IncidentApi(pb.IncidentServiceServicer):
+    """`itsm.incident.v1.IncidentService`."""
+
+    def __init__(self, incidents: Incidents, reading: Reading, imports: Imports) -> None:
+        self._incidents = incidents
+        self._reading = reading
+        self._imports = imports
+
+    async def OpenIncident(self, request: pb.OpenIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.open(given(request.incident, Incident)), pb.Incident)
+
+    async def GetIncident(self, request: pb.GetIncidentRequest, context: Any) -> pb.Incident:
+        return document_to_message(await self._reading.get(request.id), pb.Incident)
+
+    async def ListIncidents(self, request: pb.ListIncidentsRequest, context: Any) -> pb.ListIncidentsResponse:
+        rows, token = await self._reading.page(request.filter, request.order_by, _paging(request))
+        incidents = [document_to_message(row, pb.Incident) for row in rows]
+        return pb.ListIncidentsResponse(incidents=incidents, next_page_token=token)
+
+    async def CountIncidents(self, request: pb.CountIncidentsRequest, context: Any) -> pb.CountIncidentsResponse:
+        value, capped = await self._reading.count(request.filter)
+        return pb.CountIncidentsResponse(value=value, capped=capped)
+
+    async def UpdateIncident(self, request: pb.UpdateIncidentRequest, context: Any) -> pb.Incident:
+        fields = _fields(request)
+        return to_message(await self._incidents.update(request.id, fields, etag=request.etag), pb.Incident)
+
+    async def AssignIncident(self, request: pb.AssignIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(
+            await self._incidents.assign(request.id, request.team_id, request.assignee_id, etag=request.etag), pb.Incident
+        )
+
+    async def StartIncident(self, request: pb.StartIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.start(request.id, etag=request.etag), pb.Incident)
+
+    async def HoldIncident(self, request: pb.HoldIncidentRequest, context: Any) -> pb.Incident:
+        reason = HoldReason(pb.Incident.HoldReason.Name(request.reason))
+        return to_message(await self._incidents.hold(request.id, reason, request.note, etag=request.etag), pb.Incident)
+
+    async def ResumeIncident(self, request: pb.ResumeIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.resume(request.id, etag=request.etag), pb.Incident)
+
+    async def ResolveIncident(self, request: pb.ResolveIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(
+            await self._incidents.resolve(request.id, request.resolution_code, request.resolution, etag=request.etag),
+            pb.Incident,
+        )
+
+    async def ReopenIncident(self, request: pb.ReopenIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.reopen(request.id, request.reason, etag=request.etag), pb.Incident)
+
+    async def CloseIncident(self, request: pb.CloseIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.close(request.id, etag=request.etag), pb.Incident)
+
+    async def CancelIncident(self, request: pb.CancelIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.cancel(request.id, request.reason, etag=request.etag), pb.Incident)
+
+    async def LinkIncident(self, request: pb.LinkIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.link(request.id, _link(request.link), etag=request.etag), pb.Incident)
+
+    async def UnlinkIncident(self, request: pb.UnlinkIncidentRequest, context: Any) -> pb.Incident:
+        return to_message(await self._incidents.unlink(request.id, _link(request.link), etag=request.etag), pb.Incident)
+
+    async def AddNote(self, request: pb.AddNoteRequest, context: Any) -> pb.Note:
+        return to_message(await self._incidents.note(request.id, request.text, request.public), pb.Note)
+
+    async def ListNotes(self, request: pb.ListNotesRequest, context: Any) -> pb.ListNotesResponse:
+        rows, token = await self._reading.notes(request.id, _paging(request))
+        return pb.ListNotesResponse(notes=[document_to_message(row, pb.Note) for row in rows], next_page_token=token)
+
+    async def ListTimeline(self, request: pb.ListTimelineRequest, context: Any) -> pb.ListTimelineResponse:
+        rows, token = await self._reading.timeline(request.id, _paging(request))
+        return pb.ListTimelineResponse(entries=[_entry(row) for row in rows], next_page_token=token)
+
+    async def ExplainClocks(self, request: pb.ExplainClocksRequest, context: Any) -> pb.ExplainClocksResponse:
+        accounts = [
+            pb.ClockAccount(clock=part(clock, pb.Clock), policy_reason=clock.policy_reason, steps=steps)
+            for clock, steps in await self._reading.explain(request.id)
+        ]
+        return pb.ExplainClocksResponse(accounts=accounts)
+
+    async def ImportIncidents(self, request: pb.ImportIncidentsRequest, context: Any) -> pb.ImportIncidentsResponse:
+        told = [Imported(**given(each, Imported)) for each in request.incidents]
+        results = await self._imports.run(request.source, told)
+        return pb.ImportIncidentsResponse(results=[part(result, pb.ImportResult) for result in results])
+
+
+def _paging(request: Any) -> Paging:
+    return Paging(request.page_size if request.HasField("page_size") else None, request.page_token)
+
+
+def _link(message: pb.Link) -> Link:
+    return Link(kind=LinkKind(pb.Link.Kind.Name(message.kind)), target=message.target)
+
+
+def _fields(request: pb.UpdateIncidentRequest) -> dict[str, Any]:
+    """What an update names; without a mask, what its body holds, except for what only we say."""
+    if request.HasField("update_mask"):
+        return changes(request.incident, request.update_mask.paths, Incident)
+    return given(request.incident, Incident)
+
+
+def _entry(row: Document) -> shared.TimelineEntry:
+    data = orjson.loads(row["data"])
+    data.pop("incident", None)
+    entry = shared.TimelineEntry(
+        id=row["_id"],
+        type=row["type"],
+        time=row["time"],
+        actor=row["actor"]["id"],
+        on_behalf_of=row.get("act", ""),
+        subject=row["subject"],
+        version=row["version"],
+    )
+    for change in data.pop("changes", ()):
+        entry.changes.append(protojson.decode(change, shared.FieldChange))
+    entry.detail.update(data)
+    return entry

@@ -1,0 +1,38 @@
+"""The incident service, plugged together. The only place that knows which parts there are."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from itsm.incident import v1 as pb
+from pydantic import Field
+
+from chassis import settings as chassis_settings
+from chassis.assembly import Assembly
+from chassis.policy import Policy
+from chassis.service import Service
+from services.incident import store as kept
+from services.incident.api import IncidentApi
+from services.incident.usecases.imports import Imports
+from services.incident.usecases.incidents import Incidents
+from services.incident.usecases.policies import Policies
+from services.incident.usecases.reading import Reading
+
+INCIDENTS = "itsm.incident.v1.IncidentService"
+
+
+class Settings(chassis_settings.Settings):
+    """What this service is told beside what every process is."""
+
+    reopen_days: float = Field(7, gt=0, description="how many days after it was resolved an incident may be reopened")
+
+
+def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
+    """The service with all its parts. `fetch_policy` replaces the question to the auth service."""
+    assembly = Assembly("incident", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=fetch_policy)
+    store = assembly.store
+    policies = Policies()
+    incidents = Incidents(store, policies, reopen_window=timedelta(days=settings.reopen_days))
+    reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock), policies)
+    imports = Imports(store, policies)
+    assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, imports))
+    return assembly.service

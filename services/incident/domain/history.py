@@ -1,0 +1,66 @@
+"""The history of an incident of another system, replayed through our clocks with its original times.
+
+The other system's moves are taken as they were: no guard asks whether our table allows them. Its counters win.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.incident.domain.priority import Impact, Urgency
+from services.incident.domain.states import HoldReason, State
+
+MOST_UPDATES = 1_000
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Update:
+    """One update there: the values that held from then on. An impact or urgency that it does not say stays as it was."""
+
+    time: datetime
+    state: State
+    actor: str = ""
+    hold_reason: HoldReason | None = None
+    impact: Impact | None = None
+    urgency: Urgency | None = None
+    team_id: str = ""
+    assignee_id: str = ""
+    category: str = ""
+    service_id: str = ""
+    asset_ids: list[str] = field(default_factory=list)
+    resolution_code: str = ""
+    reopen_count: int = 0
+    reassignment_count: int = 0
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Imported:
+    """An incident there, with its updates, oldest first."""
+
+    external_number: str
+    title: str
+    open_time: datetime
+    updates: list[Update] = field(default_factory=list)
+    description: str = ""
+    requester_id: str = ""
+    made_sla: bool | None = None
+
+
+def faults(imported: Imported, now: datetime) -> Sequence[str]:
+    """Why it cannot be taken over; empty when it can."""
+    found = []
+    updates = imported.updates
+    if not updates:
+        found.append("updates: there is none, so its state is not known")
+    if len(updates) > MOST_UPDATES:
+        found.append(f"updates: may be {MOST_UPDATES}, not {len(updates)}")
+    before = imported.open_time
+    for index, update in enumerate(updates):
+        if update.time < before:
+            found.append(f"updates[{index}].time: {update.time.isoformat()} is before what precedes it, {before.isoformat()}")
+        if min(update.reopen_count, update.reassignment_count) < 0:
+            found.append(f"updates[{index}]: a count is below zero")
+        before = max(before, update.time)
+    if before > now + timedelta(minutes=5):
+        found.append(f"updates: {before.isoformat()} is in the future")
+    return found

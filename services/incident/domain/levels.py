@@ -1,0 +1,153 @@
+"""The promises of a tenant at one moment: its policies and calendars, ready to start and steer the clocks of an incident.
+
+How it can fail: `KeyError` for a calendar that was never there, which is a defect, since policies are checked when saved.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.incident.domain.calendar import EPOCH, ROUND_THE_CLOCK, BusinessCalendar
+from services.incident.domain.clock import Clock, ClockKind, ClockState, Retarget
+from services.incident.domain.sla import Facts, SlaPolicy, Target, choose, default_policy
+from services.incident.domain.states import HoldReason
+
+REPLACED_KEPT = 10
+"""How many replaced clocks an incident shows; the ledger of the one in force has their whole history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A calendar as it is from an instant on."""
+
+    calendar: BusinessCalendar
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a verb is used, by whom, and which promises hold then."""
+
+    at: datetime
+    levels: "ServiceLevels"
+    by: str
+    by_person: bool = True
+
+
+class ServiceLevels:
+    """Policies, and every revision of every calendar: what was booked by an old one stays booked."""
+
+    def __init__(self, policies: Iterable[SlaPolicy] = (), calendars: Iterable[Revision] = ()) -> None:
+        builtin = default_policy()
+        self._policies = tuple(policies)
+        self._by_id = {builtin.id: builtin, **{policy.id: policy for policy in self._policies}}
+        self._revisions = {ROUND_THE_CLOCK: [Revision(BusinessCalendar.never_closing(), EPOCH)]}
+        for revision in sorted(calendars, key=lambda each: each.calendar.version):
+            self._revisions.setdefault(revision.calendar.id, []).append(revision)
+
+    def calendar(self, id: str) -> BusinessCalendar:  # noqa: A002 - the field's name everywhere
+        """The calendar as it is now."""
+        return self._revisions[id][-1].calendar
+
+    def knows(self, calendar_id: str) -> bool:
+        """Whether there is such a calendar."""
+        return calendar_id in self._revisions
+
+    def counting(self, clock: Clock) -> BusinessCalendar:
+        """The revision that counts this clock's time."""
+        for revision in self._revisions[clock.calendar_id]:
+            if revision.calendar.version == clock.calendar_version:
+                return revision.calendar
+        raise KeyError(f"{clock.calendar_id} version {clock.calendar_version}")
+
+    def begin(self, facts: Facts, at: datetime) -> list[Clock]:
+        """The clocks of a new incident."""
+        policy, why = choose(self._policies, facts)
+        targets = [target for kind in ClockKind if (target := policy.target_for(facts.priority, kind)) is not None]
+        return [self._started(policy, target, why, at) for target in targets]
+
+    def catch_up(self, clocks: Sequence[Clock]) -> bool:
+        """Lets open clocks count by the calendars' edits since they were last touched, each from its own instant on."""
+        moved = False
+        for clock in clocks:
+            for revision in self._revisions[clock.calendar_id]:
+                if clock.is_open and revision.calendar.version > clock.calendar_version:
+                    moved |= clock.recalendar(revision.calendar, revision.since, self.counting(clock))
+        return moved
+
+    def pause(self, clocks: Sequence[Clock], reason: HoldReason, at: datetime) -> None:
+        """Pauses the clocks whose policy says so for the reason."""
+        for clock in clocks:
+            policy = self._by_id.get(clock.policy_id)
+            if policy is not None and policy.pauses(clock.kind, reason):
+                clock.pause(reason.value, at, self.counting(clock))
+
+    def resume(self, clocks: Sequence[Clock], reason: HoldReason, at: datetime) -> None:
+        """Takes the reason away again."""
+        for clock in clocks:
+            clock.resume(reason.value, at, self.counting(clock))
+
+    def stop(self, clocks: Sequence[Clock], at: datetime, kinds: Iterable[ClockKind] = ClockKind, reason: str = "") -> None:
+        """Decides the verdicts of these kinds."""
+        for clock in clocks:
+            if clock.kind in kinds:
+                clock.stop(at, self.counting(clock), reason)
+
+    def cancel(self, clocks: Sequence[Clock], at: datetime, reason: str) -> None:
+        """Takes every open clock out of the reckoning."""
+        for clock in clocks:
+            clock.cancel(at, self.counting(clock), reason)
+
+    def reopen(self, clocks: Sequence[Clock], at: datetime, reason: str) -> None:
+        """Continues what was stopped; the response is not owed again."""
+        for clock in clocks:
+            clock.reopen(at, self.counting(clock), reason)
+        self.catch_up(clocks)
+
+    def replan(self, clocks: Sequence[Clock], facts: Facts, at: datetime) -> list[Clock]:
+        """The clocks after the facts changed: each open one gets the target that now holds for it, the replaced ones follow.
+
+        A kind that the new policy does not promise is cancelled; one that only the new policy promises starts as the
+        incident began when the policy works retroactively, else now.
+        """
+        policy, why = choose(self._policies, facts)
+        current: list[Clock] = []
+        replaced: list[Clock] = []
+        for clock in clocks:
+            after = self._replanned(clock, policy, facts, why, at)
+            if after is not clock:
+                current.append(after)
+            (replaced if clock.state is ClockState.CANCELLED else current).append(clock)
+        if any(clock.is_open for clock in current):
+            began = min(clock.start_time for clock in clocks)
+            start = began if policy.retarget is Retarget.RETROACTIVE else at
+            targets = (
+                policy.target_for(facts.priority, kind) for kind in sorted(set(ClockKind) - {own.kind for own in current})
+            )
+            current.extend([self._started(policy, target, why, start) for target in targets if target is not None])
+        return [*current, *replaced[-REPLACED_KEPT:]]
+
+    def _started(self, policy: SlaPolicy, target: Target, why: str, at: datetime) -> Clock:
+        return policy.clock(target, why, at, self.calendar(policy.calendar_for(target)))
+
+    def _replanned(self, clock: Clock, policy: SlaPolicy, facts: Facts, why: str, at: datetime) -> Clock:
+        if not clock.is_open:
+            return clock
+        target, counted = policy.target_for(facts.priority, clock.kind), self.counting(clock)
+        if target is None:
+            clock.cancel(at, counted, f"{policy.name} promises none")
+            return clock
+        calendar = self.calendar(policy.calendar_for(target))
+        duration = target.duration(calendar)
+        if (clock.policy_id, clock.target, clock.calendar_id) == (policy.id, duration, calendar.id):
+            return clock
+        return clock.retarget(
+            duration,
+            policy.retarget,
+            at,
+            calendar,
+            counted=counted,
+            policy_id=policy.id,
+            policy_reason=why,
+            reason=f"the priority or the policy changed to {facts.priority}, {policy.name}",
+        )

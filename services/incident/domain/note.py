@@ -1,0 +1,34 @@
+"""What is said about a record: a record of its own, so that saying something changes nothing else."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from itsm.incident import v1 as pb
+
+from chassis.domain import Aggregate
+from chassis.errors import Invalid
+
+LONGEST = 65_536
+
+
+@dataclass(slots=True, kw_only=True)
+class Note(Aggregate):
+    """A note; public ones are for the reporter too."""
+
+    about: str
+    text: str
+    public: bool = False
+    author_id: str
+    create_time: datetime
+
+    @classmethod
+    def said(cls, *, id: str, about: str, text: str, public: bool, by: str, at: datetime) -> Self:  # noqa: A002 - as its field
+        """A new note. Raises `Invalid` for one that says nothing or too much."""
+        if not text.strip():
+            raise Invalid({"text": "must say something"})
+        if len(text) > LONGEST:
+            raise Invalid({"text": f"may have {LONGEST} characters, not {len(text)}"})
+        note = cls(id=id, about=about, text=text, public=public, author_id=by, create_time=at)
+        note.record(pb.NoteAdded())
+        return note

@@ -1,0 +1,100 @@
+"""What is kept where, and what lists may ask for.
+
+Fails at start, with `ValueError`, when an allow-list contradicts itself.
+"""
+
+from enum import StrEnum
+
+from itsm.incident import v1 as pb
+
+from chassis.domain import Clock
+from chassis.listing import Field, Fields, Listing
+from chassis.listing import Kind as Of
+from chassis.store import Index, Kind
+from services.incident.domain.clock import ClockKind, ClockState
+from services.incident.domain.incident import Incident, Source
+from services.incident.domain.note import Note
+from services.incident.domain.priority import Impact, Priority, Urgency
+from services.incident.domain.states import HoldReason, State
+from services.incident.usecases.reading import Listings
+
+KINDS = (
+    Kind(Incident, pb.Incident, "incidents"),
+    Kind(Note, pb.Note, "notes", about="about"),
+)
+INCIDENTS, NOTES = (kind.collection for kind in KINDS[:2])
+
+# Each is written with every insert, and again when one of its fields changes: only what a list or the timer asks for.
+INDEXES = (
+    Index(INCIDENTS, [("tenant", 1), ("number", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("update_time", -1), ("_id", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
+    Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
+)
+
+
+def _enum(path: str, kind: type[StrEnum], *, many: bool = False) -> Field:
+    return Field(path=path, kind=Of.ENUM, values=tuple(value.value for value in kind), many=many)
+
+
+def _time(path: str, *, sortable: bool = False, many: bool = False) -> Field:
+    return Field(path=path, kind=Of.TIMESTAMP, sortable=sortable, many=many)
+
+
+INCIDENT_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "number": Field(path="number", sortable=True),
+    "title": Field(path="title", kind=Of.TEXT),
+    "state": _enum("state", State),
+    "holdReason": _enum("hold_reason", HoldReason),
+    "impact": _enum("impact", Impact),
+    "urgency": _enum("urgency", Urgency),
+    "priority": _enum("priority", Priority),
+    "source": _enum("source", Source),
+    "serviceId": Field(path="service_id"),
+    "assetIds": Field(path="asset_ids", many=True),
+    "alertIds": Field(path="alert_ids", many=True),
+    "requesterId": Field(path="requester_id"),
+    "teamId": Field(path="team_id"),
+    "assigneeId": Field(path="assignee_id"),
+    "category": Field(path="category"),
+    "dedupKey": Field(path="dedup_key"),
+    "clocks.kind": _enum("clocks.kind", ClockKind, many=True),
+    "clocks.state": _enum("clocks.state", ClockState, many=True),
+    "clocks.dueTime": _time("clocks.due_time", many=True),
+    "clocks.breached": Field(path="clocks.breached", kind=Of.BOOL, many=True),
+    "clocks.policyId": Field(path="clocks.policy_id", many=True),
+    "resolutionCode": Field(path="resolution_code"),
+    "reopenCount": Field(path="reopen_count", kind=Of.NUMBER),
+    "reassignmentCount": Field(path="reassignment_count", kind=Of.NUMBER),
+    "createTime": _time("create_time", sortable=True),
+    "updateTime": _time("update_time", sortable=True),
+    "acknowledgeTime": _time("acknowledge_time"),
+    "resolveTime": _time("resolve_time"),
+    "closeTime": _time("close_time"),
+    "externalNumber": Field(path="external_number"),
+    "importedMadeSla": Field(path="imported_made_sla", kind=Of.BOOL),
+    "links.target": Field(path="links.target", many=True),
+}
+INCIDENT_ORDER = "createTime desc"
+
+# Notes and timelines are only ever asked for by what they are about, newest first; the filter binds a token to it.
+NOTE_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "about": Field(path="about"),
+    "public": Field(path="public", kind=Of.BOOL),
+    "createTime": _time("create_time", sortable=True),
+}
+NOTE_ORDER = "createTime desc"
+TIMELINE_FIELDS: Fields = {"id": Field(path="_id", sortable=True), "about": Field(path="about")}
+TIMELINE_ORDER = "id desc"
+
+
+def listings(key: bytes, clock: Clock) -> Listings:
+    """The lists of this service; `key` signs their tokens."""
+    return Listings(
+        incidents=Listing("incidents", INCIDENT_FIELDS, INCIDENT_ORDER, key, clock),
+        notes=Listing("notes", NOTE_FIELDS, NOTE_ORDER, key, clock),
+        timeline=Listing("timeline", TIMELINE_FIELDS, TIMELINE_ORDER, key, clock),
+    )

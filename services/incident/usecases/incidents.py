@@ -1,0 +1,186 @@
+"""Opening incidents and moving them on: one public method per command, one transaction each."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from google.api import field_behavior_pb2
+from itsm.incident import v1 as pb
+
+from chassis import context as ctx
+from chassis.codec import Descriptor, has_behavior
+from chassis.domain import Ids, new_id
+from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound
+from chassis.store import Store, Transaction
+from services.incident.domain.incident import Incident, Link, LinkKind
+from services.incident.domain.levels import Moment
+from services.incident.domain.note import Note
+from services.incident.domain.states import HoldReason
+from services.incident.usecases.policies import Policies
+
+OPEN_CLAIM = "open-incident"
+LONGEST_CHAIN = 20
+"""Parents are followed this far; a longer chain is refused, so that no walk over incidents is without an end."""
+
+_DESCRIPTOR: Descriptor = pb.Incident.DESCRIPTOR
+_FIXED = frozenset(field.name for field in _DESCRIPTOR.fields if has_behavior(field, field_behavior_pb2.IMMUTABLE))
+
+
+class Incidents:
+    """What people and other services may do with incidents. `etag` is the version that the caller decided on, or empty."""
+
+    def __init__(
+        self, store: Store, policies: Policies, *, reopen_window: timedelta = timedelta(days=7), ids: Ids = new_id
+    ) -> None:
+        self._store = store
+        self._policies = policies
+        self._reopen_window = reopen_window
+        self._ids = ids
+
+    async def open(self, fields: Mapping[str, Any]) -> Incident:
+        """A new incident. Raises `AlreadyExists` with the holder's id when one with this dedup key is open."""
+        number, moment = await self._store.number("INC"), await self._moment()
+        async with self._store.transaction() as tx:
+            incident = Incident.open(moment, id=self._ids("inc"), number=number, **fields)
+            await self._take(tx, incident)
+            tx.add(incident)
+        return incident
+
+    async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Incident:  # noqa: A002 - as its field
+        """Changes the named fields. Raises `Invalid` for one that is fixed once it is open."""
+        async with self._changing(id, etag) as (incident, moment):
+            fixed = [name for name in _FIXED & fields.keys() if getattr(incident, name) != fields[name]]
+            if fixed:
+                raise Invalid(dict.fromkeys(sorted(fixed), "cannot be changed"))
+            incident.edit(moment, **fields)
+        return incident
+
+    async def assign(self, id: str, team_id: str, assignee_id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Gives it to a team and, where named, to a person."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.assign(moment, team_id=team_id, assignee_id=assignee_id)
+        return incident
+
+    async def start(self, id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Work begins, by the caller where nobody was assigned."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.start(moment)
+        return incident
+
+    async def hold(self, id: str, reason: HoldReason, note: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Waits; what the caller is told becomes a public note."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.hold(moment, reason, note=note)
+            if note:
+                await self._say(incident, note, True, moment)
+        return incident
+
+    async def resume(self, id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Work goes on."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.resume(moment)
+        return incident
+
+    async def resolve(self, id: str, code: str, resolution: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Says how it ended; its dedup key is free again."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.resolve(moment, resolution_code=code, resolution=resolution)
+        return incident
+
+    async def reopen(self, id: str, reason: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """It was not over. Raises `AlreadyExists` when another incident with its dedup key was opened meanwhile."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.reopen(moment, reason=reason, window=self._reopen_window)
+        return incident
+
+    async def close(self, id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Over for good."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.close(moment)
+        return incident
+
+    async def cancel(self, id: str, reason: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """It was none."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.cancel(moment, reason=reason)
+        return incident
+
+    async def link(self, id: str, link: Link, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Refers to another record. Raises `Invalid` when that is an incident which the caller cannot see."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.link(moment, await self._known(incident, link))
+        return incident
+
+    async def unlink(self, id: str, link: Link, *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """Takes a reference away."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.unlink(moment, link)
+        return incident
+
+    async def note(self, id: str, text: str, public: bool) -> Note:  # noqa: A002 - as above
+        """Says something. What a caller says who sees only some rows is public, else they could not read it themselves."""
+        document, moment = await self._store.document(Incident, id), await self._moment()
+        async with self._store.transaction() as tx:
+            note = self._note(document["_id"], text, public or bool(ctx.current().scope), moment)
+            tx.add(note)
+        return note
+
+    @asynccontextmanager
+    async def _changing(self, id: str, etag: str) -> AsyncIterator[tuple[Incident, Moment]]:  # noqa: A002 - as above
+        """The incident inside a transaction, saved after the block; its dedup key is held exactly while it is open."""
+        moment = await self._moment()
+        async with self._store.transaction() as tx:
+            incident = await tx.get(Incident, id, etag=etag)
+            was_open = incident.state.is_open
+            yield incident, moment
+            if incident.state.is_open and not was_open:
+                await self._take(tx, incident)
+            elif was_open and not incident.state.is_open and incident.dedup_key:
+                tx.release(OPEN_CLAIM, incident.dedup_key)
+            tx.save(incident)
+
+    async def _moment(self) -> Moment:
+        actor = ctx.current().actor
+        return Moment(self._store.clock(), await self._policies.levels(), actor.id, by_person=actor.kind == "user")
+
+    async def _take(self, tx: Transaction, incident: Incident) -> None:
+        if not incident.dedup_key:
+            return
+        holder = await tx.holder(OPEN_CLAIM, incident.dedup_key)
+        if holder is not None:
+            raise AlreadyExists("incident", holder, f"{holder} is open for this deduplication key")
+        tx.claim(OPEN_CLAIM, incident.dedup_key, incident.id)
+
+    async def _say(self, incident: Incident, text: str, public: bool, moment: Moment) -> None:
+        async with self._store.transaction() as tx:
+            tx.add(self._note(incident.id, text, public, moment))
+
+    def _note(self, incident_id: str, text: str, public: bool, moment: Moment) -> Note:
+        about = self._store.kinds[Incident].subject(incident_id)
+        return Note.said(id=self._ids("note"), about=about, text=text, public=public, by=moment.by, at=moment.at)
+
+    async def _known(self, incident: Incident, link: Link) -> Link:
+        """The link by id. Other services' records are taken as they are: opening work never waits for another service."""
+        plural, _, name = link.target.partition("/")
+        if plural != self._store.kinds[Incident].plural:
+            return link
+        try:
+            target = await self._store.get(Incident, name)
+        except NotFound:
+            raise Invalid({"link.target": "there is no such record"}) from None
+        if link.kind is LinkKind.PARENT:
+            await self._check_chain(incident, target)
+        return replace(link, target=self._store.kinds[Incident].subject(target.id))
+
+    async def _check_chain(self, incident: Incident, parent: Incident) -> None:
+        above: Incident | None = parent
+        for _ in range(LONGEST_CHAIN):
+            if above is None:
+                return
+            if above.id == incident.id:
+                raise ForbiddenMove(incident.state, "link", "this would make the incident a parent of itself")
+            up = next((each.target for each in above.links if each.kind is LinkKind.PARENT), None)
+            above = await self._store.get(Incident, up.rpartition("/")[2]) if up else None
+        raise ForbiddenMove(incident.state, "link", f"more than {LONGEST_CHAIN} incidents would stand above each other")
