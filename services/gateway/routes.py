@@ -113,8 +113,15 @@ class Route:
 
     @cached_property
     def creates(self) -> bool:
-        """Whether it is a POST on a collection that makes one of its resources."""
-        return self.verb == "POST" and ":" not in self.template and self.template.endswith(f"/{self.resource}")
+        """Whether it is a POST on a collection, which makes something in it."""
+        return self.verb == "POST" and ":" not in self.template and not self.template.endswith("}")
+
+    @cached_property
+    def created(self) -> str:
+        """The field of the answer that holds what was made; empty where the answer itself is that."""
+        descriptor: Descriptor = self.rpc.response.DESCRIPTOR
+        nested: list[Any] = [] if self.resource else [item for item in descriptor.fields if item.message_type is not None]
+        return next((item.name for item in nested if "id" in item.message_type.fields_by_name), "")
 
     @cached_property
     def imports(self) -> bool:

@@ -6,9 +6,10 @@ JSON. No rule is decided here: what is checked is form (names, types, sizes, hea
 Every answer but success is a problem document. A defect of ours answers 500 and is logged with the request's id.
 """
 
+import hashlib
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -39,13 +40,26 @@ Credentials = Callable[[Scope, Route], Awaitable[Sequence[tuple[str, str]]]]
 
 
 class Transcoder:
-    """The ASGI application of `/api/v1`. `call` reaches the services, `credentials` says who is calling."""
+    """The ASGI application of `/api/v1`.
 
-    def __init__(self, routes: Routes, call: Call, credentials: Credentials, *, timeout: float = TIMEOUT) -> None:
+    `call` reaches the services within `timeout` seconds, `credentials` says who is calling; `documents` are JSON texts by
+    path that anybody may read.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        call: Call,
+        credentials: Credentials,
+        *,
+        documents: Mapping[str, bytes] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
         self._routes = routes
         self._call = call
         self._credentials = credentials
         self._timeout = timeout
+        self._documents = {path: _Document(body) for path, body in (documents or {}).items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -72,6 +86,8 @@ class Transcoder:
 
     async def _answer(self, exchange: Exchange, trace: str) -> Answer:
         exchange.check_address()
+        if document := self._documents.get(exchange.path):
+            return document.answer(exchange)
         route, values = self._routes.find(exchange.method, exchange.path)
         exchange.check_accept()
         metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
@@ -106,9 +122,25 @@ class Transcoder:
         if route.creates:
             status = 201
             if self._routes.has("GET", route.template + "/{id}"):
-                headers.append((b"location", f"{exchange.instance}/{answer.id}".encode()))
+                made = getattr(answer, route.created) if route.created else answer
+                headers.append((b"location", f"{exchange.instance}/{made.id}".encode()))
         headers.append((b"content-type", b"application/json"))
         return status, headers, protojson.encode(reply)
+
+
+class _Document:
+    """A text that stays the same as long as the process runs."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._etag = hashlib.sha256(body).hexdigest()[:32]
+
+    def answer(self, exchange: Exchange) -> Answer:
+        if exchange.method not in ("GET", "HEAD"):
+            raise Problem(405, "method", "this address takes GET, HEAD", headers={"allow": "GET, HEAD"})
+        exchange.check_accept()
+        headers = [(b"etag", f'"{self._etag}"'.encode()), (b"content-type", b"application/json")]
+        return (304, headers[:1], b"") if exchange.knows(self._etag) else (200, headers, self._body)
 
 
 async def _request(exchange: Exchange, route: Route, values: tuple[str, ...], version: str) -> Message:

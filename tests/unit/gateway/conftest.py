@@ -6,15 +6,18 @@ from typing import Any
 
 import grpc
 import httpx
+import orjson
 import pytest
 from google.protobuf.message import Message
 from itsm.incident import v1 as pb
 
 from chassis.errors import STATUS_KEY, Error, to_status
+from services.gateway import openapi
 from services.gateway.routes import declared
 from services.gateway.transcode import Transcoder
 from services.gateway.upstream import Upstream
 
+OIDC = "https://sign-in.example/realms/itsm/.well-known/openid-configuration"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -64,7 +67,10 @@ async def gateway(incidents: tuple[Incidents, grpc.aio.Channel]) -> AsyncIterato
     async def credentials(_scope: Any, _route: Any) -> list[tuple[str, str]]:
         return [("authorization", "Bearer of-the-test")]
 
-    app = Transcoder(declared(), Upstream({"itsm.incident.v1": incidents[1]}), credentials, timeout=2)
+    routes = declared()
+    documents = {"/api/v1/openapi.json": orjson.dumps(openapi.document(routes, version="1.0.0", oidc_url=OIDC))}
+    upstream = Upstream({"itsm.incident.v1": incidents[1]})
+    app = Transcoder(routes, upstream, credentials, documents=documents, timeout=0.5)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

@@ -1,0 +1,206 @@
+"""JSON Schemas and examples of messages, for the OpenAPI document.
+
+A message has up to three: as it is answered (`Incident`: everything without presence is always there), as it is sent
+(`IncidentInput`: only what must be said is required) and as it is changed (`IncidentPatch`: nothing is).
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from google.api.field_behavior_pb2 import IMMUTABLE, OUTPUT_ONLY, REQUIRED
+from google.protobuf.descriptor import FieldDescriptor
+from itsm.type.v1 import annotations_pb2
+
+from chassis.codec import has_behavior
+
+Schema = dict[str, Any]
+Descriptor = Any
+
+
+class Use(StrEnum):
+    """What a schema describes; its value is what follows the name of the message."""
+
+    ANSWER = ""
+    INPUT = "Input"
+    PATCH = "Patch"
+
+
+_INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1}
+_UINT32 = {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**32 - 1}
+_INT64 = {"type": "string", "format": "int64", "pattern": r"^-?(0|[1-9]\d{0,18})$"}
+_UINT64 = {"type": "string", "format": "uint64", "pattern": r"^(0|[1-9]\d{0,19})$"}
+_SCALARS: dict[int, Schema] = {
+    FieldDescriptor.CPPTYPE_STRING: {"type": "string"},
+    FieldDescriptor.CPPTYPE_BOOL: {"type": "boolean"},
+    FieldDescriptor.CPPTYPE_INT32: _INT32,
+    FieldDescriptor.CPPTYPE_UINT32: _UINT32,
+    FieldDescriptor.CPPTYPE_INT64: _INT64,
+    FieldDescriptor.CPPTYPE_UINT64: _UINT64,
+    FieldDescriptor.CPPTYPE_FLOAT: {"type": "number", "format": "float"},
+    FieldDescriptor.CPPTYPE_DOUBLE: {"type": "number", "format": "double"},
+}
+_BYTES = {"type": "string", "contentEncoding": "base64"}
+_WELL_KNOWN: dict[str, tuple[Schema, Any]] = {
+    "Timestamp": ({"type": "string", "format": "date-time"}, "2026-01-31T12:00:00Z"),
+    "Duration": ({"type": "string", "pattern": r"^-?\d{1,12}(\.\d{1,9})?s$"}, "90s"),
+    "FieldMask": ({"type": "string"}, ""),
+    "Struct": ({"type": "object", "additionalProperties": True}, {}),
+    "Value": ({}, None),
+    "ListValue": ({"type": "array", "items": {}}, []),
+    "Empty": ({"type": "object", "additionalProperties": False}, {}),
+    "StringValue": ({"type": "string"}, "text"),
+    "BoolValue": ({"type": "boolean"}, True),
+    "Int32Value": (_INT32, 1),
+    "UInt32Value": (_UINT32, 1),
+    "Int64Value": (_INT64, "1"),
+    "UInt64Value": (_UINT64, "1"),
+    "DoubleValue": ({"type": "number", "format": "double"}, 0.5),
+    "FloatValue": ({"type": "number", "format": "float"}, 0.5),
+    "BytesValue": (_BYTES, "AA=="),
+}
+_GOOGLE = "google.protobuf."
+_SAMPLE_TAIL = "01hv6k3q8r5w7x9y2z4a6b8c0d"
+
+
+class Schemas:
+    """The schemas that a document has asked for, by name, in `components`."""
+
+    def __init__(self, comments: dict[str, str]) -> None:
+        self._comments = comments
+        self._owners: dict[str, str] = {}
+        self.components: dict[str, Schema] = {}
+
+    def message(self, descriptor: Descriptor, use: Use, without: Iterable[str] = ()) -> Schema:
+        """A reference to the message's schema, which is made when it is new; `without` leaves fields out."""
+        if descriptor.full_name.startswith(_GOOGLE):
+            return _WELL_KNOWN[descriptor.full_name.removeprefix(_GOOGLE)][0]
+        name = self._name(descriptor, use)
+        if name not in self.components:
+            self.components[name] = {}  # before its fields, one of which may be of this very type
+            self.components[name] |= self._object(descriptor, use, frozenset(without))
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def field(self, field: FieldDescriptor, use: Use) -> Schema:
+        """The schema of a field with what its comment and its behavior say."""
+        schema = dict(self._shape(field, use))
+        text = self._comments.get(field.full_name, "")
+        if has_behavior(field, IMMUTABLE):
+            text = f"{text} Cannot be changed later.".strip()
+        if values := self._values(field):
+            text = f"{text} {values}".strip()
+        if text:
+            schema["description"] = text
+        if has_behavior(field, OUTPUT_ONLY):
+            schema["readOnly"] = True
+        options: Any = field.GetOptions()
+        if options.Extensions[annotations_pb2.personal]:
+            schema["x-personal"] = True
+        return schema
+
+    def _name(self, descriptor: Descriptor, use: Use) -> str:
+        short = descriptor.full_name.removeprefix(f"{descriptor.file.package}.").replace(".", "")
+        name = short if short.endswith("Request") else f"{short}{use}"
+        owner = self._owners.setdefault(name, descriptor.full_name)
+        if owner != descriptor.full_name:
+            # The first keeps the plain name: documents are made in the order of the packages, so this is stable.
+            name = f"{descriptor.file.package.split('.')[1].title()}{name}"
+            self._owners[name] = descriptor.full_name
+        return name
+
+    def _object(self, descriptor: Descriptor, use: Use, without: frozenset[str]) -> Schema:
+        fields = [field for field in descriptor.fields if field.name not in without]
+        schema: Schema = {"type": "object"}
+        if text := self._comments.get(descriptor.full_name):
+            schema["description"] = text
+        schema["properties"] = {field.json_name: self.field(field, use) for field in fields}
+        required = [field.json_name for field in fields if _required(field, use)]
+        if required:
+            schema["required"] = required
+        if use is not Use.ANSWER:
+            schema["additionalProperties"] = False
+        return schema
+
+    def _shape(self, field: FieldDescriptor, use: Use) -> Schema:
+        nested: Descriptor = field.message_type
+        if nested is not None and nested.GetOptions().map_entry:
+            return {"type": "object", "additionalProperties": self._one(nested.fields_by_name["value"], use)}
+        if field.is_repeated:
+            return {"type": "array", "items": self._one(field, use)}
+        return self._one(field, use)
+
+    def _one(self, field: FieldDescriptor, use: Use) -> Schema:
+        if field.message_type is not None:
+            # What is inside of a change is given whole.
+            return self.message(field.message_type, Use.INPUT if use is Use.PATCH else use)
+        if field.enum_type is not None:
+            return {"type": "string", "enum": _enum(field, use)}
+        return _BYTES if field.type == FieldDescriptor.TYPE_BYTES else _SCALARS[field.cpp_type]
+
+    def _values(self, field: FieldDescriptor) -> str:
+        if field.enum_type is None:
+            return ""
+        said = (
+            (value.name, self._comments.get(f"{field.enum_type.full_name}.{value.name}")) for value in field.enum_type.values
+        )
+        return " ".join(f"`{name}`: {text}" for name, text in said if text)
+
+
+def _required(field: FieldDescriptor, use: Use) -> bool:
+    if use is Use.ANSWER:
+        return not field.has_presence
+    return use is Use.INPUT and has_behavior(field, REQUIRED)
+
+
+def _enum(field: FieldDescriptor, use: Use) -> list[str]:
+    names = [value.name for value in field.enum_type.values]  # type: ignore[union-attr]
+    return names if use is Use.ANSWER or not names[0].endswith("_UNSPECIFIED") else names[1:]
+
+
+def example(descriptor: Descriptor, use: Use, without: Iterable[str] = ()) -> Any:
+    """A value that the schema of the same arguments takes, with something in each field that it asks for."""
+    return _example(descriptor, use, frozenset(without), frozenset())
+
+
+def _example(descriptor: Descriptor, use: Use, without: frozenset[str], above: frozenset[str]) -> Any:
+    if descriptor.full_name.startswith(_GOOGLE):
+        return _WELL_KNOWN[descriptor.full_name.removeprefix(_GOOGLE)][1]
+    above |= {descriptor.full_name}
+    sample: dict[str, Any] = {}
+    for field in descriptor.fields:
+        nested: Descriptor = field.message_type
+        shown = _required(field, use) if use is not Use.ANSWER else nested is None or nested.full_name not in above
+        if use is Use.PATCH:
+            shown = has_behavior(field, REQUIRED)
+        if shown and field.name not in without:
+            sample[field.json_name] = _sample(field, use, above)
+    return sample
+
+
+def _sample(field: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
+    nested: Descriptor = field.message_type
+    if nested is not None and nested.GetOptions().map_entry:
+        return {}
+    if field.is_repeated:
+        return [] if nested is not None and nested.full_name in above else [_single(field, use, above)]
+    return _single(field, use, above)
+
+
+def _single(field: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
+    if field.message_type is not None:
+        return _example(field.message_type, Use.INPUT if use is Use.PATCH else use, frozenset(), above)
+    if field.enum_type is not None:
+        return _enum(field, Use.INPUT)[0]
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+        return "AA==" if field.type == FieldDescriptor.TYPE_BYTES else _text(field)
+    return {"boolean": False, "integer": 1, "number": 0.5}.get(_SCALARS[field.cpp_type]["type"], "1")
+
+
+def _text(field: FieldDescriptor) -> str:
+    owner: Descriptor = field.containing_type
+    about = owner.GetOptions().Extensions[annotations_pb2.resource]
+    if about.id_prefix and field.name == "id":
+        return f"{about.id_prefix}_{_SAMPLE_TAIL}"
+    if about.number_prefix and field.name == "number":
+        return f"{about.number_prefix}0001042"
+    return {"etag": "3", "title": "Mail is down in the north building", "next_page_token": ""}.get(field.name, "text")
