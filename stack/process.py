@@ -81,16 +81,22 @@ class Process:
         self.spec.log.parent.mkdir(parents=True, exist_ok=True)
         if self.spec.log.exists() and self.spec.log.stat().st_size > _LOG_LIMIT:
             self.spec.log.replace(self.spec.log.with_suffix(".log.1"))
-        self._child = await asyncio.create_subprocess_exec(
-            *_ending_with_us(self.spec.argv),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=self.spec.cwd,
-            env=child_environment(self.spec),
-            start_new_session=True,
-        )
-        self._tasks = [asyncio.create_task(self._copy_output()), asyncio.create_task(self._watch())]
+        # A pipe of our own: asyncio's makes `wait` last until every grandchild has closed it too.
+        reading, writing = os.pipe()
+        output = await _reader(reading)
+        try:
+            self._child = await asyncio.create_subprocess_exec(
+                *_ending_with_us(self.spec.argv),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd=self.spec.cwd,
+                env=child_environment(self.spec),
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
+        self._tasks = [asyncio.create_task(self._copy_output(output)), asyncio.create_task(self._watch())]
 
     async def wait_ready(self, probe: Callable[[], Awaitable[bool]]) -> None:
         """Ask `probe` until it says yes, looking at the exit status each time.
@@ -151,14 +157,11 @@ class Process:
             await asyncio.wait(self._tasks[:1], timeout=1)  # its last words come through the other task
             self._on_death(self)
 
-    async def _copy_output(self) -> None:
-        stream = self._child.stdout if self._child is not None else None
-        if stream is None:
-            return
+    async def _copy_output(self, output: asyncio.StreamReader) -> None:
         log = self.spec.log.with_suffix(".out.log") if self.spec.own_log else self.spec.log
         with log.open("ab") as file:
             rest = b""
-            while chunk := await stream.read(65536):
+            while chunk := await output.read(65536):
                 file.write(chunk)
                 file.flush()
                 *lines, rest = (rest + chunk).split(b"\n")
@@ -179,6 +182,14 @@ def _ending_with_us(argv: tuple[str, ...]) -> tuple[str, ...]:
     """Let the kernel end the child when the stack itself is killed, where the system has a program for that."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "TERM", "--", *argv) if setpriv else argv
+
+
+async def _reader(descriptor: int) -> asyncio.StreamReader:
+    """A stream that ends when the last writer of the pipe does; the loop then closes the descriptor."""
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader
 
 
 def _status(status: int | None) -> str:
