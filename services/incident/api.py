@@ -8,11 +8,14 @@ from itsm.type import v1 as shared
 
 from chassis import protojson
 from chassis.codec import changes, document_to_message, given, part, to_message
+from services.incident.domain.calendar import Calendar
 from services.incident.domain.history import Imported
 from services.incident.domain.incident import Incident, Link, LinkKind
+from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.states import HoldReason
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
+from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Document, Paging, Reading
 
 
@@ -40,7 +43,7 @@ class IncidentApi(pb.IncidentServiceServicer):
         return pb.CountIncidentsResponse(value=value, capped=capped)
 
     async def UpdateIncident(self, request: pb.UpdateIncidentRequest, context: Any) -> pb.Incident:
-        fields = _fields(request)
+        fields = _fields(request, request.incident, Incident)
         return to_message(await self._incidents.update(request.id, fields, etag=request.etag), pb.Incident)
 
     async def AssignIncident(self, request: pb.AssignIncidentRequest, context: Any) -> pb.Incident:
@@ -103,6 +106,45 @@ class IncidentApi(pb.IncidentServiceServicer):
         return pb.ImportIncidentsResponse(results=[part(result, pb.ImportResult) for result in results])
 
 
+class SlaApi(pb.SlaServiceServicer):
+    """`itsm.incident.v1.SlaService`."""
+
+    def __init__(self, policies: Policies, reading: Reading) -> None:
+        self._policies = policies
+        self._reading = reading
+
+    async def CreateSlaPolicy(self, request: pb.CreateSlaPolicyRequest, context: Any) -> pb.SlaPolicy:
+        return to_message(await self._policies.create_policy(given(request.sla_policy, SlaPolicy)), pb.SlaPolicy)
+
+    async def GetSlaPolicy(self, request: pb.GetSlaPolicyRequest, context: Any) -> pb.SlaPolicy:
+        return to_message(await self._policies.policy(request.id), pb.SlaPolicy)
+
+    async def ListSlaPolicies(self, request: pb.ListSlaPoliciesRequest, context: Any) -> pb.ListSlaPoliciesResponse:
+        rows, token = await self._reading.policies(request.filter, request.order_by, _paging(request))
+        policies = [document_to_message(row, pb.SlaPolicy) for row in rows]
+        return pb.ListSlaPoliciesResponse(sla_policies=policies, next_page_token=token)
+
+    async def UpdateSlaPolicy(self, request: pb.UpdateSlaPolicyRequest, context: Any) -> pb.SlaPolicy:
+        fields = _fields(request, request.sla_policy, SlaPolicy)
+        return to_message(await self._policies.update_policy(request.id, fields, etag=request.etag), pb.SlaPolicy)
+
+    async def CreateCalendar(self, request: pb.CreateCalendarRequest, context: Any) -> pb.Calendar:
+        return to_message(await self._policies.create_calendar(given(request.calendar, Calendar)), pb.Calendar)
+
+    async def GetCalendar(self, request: pb.GetCalendarRequest, context: Any) -> pb.Calendar:
+        return to_message(await self._policies.calendar(request.id), pb.Calendar)
+
+    async def ListCalendars(self, request: pb.ListCalendarsRequest, context: Any) -> pb.ListCalendarsResponse:
+        rows, token = await self._reading.calendars(request.filter, request.order_by, _paging(request))
+        return pb.ListCalendarsResponse(
+            calendars=[document_to_message(row, pb.Calendar) for row in rows], next_page_token=token
+        )
+
+    async def UpdateCalendar(self, request: pb.UpdateCalendarRequest, context: Any) -> pb.Calendar:
+        fields = _fields(request, request.calendar, Calendar)
+        return to_message(await self._policies.update_calendar(request.id, fields, etag=request.etag), pb.Calendar)
+
+
 def _paging(request: Any) -> Paging:
     return Paging(request.page_size if request.HasField("page_size") else None, request.page_token)
 
@@ -111,11 +153,11 @@ def _link(message: pb.Link) -> Link:
     return Link(kind=LinkKind(pb.Link.Kind.Name(message.kind)), target=message.target)
 
 
-def _fields(request: pb.UpdateIncidentRequest) -> dict[str, Any]:
+def _fields(request: Any, resource: Any, kind: type[Any]) -> dict[str, Any]:
     """What an update names; without a mask, what its body holds, except for what only we say."""
     if request.HasField("update_mask"):
-        return changes(request.incident, request.update_mask.paths, Incident)
-    return given(request.incident, Incident)
+        return changes(resource, request.update_mask.paths, kind)
+    return given(resource, kind)
 
 
 def _entry(row: Document) -> shared.TimelineEntry:

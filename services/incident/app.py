@@ -11,13 +11,14 @@ from chassis.assembly import Assembly
 from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
-from services.incident.api import IncidentApi
+from services.incident.api import IncidentApi, SlaApi
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Reading
 
 INCIDENTS = "itsm.incident.v1.IncidentService"
+SLA = "itsm.incident.v1.SlaService"
 
 
 class Settings(chassis_settings.Settings):
@@ -30,9 +31,10 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     """The service with all its parts. `fetch_policy` replaces the question to the auth service."""
     assembly = Assembly("incident", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=fetch_policy)
     store = assembly.store
-    policies = Policies()
+    policies = Policies(store)
     incidents = Incidents(store, policies, reopen_window=timedelta(days=settings.reopen_days))
     reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock), policies)
     imports = Imports(store, policies)
     assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, imports))
+    assembly.serve(SLA, pb.add_SlaServiceServicer_to_server, SlaApi(policies, reading))
     return assembly.service

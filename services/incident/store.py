@@ -11,16 +11,21 @@ from chassis.domain import Clock
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
+from services.incident.domain.calendar import Calendar
 from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.incident import Incident, Source
 from services.incident.domain.note import Note
 from services.incident.domain.priority import Impact, Priority, Urgency
+from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.states import HoldReason, State
+from services.incident.usecases.policies import VERSIONS
 from services.incident.usecases.reading import Listings
 
 KINDS = (
     Kind(Incident, pb.Incident, "incidents"),
     Kind(Note, pb.Note, "notes", about="about"),
+    Kind(SlaPolicy, pb.SlaPolicy, "sla_policies"),
+    Kind(Calendar, pb.Calendar, "calendars"),
 )
 INCIDENTS, NOTES = (kind.collection for kind in KINDS[:2])
 
@@ -31,6 +36,7 @@ INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("update_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
+    Index(VERSIONS, [("tenant", 1)]),
 )
 
 
@@ -90,6 +96,20 @@ NOTE_ORDER = "createTime desc"
 TIMELINE_FIELDS: Fields = {"id": Field(path="_id", sortable=True), "about": Field(path="about")}
 TIMELINE_ORDER = "id desc"
 
+# A tenant has a handful of policies and calendars, which any order may sort without an index.
+POLICY_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
+    "number": Field(path="number", kind=Of.NUMBER, sortable=True),
+    "calendarId": Field(path="calendar_id"),
+    "active": Field(path="active", kind=Of.BOOL),
+}
+CALENDAR_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
+    "zone": Field(path="zone"),
+}
+
 
 def listings(key: bytes, clock: Clock) -> Listings:
     """The lists of this service; `key` signs their tokens."""
@@ -97,4 +117,6 @@ def listings(key: bytes, clock: Clock) -> Listings:
         incidents=Listing("incidents", INCIDENT_FIELDS, INCIDENT_ORDER, key, clock),
         notes=Listing("notes", NOTE_FIELDS, NOTE_ORDER, key, clock),
         timeline=Listing("timeline", TIMELINE_FIELDS, TIMELINE_ORDER, key, clock),
+        sla_policies=Listing("slaPolicies", POLICY_FIELDS, "name", key, clock),
+        calendars=Listing("calendars", CALENDAR_FIELDS, "name", key, clock),
     )

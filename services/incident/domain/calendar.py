@@ -96,6 +96,8 @@ class Calendar(Aggregate):
     country: str = ""
     region: str = ""
     around_the_clock: bool = False
+    create_time: datetime | None = None
+    update_time: datetime | None = None
 
 
 Span = tuple[int, int]

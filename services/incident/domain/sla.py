@@ -77,6 +77,8 @@ class SlaPolicy(Aggregate):
     categories: list[str] = field(default_factory=list)
     priorities: list[Priority] = field(default_factory=list)
     active: bool = True
+    create_time: datetime | None = None
+    update_time: datetime | None = None
 
     def validate(self) -> None:
         """Raises Invalid, with the paths, for targets that are not positive or given twice, and for no target at all."""

@@ -31,11 +31,13 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class Listings:
-    """The lists that incidents have."""
+    """The lists of this service."""
 
     incidents: Listing
     notes: Listing
     timeline: Listing
+    sla_policies: Listing
+    calendars: Listing
 
 
 class Reading:
@@ -52,8 +54,15 @@ class Reading:
 
     async def page(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
         """A page of the incidents that match, and the token of the next one."""
-        page = self._listings.incidents.page(ctx.current().tenant, filter_text, order_by, paging.size, paging.token)
-        return page.cut(await self._store.find("incidents", page.query, sort=page.sort, limit=page.limit))
+        return await self._page("incidents", self._listings.incidents, filter_text, order_by, paging)
+
+    async def policies(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
+        """A page of the tenant's service-level policies."""
+        return await self._page("sla_policies", self._listings.sla_policies, filter_text, order_by, paging)
+
+    async def calendars(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
+        """A page of the tenant's calendars."""
+        return await self._page("calendars", self._listings.calendars, filter_text, order_by, paging)
 
     async def count(self, filter_text: str) -> tuple[int, bool]:
         """How many match, and whether there are more than were counted."""
@@ -64,9 +73,9 @@ class Reading:
     async def notes(self, id: str, paging: Paging) -> Paged:  # noqa: A002 - as above
         """A page of what was said, newest first. A caller who sees only some rows sees only what is public."""
         filter_text = f'about = "{await self._subject(id)}"' + (" AND public = true" if _bounded() else "")
-        page = self._listings.notes.page(ctx.current().tenant, filter_text, "", paging.size, paging.token)
-        with _unscoped():
-            return page.cut(await self._store.find("notes", page.query, sort=page.sort, limit=page.limit))
+        # The row scope bounds incidents; whoever reached the incident reaches what belongs to it.
+        with ctx.use(replace(ctx.current(), scope={})):
+            return await self._page("notes", self._listings.notes, filter_text, "", paging)
 
     async def timeline(self, id: str, paging: Paging) -> Paged:  # noqa: A002 - as above
         """A page of change rows, newest first; the same caller sees no row of a private note."""
@@ -83,6 +92,10 @@ class Reading:
         now = self._store.clock()
         return [(clock, explain(clock, now, levels.counting(clock))) for clock in incident.clocks]
 
+    async def _page(self, collection: str, listing: Listing, filter_text: str, order_by: str, paging: Paging) -> Paged:
+        page = listing.page(ctx.current().tenant, filter_text, order_by, paging.size, paging.token)
+        return page.cut(await self._store.find(collection, page.query, sort=page.sort, limit=page.limit))
+
     async def _subject(self, id: str) -> str:  # noqa: A002 - as above
         document = await self._store.document(Incident, id)
         return self._store.kinds[Incident].subject(document["_id"])
@@ -95,8 +108,3 @@ def _is_private(row: Document) -> bool:
 
 def _bounded() -> bool:
     return bool(ctx.current().scope)
-
-
-def _unscoped() -> Any:
-    """The row scope bounds incidents; whoever reached the incident reaches what belongs to it."""
-    return ctx.use(replace(ctx.current(), scope={}))

@@ -14,13 +14,13 @@ from chassis.policy import Policy
 from chassis.rpc import call, connect
 from chassis.rpc.methods import required_permissions
 from chassis.service import running
-from services.incident.app import INCIDENTS, Settings, build
+from services.incident.app import INCIDENTS, SLA, Settings, build
 from tests.support.issuers import OWN, FakeIssuer, short
 
 
 async def table_of_roles() -> Policy:
     """What the auth service would answer."""
-    everything = frozenset(required_permissions(INCIDENTS))
+    everything = frozenset(required_permissions(INCIDENTS) | required_permissions(SLA))
     some = frozenset({"incidents.create", "incidents.get", "incidents.list", "incidents.note"})
     scopes = {"requester": {"incidents": {"requester_id": "$subject"}}}
     return Policy(version=1, roles={"agent": everything, "requester": some}, scopes=scopes)
@@ -31,7 +31,7 @@ class Caller:
 
     def __init__(self, running: "Running", tenant: str, subject: str = "alice", role: str = "agent") -> None:
         self._running = running
-        self._stub = pb.IncidentServiceStub(running.channel)
+        self._stubs = (pb.IncidentServiceStub(running.channel), pb.SlaServiceStub(running.channel))
         self._tenant = tenant
         self.token = running.issuer.sign(short(sub=subject, tenant=tenant, roles=[role]), typ="at+jwt")
 
@@ -40,7 +40,7 @@ class Caller:
         return Caller(self._running, tenant or self._tenant, subject, role)
 
     async def __call__(self, method: str, request: Any, *, key: str = "") -> Any:
-        rpc = getattr(self._stub, method)
+        rpc = next(getattr(stub, method) for stub in self._stubs if hasattr(stub, method))
         if not key:
             return await call(rpc, request, token=self.token)
         metadata = (("authorization", f"Bearer {self.token}"), ("idempotency-key", key))

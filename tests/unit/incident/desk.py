@@ -21,7 +21,7 @@ class Desk:
         self.clock = FakeClock(now)
         self.backend = backend or MemoryBackend()
         self.store = Store(self.backend, self.clock, kept.KINDS, kept.INDEXES)
-        self.policies = Policies()
+        self.policies = Policies(self.store)
         self.incidents = Incidents(self.store, self.policies, reopen_window=timedelta(days=7))
         self.reading = Reading(self.store, kept.listings(KEY, self.clock), self.policies)
         self.imports = Imports(self.store, self.policies)
