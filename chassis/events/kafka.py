@@ -1,0 +1,67 @@
+"""Connections to Kafka: what producers and consumers of every process have in common.
+
+Fails: opening with `Unavailable` while no broker answers.
+"""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from chassis.errors import Unavailable
+from chassis.events.wire import LARGEST_RECORD
+from chassis.settings import Settings
+
+_REQUEST_MS = 15_000
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Where the brokers are and how this process signs in."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "client_id": settings.kafka_username or "itsm",
+        "request_timeout_ms": _REQUEST_MS,
+    }
+    if settings.kafka_username:
+        options |= {
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-256",
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    return options
+
+
+async def open_producer(settings: Settings) -> AIOKafkaProducer:
+    """An idempotent producer that has reached a broker."""
+    producer = AIOKafkaProducer(
+        **client_options(settings),
+        enable_idempotence=True,
+        acks="all",
+        compression_type="zstd",
+        linger_ms=5,
+        max_batch_size=128 * 1024,
+        max_request_size=LARGEST_RECORD,
+    )
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise Unavailable("no Kafka broker answers") from error
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
+
+
+def new_consumer(settings: Settings, group: str | None, **options: Any) -> AIOKafkaConsumer:
+    """A consumer that never moves by itself: no commits, no reset to either end. It is not started yet."""
+    return AIOKafkaConsumer(
+        **client_options(settings),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        max_poll_records=500,
+        fetch_max_wait_ms=500,
+        **options,
+    )

@@ -1,0 +1,134 @@
+"""Who does a piece of background work now: a lease per role, with an epoch, measured by the database's clock.
+
+A lease makes work efficient, never right: a holder may be paused and wake up late, so whatever it writes is a
+compare-and-set of its own (docs/architecture.md, "Leases").
+
+Fails: `Unavailable` while the database is silent; a holder that cannot renew stops by itself five seconds before others
+may take over, by its own monotonic clock.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from chassis.errors import Unavailable
+from chassis.store.backend import Backend
+
+_log = logging.getLogger(__name__)
+
+LEASES = "leases"
+TTL = 15.0
+MARGIN = 5.0  # what clocks and a last write in flight may take
+RENEW = TTL / 3
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Lease:
+    """One role, tried for by one holder. `holder` must be new in every process."""
+
+    def __init__(self, backend: Backend, role: str, holder: str, *, ttl: float = TTL, margin: float = MARGIN) -> None:
+        self._backend, self.role, self.holder = backend, role, holder
+        self._ttl, self._margin = ttl, margin
+        self._until = 0.0
+        self.epoch = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether the holder may still work, by its own monotonic clock."""
+        return time.monotonic() < self._until
+
+    @property
+    def left(self) -> float:
+        """Seconds that the holder may still work."""
+        return max(0.0, self._until - time.monotonic())
+
+    async def acquire(self) -> bool:
+        """Takes the lease if it is free, renews it if it is ours; says whether it is ours now. Raises `Unavailable`."""
+        asked = time.monotonic()
+        # Everything is decided inside the one update, where $$NOW is the server's time.
+        free = {"$lte": [{"$ifNull": ["$expires", _LONG_AGO]}, "$$NOW"]}
+        ours = {"$and": [{"$eq": ["$holder", self.holder]}, {"$eq": ["$epoch", self.epoch]}]}
+        pipeline: list[dict[str, Any]] = [
+            {"$set": {"free": free, "ours": ours}},
+            {
+                "$set": {
+                    "tenant": "-",
+                    "epoch": {"$cond": ["$free", {"$add": [{"$ifNull": ["$epoch", 0]}, 1]}, "$epoch"]},
+                    "holder": {"$cond": ["$free", self.holder, "$holder"]},
+                    "expires": {
+                        "$cond": [{"$or": ["$free", "$ours"]}, {"$add": ["$$NOW", round(self._ttl * 1000)]}, "$expires"]
+                    },
+                }
+            },
+            {"$unset": ["free", "ours"]},
+        ]
+        found = await self._backend.find_one_and_update(LEASES, {"_id": self.role}, pipeline, upsert=True)
+        if found is not None and found["holder"] == self.holder:
+            self.epoch = int(found["epoch"])
+            self._until = asked + self._ttl - self._margin
+        else:
+            self._until = 0.0
+        return self.held
+
+    async def release(self) -> None:
+        """Gives the lease back at once, so that another need not wait for its end."""
+        if not self.epoch:
+            return
+        self._until = 0.0
+        query = {"_id": self.role, "holder": self.holder, "epoch": self.epoch}
+        await self._backend.update_many(LEASES, query, {"$set": {"expires": _LONG_AGO}})
+
+    async def lead(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Runs `work` whenever the lease is ours, for ever; cancels it when the lease is lost, starts it again when regained.
+
+        Raises what `work` raises, after giving the lease back; returns when `work` does.
+        """
+        try:
+            while True:
+                async with self._while_held() as lost:
+                    running = asyncio.ensure_future(work())
+                    try:
+                        await asyncio.wait({running, lost}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        if not running.done():
+                            running.cancel()
+                            await asyncio.wait({running})
+                    if not running.cancelled():
+                        running.result()
+                        return
+                    _log.warning("Lease lost.", extra={"role": self.role})
+        finally:
+            with suppress(Unavailable):  # it then ends by itself
+                await self.release()
+
+    @asynccontextmanager
+    async def _while_held(self) -> AsyncIterator["asyncio.Task[None]"]:
+        while not await self._try():  # noqa: ASYNC110 - the database tells nobody that a lease is free
+            await asyncio.sleep(self._ttl / 3)
+        keeping = asyncio.create_task(self._keep())
+        try:
+            yield keeping
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+    async def _keep(self) -> None:
+        """Returns when the lease is lost."""
+        while self.held:
+            await asyncio.sleep(min(self._ttl / 3, self.left))
+            renewing = asyncio.ensure_future(self._try())
+            # A silent database must not keep us working beyond our time.
+            done, _ = await asyncio.wait({renewing}, timeout=self.left)
+            if not done:
+                renewing.cancel()
+                self._until = 0.0
+
+    async def _try(self) -> bool:
+        try:
+            return await self.acquire()
+        except Unavailable:
+            return self.held
