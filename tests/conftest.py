@@ -34,20 +34,28 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Any]]:
-    """The whole platform on real parts, as `python -m stack up --json` describes it.
-
-    `ITSM_TEST_STACK` may name a file with that description of a stack that runs already.
-    """
+async def _description(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, Any]]:
+    """Starts as much as the chosen tests need, once, or reads of what runs already in the file `ITSM_TEST_STACK`."""
     running_already = os.environ.get("ITSM_TEST_STACK")
     if running_already:
         yield json.loads(Path(running_already).read_text())
         return
-    async with running(Options(state=tmp_path_factory.mktemp("stack"), light=True)) as started:
+    wants_services = any("stack" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    options = Options(state=tmp_path_factory.mktemp("stack"), light=True, only_backing=not wants_services)
+    async with running(options) as started:
         yield started.describe()
 
 
 @pytest.fixture(scope="session")
-async def backing(stack: dict[str, Any]) -> dict[str, Any]:
+async def stack(_description: dict[str, Any]) -> dict[str, Any]:
+    """The whole platform on real parts, as `python -m stack up --json` describes it."""
+    return _description
+
+
+@pytest.fixture(scope="session")
+async def backing(_description: dict[str, Any]) -> dict[str, Any]:
     """Addresses and passwords of the real mongod, Kafka and Keycloak."""
-    return stack["backing"]
+    described: dict[str, Any] = _description["backing"]
+    return described
