@@ -1,16 +1,18 @@
-"""Runs the service, or one of the realm's commands: `provision [--dry-run]`, `verify-realm`."""
+"""Runs the auth service, or one of the realm's commands: `provision [--dry-run]`, `verify-realm`."""
 
 import argparse
 import asyncio
 import sys
 
+from chassis.service import launch
+from services.auth.app import Settings, build
 from services.auth.realm.command import provision
 
 
 def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m services.auth", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     apply = commands.add_parser("provision", help="bring the realm to what this version needs; deletes nothing")
     apply.add_argument("--dry-run", action="store_true", help="only tell what would change")
     commands.add_parser("verify-realm", help="compare a live realm with what this version needs")
@@ -19,4 +21,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:] in ([], ["--settings"]):
+        launch("auth", Settings.load(), build)
+    else:
+        sys.exit(main())

@@ -1,0 +1,99 @@
+"""The auth service, plugged together. The only place that knows which parts there are."""
+
+import asyncio
+
+import orjson
+from itsm.auth import v1 as pb
+from pydantic import Field, SecretStr
+
+from chassis import settings as chassis_settings
+from chassis.assembly import Assembly
+from chassis.auth import own_issuer
+from chassis.domain import SystemClock, uuid7
+from chassis.events.consumer import Consumer
+from chassis.events.relay import Relay
+from chassis.lease import Lease
+from chassis.management import Answer
+from chassis.policy import Policy
+from chassis.service import Service
+from services.auth import store as kept
+from services.auth.api import AuditApi, ExchangeApi, PolicyApi, TokenApi, UserApi
+from services.auth.domain import roles
+from services.auth.keycloak import KeycloakDirectory, connect
+from services.auth.reactions import reactions
+from services.auth.realm.wanted import CONSOLE
+from services.auth.usecases.audit import AuditLog
+from services.auth.usecases.credentials import Credentials
+from services.auth.usecases.logout import LogoutTokens
+from services.auth.usecases.mirror import Mirror
+from services.auth.usecases.people import People
+from services.auth.usecases.reading import Reading
+from services.auth.usecases.signing import Signer
+
+POLICY = Policy(roles.VERSION, roles.ROLES, roles.SCOPES)
+_KEY_CHECK = 600.0
+
+
+class Settings(chassis_settings.Settings):
+    """What this service is told beside what every process is."""
+
+    signing_secret: SecretStr = Field(
+        SecretStr(""), description="protects the keys that sign short tokens; derived from the client secret when empty"
+    )
+    directory_seconds: float = Field(30, gt=0, description="how often people and teams are read from the realm")
+
+
+async def _policy() -> Policy:
+    return POLICY
+
+
+def build(settings: Settings) -> Service:
+    """The service with all its parts."""
+    assembly = Assembly("auth", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=_policy)
+    service, store = assembly.service, assembly.store
+    real_clock = SystemClock()  # credentials end by the real time, whatever the test clock says
+    sealing = settings.signing_secret.get_secret_value() or settings.client_secret.get_secret_value()
+    signer = Signer(assembly.backend, own_issuer(settings.installation), sealing)
+    people = People(store, real_clock)
+    credentials = Credentials(store, people, signer, POLICY, real_clock)
+    reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock))
+    logouts = LogoutTokens(assembly.verifier.keycloak, frozenset({CONSOLE}))
+
+    assembly.serve("itsm.auth.v1.PolicyService", pb.add_PolicyServiceServicer_to_server, PolicyApi(POLICY))
+    assembly.serve("itsm.auth.v1.TokenService", pb.add_TokenServiceServicer_to_server, TokenApi(credentials, reading, store))
+    assembly.serve(
+        "itsm.auth.v1.ExchangeService",
+        pb.add_ExchangeServiceServicer_to_server,
+        ExchangeApi(credentials, assembly.verifier, logouts, reading),
+    )
+    assembly.serve("itsm.auth.v1.UserService", pb.add_UserServiceServicer_to_server, UserApi(people, reading))
+    assembly.serve("itsm.auth.v1.AuditService", pb.add_AuditServiceServicer_to_server, AuditApi(reading))
+
+    async def jwks() -> Answer:
+        return Answer(orjson.dumps(await signer.jwks()))
+
+    async def keep_keys() -> None:
+        while True:
+            await signer.prepare()
+            await asyncio.sleep(_KEY_CHECK)
+
+    service.route("/jwks.json", jwks)
+    service.on_start(signer.prepare)
+    service.background("signing keys", keep_keys)
+    _follow_the_realm(assembly, settings, real_clock)
+    if settings.kafka_bootstrap:
+        Relay(store, settings, "auth", service.metrics).attach(service)
+        Consumer(store, settings, "auth", reactions(AuditLog(store, real_clock)), service.metrics).attach(service)
+    return service
+
+
+def _follow_the_realm(assembly: Assembly, settings: Settings, clock: SystemClock) -> None:
+    realm = settings.oidc_internal_url or settings.oidc_issuer
+    directory = KeycloakDirectory(connect(realm, settings.client_id, settings.client_secret.get_secret_value()))
+    mirror = Mirror(directory, assembly.store, clock)
+    lease = Lease(assembly.backend, "auth-directory", uuid7())
+
+    async def lead() -> None:
+        await lease.lead(lambda: mirror.run(settings.directory_seconds))
+
+    assembly.service.background("directory", lead)

@@ -1,0 +1,59 @@
+"""A role that somebody holds in a tenant because somebody there gave it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from itsm.auth import v1 as pb
+
+from chassis.domain import Aggregate
+from chassis.errors import AlreadyExists, Denied, ForbiddenMove, Invalid
+from services.auth.domain.roles import ROLES, grantable
+
+
+@dataclass(slots=True, kw_only=True)
+class Grant(Aggregate):
+    """One person, one role; given, taken, and perhaps given again."""
+
+    subject: str
+    role: str
+    granter_id: str
+    create_time: datetime
+    revoke_time: datetime | None = None
+
+    @classmethod
+    def give(cls, *, id: str, subject: str, role: str, by: str, at: datetime) -> Self:  # noqa: A002 - as its field
+        """Given for the first time."""
+        grant = cls(id=id, subject=subject, role=role, granter_id=by, create_time=at)
+        grant.record(pb.RoleGranted())
+        return grant
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is in force."""
+        return self.revoke_time is None
+
+    def give_again(self, *, by: str, at: datetime) -> None:
+        """After it was taken. Raises `AlreadyExists` while it holds."""
+        if self.holds:
+            raise AlreadyExists("grant", self.id, f"{self.subject} holds the role {self.role} already")
+        self.granter_id, self.create_time, self.revoke_time = by, at, None
+        self.record(pb.RoleGranted())
+
+    def take(self, *, at: datetime) -> None:
+        """Taken away. Raises `ForbiddenMove` when it does not hold."""
+        if not self.holds:
+            raise ForbiddenMove("REVOKED", "revokeRole", f"{self.subject} does not hold the role {self.role} by a grant")
+        self.revoke_time = at
+        self.record(pb.RoleRevoked())
+
+
+def check(role: str, *, subject: str, by: str, roles: Collection[str], permission: str) -> None:
+    """May somebody with these roles give or take this one? Raises `Invalid` for an unknown role, else `Denied`."""
+    if role not in ROLES or role.startswith("service:"):
+        raise Invalid({"role": "is none that people can hold"})
+    if subject == by:
+        raise Denied(permission, "nobody changes one's own roles")
+    if role not in grantable(frozenset(roles)):
+        raise Denied(permission, f"the role {role} is not yours to give or take")

@@ -1,0 +1,91 @@
+"""Roles and what each permits, every permission by name. The one table; all services hear it and enforce it themselves.
+
+A permission that an RPC asks for and no role has is a defect, found by a test.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+VERSION = 1
+"""Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
+
+_EVERYBODY = (
+    "tokens.create",
+    "tokens.get",
+    "tokens.list",
+    "tokens.revoke",
+    "roles.get",
+    "roles.list",
+    "tenants.get",
+    "tenants.list",
+)
+_PEOPLE = ("users.get", "users.list", "teams.get", "teams.list")
+_INCIDENTS_READ = ("incidents.get", "incidents.list")
+_INCIDENTS_OWN = ("incidents.get", "incidents.list", "incidents.create", "incidents.note", "incidents.reopen")
+_INCIDENTS_WORK = (
+    "incidents.get",
+    "incidents.list",
+    "incidents.create",
+    "incidents.update",
+    "incidents.assign",
+    "incidents.start",
+    "incidents.hold",
+    "incidents.resume",
+    "incidents.resolve",
+    "incidents.reopen",
+    "incidents.close",
+    "incidents.cancel",
+    "incidents.link",
+    "incidents.note",
+)
+_INCIDENTS_IMPORT = ("incidents.import",)
+_AUDIT = ("auditEntries.get", "auditEntries.list")
+_GRANTS = ("roles.grant", "roles.revoke")
+_KEYS = ("tokens.issue",)
+
+
+def _together(*groups: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(permission for group in groups for permission in group)
+
+
+_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ)
+
+ROLES: Mapping[str, frozenset[str]] = {
+    "viewer": _VIEWER,
+    "requester": _together(_EVERYBODY, _INCIDENTS_OWN),
+    "agent": _together(_EVERYBODY, _PEOPLE, _INCIDENTS_WORK),
+    "incident-manager": _together(_EVERYBODY, _PEOPLE, _INCIDENTS_WORK, _INCIDENTS_IMPORT),
+    "change-manager": _VIEWER,
+    "asset-manager": _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _KEYS),
+    "monitor-manager": _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _KEYS),
+    "analyst": _VIEWER,
+    "auditor": _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _AUDIT),
+    "admin": _together(_EVERYBODY, _PEOPLE, _INCIDENTS_WORK, _INCIDENTS_IMPORT, _KEYS, _GRANTS),
+    "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS),
+    # Service accounts, for work that no person asked for.
+    "service:incident": frozenset(),
+    "service:asset": frozenset(),
+    "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
+    "service:auth": frozenset(),
+    "service:analytics": _together(_INCIDENTS_READ),
+    "service:gateway": frozenset(),
+}
+
+_OWN_TOKENS = {"tokens": {"creator_id": "$subject"}}
+
+SCOPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    role: _OWN_TOKENS | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
+    for role in ROLES
+    if role not in ("admin", "operator") and not role.startswith("service:")
+}
+"""Rows that a role reaches: tokens are one's own except for administrators; a requester sees what he reported."""
+
+_TENANT_ROLES = frozenset(role for role in ROLES if not role.startswith("service:")) - {"operator"}
+
+MAY_GRANT: Mapping[str, frozenset[str]] = {"admin": _TENANT_ROLES, "operator": _TENANT_ROLES | {"operator"}}
+"""Which roles the holder of a role may give and take. An administrator of a tenant never makes an operator."""
+
+
+def grantable(roles: frozenset[str]) -> frozenset[str]:
+    """What holders of these roles may give and take."""
+    return frozenset[str]().union(*(MAY_GRANT.get(role, frozenset()) for role in roles))

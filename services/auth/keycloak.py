@@ -1,0 +1,122 @@
+"""People, groups and organizations of the realm, read through python-keycloak with the service's own account.
+
+Fails with `Unavailable` when Keycloak does not answer or refuses; what was read before stays as it is.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
+from keycloak.exceptions import KeycloakError
+
+from chassis.errors import Unavailable
+from services.auth.domain.person import Group, Organization, Person, Snapshot
+from services.auth.domain.roles import ROLES
+
+_PAGE = 200
+_API = "itsm-api"
+
+Fetch = Callable[[dict[str, int]], Awaitable[list[dict[str, Any]]]]
+
+
+def connect(issuer: str, client_id: str, secret: str) -> KeycloakAdmin:
+    """The service's own account in the realm that `issuer` names; it signs in at the first call."""
+    base, _, realm = issuer.rpartition("/realms/")
+    connection = KeycloakOpenIDConnection(
+        server_url=base, realm_name=realm, user_realm_name=realm, client_id=client_id, client_secret_key=secret, timeout=20
+    )
+    return KeycloakAdmin(connection=connection)
+
+
+class KeycloakDirectory:
+    """The realm as a directory."""
+
+    def __init__(self, admin: KeycloakAdmin) -> None:
+        self._admin = admin
+
+    async def snapshot(self) -> Snapshot:
+        """See `ports.Directory`."""
+        try:
+            groups = await self._groups()
+            roles = await self._roles(groups)
+            people = [_person(user, roles[user["id"]]) for user in await _all(self._admin.a_get_users)]
+            return Snapshot(people=tuple(people), groups=tuple(groups), organizations=tuple(await self._organizations()))
+        except (KeycloakError, httpx.HTTPError) as problem:
+            raise Unavailable("the realm cannot be read", reason="DIRECTORY") from problem
+
+    async def _groups(self) -> list[Group]:
+        found = []
+        for top in await self._admin.a_get_groups(full_hierarchy=True):
+            for group in [top, *top.get("subGroups", [])]:
+                members = await self._group_members(group["id"])
+                found.append(Group(id=group["id"], path=group["path"], member_ids=members))
+        return found
+
+    async def _group_members(self, group_id: str) -> tuple[str, ...]:
+        async def fetch(query: dict[str, int]) -> list[dict[str, Any]]:
+            members: list[dict[str, Any]] = await self._admin.a_get_group_members(group_id, query)
+            return members
+
+        return tuple(member["id"] for member in await _all(fetch))
+
+    async def _roles(self, groups: list[Group]) -> dict[str, set[str]]:
+        """The client roles of each person, given directly or through a group."""
+        clients = {client["clientId"]: client["id"] for client in await self._admin.a_get_clients()}
+        members = {group.id: group.member_ids for group in groups}
+        held: dict[str, set[str]] = defaultdict(set)
+        for role in ROLES:
+            if role.startswith("service:"):
+                continue
+
+            async def fetch(query: dict[str, int], role: str = role) -> list[dict[str, Any]]:
+                found: list[dict[str, Any]] = await self._admin.a_get_client_role_members(clients[_API], role, **query)
+                return found
+
+            for user in await _all(fetch):
+                held[user["id"]].add(role)
+            for group in await self._admin.a_get_client_role_groups(clients[_API], role):
+                for member in members.get(group["id"], ()):
+                    held[member].add(role)
+        return held
+
+    async def _organizations(self) -> list[Organization]:
+        found = []
+        for organization in await _all(self._admin.a_get_organizations):
+
+            async def fetch(query: dict[str, int], id: str = organization["id"]) -> list[dict[str, Any]]:  # noqa: A002
+                members: list[dict[str, Any]] = await self._admin.a_get_organization_members(id, query)
+                return members
+
+            members = tuple(member["id"] for member in await _all(fetch))
+            found.append(
+                Organization(
+                    alias=organization["alias"],
+                    name=organization["name"],
+                    enabled=organization.get("enabled", True),
+                    member_ids=members,
+                )
+            )
+        return found
+
+
+async def _all(fetch: Fetch) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while True:
+        page = await fetch({"first": len(found), "max": _PAGE})
+        found += page
+        if len(page) < _PAGE:
+            return found
+
+
+def _person(user: dict[str, Any], roles: set[str]) -> Person:
+    name = " ".join(part for part in (user.get("firstName", ""), user.get("lastName", "")) if part)
+    return Person(
+        id=user["id"],
+        username=user["username"],
+        display_name=name or user["username"],
+        email=user.get("email", ""),
+        enabled=user.get("enabled", False),
+        roles=tuple(sorted(roles)),
+    )

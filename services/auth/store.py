@@ -1,0 +1,91 @@
+"""What is kept where, and what lists may ask for."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from itsm.auth import v1 as pb
+
+from chassis.domain import Clock
+from chassis.listing import Field, Fields, Listing
+from chassis.listing import Kind as Of
+from chassis.store import Index, Kind
+from services.auth.domain import credential
+from services.auth.domain.credential import Credential
+from services.auth.domain.grant import Grant
+from services.auth.usecases.credentials import CREDENTIALS
+from services.auth.usecases.mirror import TEAMS, USERS
+from services.auth.usecases.people import GRANTS
+from services.auth.usecases.reading import AUDIT
+from services.auth.usecases.signing import SIGNING_KEYS
+
+KINDS = (Kind(Credential, pb.Token, CREDENTIALS), Kind(Grant, pb.Grant, GRANTS))
+
+INDEXES = (
+    Index(CREDENTIALS, [("tenant", 1), ("hash", 1)]),
+    Index(CREDENTIALS, [("tenant", 1), ("creator_id", 1), ("create_time", -1), ("_id", 1)]),
+    Index(CREDENTIALS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(CREDENTIALS, [("tenant", 1), ("session_id", 1)], partial={"kind": "SESSION"}),
+    # A session or token that is over is of no use to anybody after a while; its changes stay in the history.
+    Index(CREDENTIALS, [("expire_time", 1)], expire_after=timedelta(days=30)),
+    Index(GRANTS, [("tenant", 1), ("subject", 1)]),
+    Index(USERS, [("tenant", 1), ("username", 1), ("_id", 1)]),
+    Index(TEAMS, [("tenant", 1), ("name", 1), ("_id", 1)]),
+    Index(AUDIT, [("tenant", 1), ("time", -1), ("_id", 1)]),
+    Index(AUDIT, [("tenant", 1), ("subject", 1), ("time", -1), ("_id", 1)]),
+    Index(AUDIT, [("tenant", 1), ("actor", 1), ("time", -1), ("_id", 1)]),
+    Index(SIGNING_KEYS, [("tenant", 1), ("period", 1)]),
+)
+
+
+def _time(path: str) -> Field:
+    return Field(path=path, kind=Of.TIMESTAMP, sortable=True)
+
+
+_ID = {"id": Field(path="_id", sortable=True)}
+
+TOKEN_FIELDS: Fields = {
+    **_ID,
+    "kind": Field(path="kind", kind=Of.ENUM, values=tuple(kind.value for kind in credential.Kind)),
+    "name": Field(path="name", kind=Of.TEXT),
+    "subject": Field(path="subject"),
+    "creatorId": Field(path="creator_id"),
+    "roles": Field(path="roles", many=True),
+    "createTime": _time("create_time"),
+    "expireTime": _time("expire_time"),
+    "useTime": Field(path="use_time", kind=Of.TIMESTAMP),
+    "revokeTime": Field(path="revoke_time", kind=Of.TIMESTAMP),
+}
+USER_FIELDS: Fields = {
+    "id": Field(path="subject"),
+    "username": Field(path="username", sortable=True),
+    "displayName": Field(path="display_name", kind=Of.TEXT),
+    "email": Field(path="email"),
+    "enabled": Field(path="enabled", kind=Of.BOOL),
+    "teamIds": Field(path="team_ids", many=True),
+    "updateTime": _time("update_time"),
+}
+TEAM_FIELDS: Fields = {
+    "id": Field(path="subject"),
+    "name": Field(path="name", sortable=True),
+    "memberIds": Field(path="member_ids", many=True),
+}
+AUDIT_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "time": _time("time"),
+    "actor": Field(path="actor"),
+    "actorKind": Field(path="actor_kind"),
+    "action": Field(path="action"),
+    "subject": Field(path="subject"),
+    "correlationId": Field(path="correlation_id"),
+    "malformed": Field(path="malformed", kind=Of.BOOL),
+}
+
+
+def listings(key: bytes, clock: Clock) -> Mapping[str, Listing]:
+    """The lists of this service by collection; `key` signs their tokens."""
+    return {
+        CREDENTIALS: Listing("tokens", TOKEN_FIELDS, "createTime desc", key, clock),
+        USERS: Listing("users", USER_FIELDS, "username", key, clock),
+        TEAMS: Listing("teams", TEAM_FIELDS, "name", key, clock),
+        AUDIT: Listing("auditEntries", AUDIT_FIELDS, "time desc", key, clock),
+    }

@@ -1,0 +1,174 @@
+"""Making, listing and ending credentials, and exchanging them for short tokens.
+
+Exchange runs before anybody is known: the secret names its tenant, and everything is looked up inside that tenant alone.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chassis import context as ctx
+from chassis.auth import Principal
+from chassis.codec import from_document
+from chassis.domain import Clock, Ids, new_id
+from chassis.errors import Denied, Invalid
+from chassis.policy import Policy
+from chassis.store import Store, Update
+from services.auth.domain.credential import KEYS, Credential, Kind, Secret, SignIn, unknown
+from services.auth.usecases.people import People
+from services.auth.usecases.signing import Signer
+
+CREDENTIALS = "credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A short token, and what it was made from."""
+
+    token: str
+    end: int
+    tenant: str
+    credential: Credential
+
+
+class Credentials:
+    """Sessions, tokens and keys. `clock` is the real one."""
+
+    def __init__(
+        self, store: Store, people: People, signer: Signer, policy: Policy, clock: Clock, *, ids: Ids = new_id
+    ) -> None:
+        self._store = store
+        self._people = people
+        self._signer = signer
+        self._policy = policy
+        self._clock = clock
+        self._ids = ids
+
+    async def create(
+        self, kind: Kind, name: str, roles: Collection[str], permissions: Collection[str], expire_time: datetime | None
+    ) -> tuple[Credential, Secret]:
+        """A token of the caller, or a key. Raises `Invalid`; `Denied` for more than the caller may do."""
+        context = ctx.current()
+        if context.actor.kind != "user":
+            raise Denied("tokens.create", "only people make tokens")
+        if kind is Kind.SESSION:
+            raise Invalid({"token.kind": "a session is made by signing in"})
+        if kind in KEYS and "tokens.issue" not in context.permissions:
+            raise Denied("tokens.issue")
+        if lacking := set(roles) - context.roles:
+            raise Denied("tokens.create", f"you do not hold the role {', '.join(sorted(lacking))}")
+        asked = set(permissions) or self._policy.permissions(frozenset(roles) or context.roles)
+        if set(permissions) - context.permissions or (self._limited() and asked - context.permissions):
+            raise Denied("tokens.create", "a token cannot do more than what made it")
+        secret = Secret.new(kind, context.tenant)
+        async with self._store.transaction() as tx:
+            credential = Credential.token(
+                secret,
+                id=self._ids("crd"),
+                name=name,
+                creator_id=context.actor.id,
+                roles=roles,
+                permissions=permissions,
+                expire_time=expire_time,
+                at=self._clock(),
+            )
+            tx.add(credential)
+        return credential, secret
+
+    def _limited(self) -> bool:
+        """Whether the caller itself came with a token that may not use all of its roles."""
+        context = ctx.current()
+        return bool(self._policy.permissions(context.roles) - context.permissions)
+
+    async def revoke(self, id: str, *, etag: str = "") -> Credential:  # noqa: A002 - as its field
+        """Ends it. Raises `NotFound` for one that the caller may not see."""
+        async with self._store.transaction() as tx:
+            credential = await tx.get(Credential, id, etag=etag)
+            credential.revoke(self._clock())
+            tx.save(credential)
+        return credential
+
+    async def exchange(self, text: str, kind: Kind | None = None) -> Exchanged:
+        """A short token for a secret. Raises `Unauthenticated` for every secret that is not good now."""
+        secret, credential = await self._found(text, kind)
+        now, tenant = self._clock(), secret.tenant
+        credential.check(now)
+        roles = credential.effective_roles(await self._held(tenant, credential))
+        if credential.use_is_news(now):
+            query = {"_id": credential.id, "tenant": tenant}
+            noted = Update(CREDENTIALS, query, {"$set": {"use_time": now}}, strict=False)
+            await self._store.backend.write([noted])
+        claims: dict[str, Any] = {
+            "sub": credential.subject,
+            "kind": "service" if credential.kind in KEYS else "user",
+            "tenant": tenant,
+            "roles": sorted(roles),
+            "sid": credential.id,
+        }
+        if credential.permissions:
+            claims["permissions"] = credential.permissions
+        if credential.kind is Kind.SESSION:
+            claims |= {"auth_time": credential.sign_in_time, "acr": credential.sign_in_acr}
+        token, end = await self._signer.sign(claims)
+        return Exchanged(token, end, tenant, credential)
+
+    async def open_session(self, principal: Principal) -> tuple[Credential, Secret]:
+        """A session for somebody whose fresh access token was verified. Raises `Denied` for a machine's."""
+        if principal.kind != "user" or not principal.session_id:
+            raise Denied("session", "only somebody who has just signed in opens a session")
+        secret = Secret.new(Kind.SESSION, principal.tenant)
+        sign_in = SignIn(principal.session_id, principal.auth_time, principal.acr, tuple(sorted(principal.roles)))
+        session = Credential.session(secret, id=self._ids("crd"), subject=principal.subject, sign_in=sign_in, at=self._clock())
+        with ctx.use(_acting(principal.tenant, principal.subject)):
+            async with self._store.transaction() as tx:
+                tx.add(session)
+        return session, secret
+
+    async def close_session(self, text: str) -> None:
+        """Ends the session of this secret; one that is over already stays so."""
+        secret, credential = await self._found(text, Kind.SESSION)
+        if credential.revoke_time is None:
+            await self._end(secret.tenant, credential.id, credential.subject, "signed-out")
+
+    async def end_sessions(self, tenants: Collection[str], *, session_id: str, subject: str) -> int:
+        """Ends what the realm says is over: the sessions of one of its sessions, or all of a person. Says how many."""
+        by = {"session_id": session_id} if session_id else {"subject": subject}
+        ended = 0
+        for tenant in tenants:
+            query = {"tenant": tenant, "kind": Kind.SESSION.value, "revoke_time": None, **by}
+            for row in await self._store.backend.find(CREDENTIALS, query):
+                await self._end(tenant, row["_id"], row["subject"], "signed-out-elsewhere")
+                ended += 1
+        return ended
+
+    async def _end(self, tenant: str, id: str, subject: str, reason: str) -> None:  # noqa: A002 - as its field
+        with ctx.use(_acting(tenant, subject)):
+            async with self._store.transaction() as tx:
+                credential = await tx.get(Credential, id)
+                if credential.revoke_time is None:
+                    credential.revoke(self._clock(), reason=reason)
+                    tx.save(credential)
+
+    async def _found(self, text: str, kind: Kind | None) -> tuple[Secret, Credential]:
+        secret = Secret.read(text)
+        if kind is not None and secret.kind is not kind:
+            raise unknown()
+        row = await self._store.backend.find_one(CREDENTIALS, {"tenant": secret.tenant, "hash": secret.hash})
+        if row is None:
+            raise unknown()
+        return secret, from_document(row, Credential)
+
+    async def _held(self, tenant: str, credential: Credential) -> frozenset[str]:
+        """What the person behind it holds now. Somebody the mirror has not seen yet has what the sign-in said."""
+        if credential.kind in KEYS:
+            return frozenset()
+        user = await self._people.user(tenant, credential.subject)
+        if user is not None and not user["enabled"]:
+            raise unknown()
+        realm = user["realm_roles"] if user is not None else credential.sign_in_roles
+        return frozenset(realm) | await self._people.granted(tenant, credential.subject)
+
+
+def _acting(tenant: str, subject: str) -> ctx.Context:
+    return ctx.Context(tenant=tenant, actor=ctx.Actor(id=subject))
