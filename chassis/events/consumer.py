@@ -17,7 +17,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError
 
-from chassis.errors import DeadlinePassed, Exhausted, Unavailable
+from chassis.errors import Busy, DeadlinePassed, Exhausted, Unavailable
 from chassis.events.aftercare import Aftercare
 from chassis.events.handling import Handling
 from chassis.events.kafka import new_consumer
@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 POLL_RECORDS = 500
 ATTEMPTS = 5
 _POLL_MS = 1000
+_BUSY_ATTEMPTS = 3  # a lost race with somebody who works on the same records; most are won the second time
 _FIRST_DELAY, _LAST_DELAY = 0.1, 30.0
 _MEASURE_SECONDS = 5.0
 _TRANSIENT = (Unavailable, DeadlinePassed, Exhausted)
@@ -171,13 +172,18 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         if not batch:
             return
         await self._failpoints.reached("R7")
-        try:
-            await self._transaction(batch)
-        except Exception as error:  # whatever a handler raised: one by one, its own record is found
-            level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
-            _log.log(level, "Batch failed, its records are taken one by one.", extra={"group": self.group}, exc_info=error)
-            self._handling.versions.forget()
-            await self._one_by_one(kafka, batch)
+        for attempt in range(_BUSY_ATTEMPTS):
+            try:
+                await self._transaction(batch)
+            except Exception as error:  # whatever a handler raised: one by one, its own record is found
+                self._handling.versions.forget()
+                batch = await self._without_moved(kafka, batch)
+                if isinstance(error, Busy) and attempt + 1 < _BUSY_ATTEMPTS:
+                    continue
+                level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
+                _log.log(level, "Batch failed, its records are taken one by one.", extra={"group": self.group}, exc_info=error)
+                await self._one_by_one(kafka, batch)
+            break
         await self._failpoints.reached("R9")
         self._metrics.consumer_batch.labels(self.group).observe(time.monotonic() - began)
 
@@ -202,16 +208,21 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
             self._positions.held[partition].next = records[-1].offset + 1
             self._delays.pop(partition, None)
 
-    async def _one_by_one(self, kafka: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Record]]) -> None:
+    async def _without_moved(
+        self, kafka: AIOKafkaConsumer, batch: Mapping[TopicPartition, list[Record]]
+    ) -> dict[TopicPartition, list[Record]]:
+        """The batch less the partitions that somebody else has moved on; those are taken up where they are now."""
         moved: dict[TopicPartition, int] = {}
         with suppress(Unavailable):  # then the records fail the same way and block
             moved = await self._positions.moved(batch)
+        for partition, offset in moved.items():
+            _log.warning("Another consumer has moved a partition on.", extra={"group": self.group})
+            self._positions.held[partition].next = offset
+            self._seek(kafka, partition, offset)
+        return {partition: records for partition, records in batch.items() if partition not in moved}
+
+    async def _one_by_one(self, kafka: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Record]]) -> None:
         for partition, records in batch.items():
-            if partition in moved:
-                _log.warning("Another consumer has moved this partition on.", extra={"group": self.group})
-                self._positions.held[partition].next = moved[partition]
-                self._seek(kafka, partition, moved[partition])
-                continue
             for record in records:
                 if not await self._single(partition, record):
                     self._seek(kafka, partition, record.offset)

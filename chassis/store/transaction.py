@@ -14,6 +14,7 @@ from chassis import context as ctx
 from chassis.codec import document_to_message, from_document, to_document, to_message
 from chassis.domain import Aggregate, Clock
 from chassis.errors import Busy, Error, NotFound, Stale
+from chassis.failpoints import OFF, Failpoints
 from chassis.store.backend import Backend, Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write
 from chassis.store.changes import CHANGES, Kind, change_row
 
@@ -65,8 +66,16 @@ class _Loaded:
 class Store:
     """The collections of one service, for one tenant at a time: the tenant of the current context."""
 
-    def __init__(self, backend: Backend, clock: Clock, kinds: Iterable[Kind], indexes: Iterable[Index] = ()) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        clock: Clock,
+        kinds: Iterable[Kind],
+        indexes: Iterable[Index] = (),
+        failpoints: Failpoints = OFF,
+    ) -> None:
         self.backend = backend
+        self.failpoints = failpoints
         self.clock = clock
         self.kinds: dict[type[Aggregate], Kind] = {kind.aggregate: kind for kind in kinds}
         self.indexes: tuple[Index, ...] = (*CHASSIS_INDEXES, *indexes)
@@ -268,6 +277,7 @@ class Transaction:
             writes.append(request)
         for key in self._records:
             self.store.recent.pop(key, None)
+        await self.store.failpoints.reached("R3")
         try:
             await self.store.backend.write(writes)
         except Taken as taken:
@@ -279,6 +289,7 @@ class Transaction:
         self._remember()
         if self._rows:
             self.store.committed(self._rows)
+        await self.store.failpoints.reached("R4")
 
     def forget_remembered(self) -> bool:
         """Drops what this transaction took from memory instead of the database; says whether there was any."""
