@@ -1,10 +1,12 @@
 """The HTTP side of one request: its headers, query and body, read with suspicion. Every refusal is a `Problem`."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from chassis import telemetry
 from chassis.domain import uuid7
 from services.gateway.problems import Problem
 from services.gateway.routes import decoded
@@ -13,13 +15,24 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-MAX_ADDRESS = 8192
 MAX_PARAMETERS = 100
 MAX_KEY = 255
+BODY_SECONDS = 10.0
+BODY_BYTES_PER_SECOND = 64 << 10
+_SCOPE_KEY = "itsm.request_id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _KEY = re.compile(r'"([\x21\x23-\x7e]+)"|([\x21\x23-\x7e]+)', re.ASCII)
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"', re.ASCII)
 _QUALITY = re.compile(r"[01](?:\.\d{0,3})?", re.ASCII)
+
+
+def request_id(scope: Scope) -> str:
+    """What the request is called in logs and answers: what its client says, where that is harmless, or a new name."""
+    known: str | None = scope.get(_SCOPE_KEY)
+    if known is None:
+        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+        known = scope[_SCOPE_KEY] = given if _REQUEST_ID.fullmatch(given) else uuid7()
+    return known
 
 
 class Disconnected(Exception):
@@ -29,7 +42,7 @@ class Disconnected(Exception):
 class Exchange:
     """What a client sent. Nothing is read before it is asked for."""
 
-    __slots__ = ("_receive", "headers", "instance", "method", "path", "query", "request_id", "scope")
+    __slots__ = ("_receive", "headers", "instance", "method", "path", "query", "request_id", "scope", "trace_id")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -42,17 +55,16 @@ class Exchange:
         self.headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             self.headers[name] = b"%b, %b" % (self.headers[name], value) if name in self.headers else value
-        given = self.header("x-request-id")
-        self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid7()
+        self.request_id = request_id(scope)
+        self.trace_id = self.traceparent()[3:35]
 
     def header(self, name: str) -> str:
         """The value, several joined by commas; empty when absent."""
         return self.headers.get(name.encode(), b"").decode("latin-1")
 
-    def check_address(self) -> None:
-        """Raises `Problem` 414 for an address of more than 8 KiB."""
-        if len(self.path) + len(self.query) > MAX_ADDRESS:
-            raise Problem(414, "uri-too-long", f"an address may have {MAX_ADDRESS} characters")
+    def traceparent(self) -> str:
+        """The trace that the client goes by; empty when it names none that is well-formed."""
+        return telemetry.extract({"traceparent": self.header("traceparent")})
 
     def parameters(self) -> dict[str, list[str]]:
         """The query. Raises `Problem` 400 when it cannot be read."""
@@ -95,10 +107,20 @@ class Exchange:
             )
 
     async def body(self, limit: int) -> bytes:
-        """All of the body, never holding more than `limit` bytes and one piece. Raises `Problem` 413, `Disconnected`."""
+        """All of the body, never holding more than `limit` bytes and one piece.
+
+        Raises `Problem` 413 when it is larger, 408 when it comes too slowly, and `Disconnected`.
+        """
         length = self.header("content-length")
         if length.isdecimal() and int(length[:20]) > limit:
             raise _too_large(limit)
+        try:
+            async with asyncio.timeout(BODY_SECONDS + limit / BODY_BYTES_PER_SECOND):
+                return await self._all(limit)
+        except TimeoutError:
+            raise Problem(408, "deadline", "the body came too slowly", headers={"connection": "close"}) from None
+
+    async def _all(self, limit: int) -> bytes:
         pieces: list[bytes] = []
         size = 0
         while True:

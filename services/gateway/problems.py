@@ -54,6 +54,7 @@ TITLES = {
 _FACTS = ("etag", "permission", "state", "verb")
 _SLUG_OF_STATUS = {
     400: "malformed", 401: "unauthenticated", 403: "forbidden", 404: "not-found", 405: "method", 406: "not-acceptable",
+    408: "deadline",
     409: "conflict", 410: "gone", 412: "precondition", 413: "too-large", 414: "uri-too-long", 415: "media-type",
     416: "range", 422: "validation", 428: "precondition", 429: "rate-limited", 431: "headers-too-large",
     503: "dependency", 504: "deadline",
@@ -102,6 +103,11 @@ class Problem(Exception):
 def of_status(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:
     """The problem of a bare HTTP status, for refusals of the framework."""
     return Problem(status, _SLUG_OF_STATUS.get(status, "malformed" if status < 500 else "internal"), detail, headers=headers)
+
+
+def of_defect(name: str) -> Problem:
+    """The problem of a defect of ours: the client gets the name to find it by in the log, and nothing of what it says."""
+    return Problem(500, "internal", f"something went wrong; it is logged as {name}")
 
 
 def of_error(error: Error, *, conditional: bool = False, locate: "Locate | None" = None) -> Problem:

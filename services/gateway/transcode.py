@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from chassis import protojson, telemetry
 from chassis.errors import Error, Invalid
 from services.gateway import problems
+from services.gateway.answers import Answer, refusal
 from services.gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
 from services.gateway.problems import Problem, pointer
 from services.gateway.routes import Route, Routes
@@ -32,8 +33,6 @@ TIMEOUT = 10.0
 IMPORT_TIMEOUT = 30.0
 
 Metadata = list[tuple[str, str]]
-Headers = list[tuple[bytes, bytes]]
-Answer = tuple[int, Headers, bytes]
 
 Credentials = Callable[[Scope, Route], Awaitable[Sequence[tuple[str, str]]]]
 """What a request is sent on with: metadata that proves its caller. Raises errors of the tree or `Problem`."""
@@ -64,28 +63,24 @@ class Transcoder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         exchange = Exchange(scope, receive)
-        parent = telemetry.extract({"traceparent": exchange.header("traceparent")})
-        with telemetry.span(f"HTTP {exchange.method}", telemetry.SpanKind.SERVER, parent=parent) as span:
+        with telemetry.span(f"HTTP {exchange.method}", telemetry.SpanKind.SERVER, parent=exchange.traceparent()) as span:
+            # Without a trace of the client or a recorder here, the services still log the request under one name.
             trace = telemetry.current_trace() or f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00"
+            exchange.trace_id = trace[3:35]
             try:
-                status, headers, body = await self._answer(exchange, trace)
+                answer = await self._answer(exchange, trace)
             except Disconnected:
                 return
             except Problem as problem:
-                status, headers, body = _refusal(problem, exchange, trace)
-            except Exception:  # a defect: the client gets the id to find it by, and nothing of what it says
+                answer = refusal(problem, exchange)
+            except Exception:  # whatever it is, the client gets an answer
                 _log.exception("Request failed.", extra={"request": exchange.request_id, "path": exchange.instance})
-                defect = Problem(500, "internal", f"something went wrong; it is logged as {exchange.request_id}")
-                status, headers, body = _refusal(defect, exchange, trace)
-            span.set_attribute("http.response.status_code", status)
-        headers.append((b"x-request-id", exchange.request_id.encode()))
-        if status not in (204, 304):
-            headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else body})
+                answer = refusal(problems.of_defect(exchange.request_id), exchange)
+            span.set_attribute("http.response.status_code", answer.status)
+        answer.add("x-request-id", exchange.request_id)
+        await answer.send(send, bodiless=exchange.method == "HEAD")
 
     async def _answer(self, exchange: Exchange, trace: str) -> Answer:
-        exchange.check_address()
         if document := self._documents.get(exchange.path):
             return document.answer(exchange)
         route, values = self._routes.find(exchange.method, exchange.path)
@@ -108,24 +103,26 @@ class Transcoder:
         return self._success(exchange, route, reply)
 
     def _success(self, exchange: Exchange, route: Route, reply: Message) -> Answer:
-        headers: Headers = []
-        answer: Any = reply
-        if route.tagged and answer.etag:
-            headers.append((b"etag", f'"{answer.etag}"'.encode()))
-            if route.verb == "GET" and exchange.knows(answer.etag):
-                return 304, headers, b""
+        answer = Answer(200)
+        resource: Any = reply
+        if route.tagged and resource.etag:
+            answer.add("etag", f'"{resource.etag}"')
+            if route.verb == "GET" and exchange.knows(resource.etag):
+                answer.status = 304
+                return answer
         if route.rpc.response.DESCRIPTOR.full_name == "google.protobuf.Empty":
-            return 204, headers, b""
-        if route.paged and answer.next_page_token:
-            headers.append((b"link", f'<{exchange.address_with(pageToken=answer.next_page_token)}>; rel="next"'.encode()))
-        status = 200
+            answer.status = 204
+            return answer
+        if route.paged and resource.next_page_token:
+            answer.add("link", f'<{exchange.address_with(pageToken=resource.next_page_token)}>; rel="next"')
         if route.creates:
-            status = 201
+            answer.status = 201
             if self._routes.has("GET", route.template + "/{id}"):
-                made = getattr(answer, route.created) if route.created else answer
-                headers.append((b"location", f"{exchange.instance}/{made.id}".encode()))
-        headers.append((b"content-type", b"application/json"))
-        return status, headers, protojson.encode(reply)
+                made = getattr(resource, route.created) if route.created else resource
+                answer.add("location", f"{exchange.instance}/{made.id}")
+        answer.add("content-type", "application/json")
+        answer.body = protojson.encode(reply)
+        return answer
 
 
 class _Document:
@@ -139,8 +136,12 @@ class _Document:
         if exchange.method not in ("GET", "HEAD"):
             raise Problem(405, "method", "this address takes GET, HEAD", headers={"allow": "GET, HEAD"})
         exchange.check_accept()
-        headers = [(b"etag", f'"{self._etag}"'.encode()), (b"content-type", b"application/json")]
-        return (304, headers[:1], b"") if exchange.knows(self._etag) else (200, headers, self._body)
+        answer = Answer(304 if exchange.knows(self._etag) else 200)
+        answer.add("etag", f'"{self._etag}"')
+        if answer.status == 200:
+            answer.body = self._body
+            answer.add("content-type", "application/json")
+        return answer
 
 
 async def _request(exchange: Exchange, route: Route, values: tuple[str, ...], version: str) -> Message:
@@ -215,10 +216,3 @@ def _parameters(exchange: Exchange, route: Route) -> dict[str, Any]:
         errors = [(pointer([name]), text) for name, text in wrong]
         raise Problem(422, "validation", f"{errors[0][0]}: {errors[0][1]}", reason=Invalid.reason, errors=errors)
     return fields
-
-
-def _refusal(problem: Problem, exchange: Exchange, trace: str) -> Answer:
-    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    headers.append((b"content-type", problems.CONTENT_TYPE.encode()))
-    body = problem.document(instance=exchange.instance, request_id=exchange.request_id, trace_id=trace[3:35])
-    return problem.status, headers, body

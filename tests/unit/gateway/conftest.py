@@ -1,5 +1,6 @@
 """A gateway in front of a real gRPC server of this process, whose answers each test sets."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ class Incidents:
     """Answers every RPC with what the test put into `answer`, and keeps what it was asked."""
 
     answer: Message | Error | None = None
+    delay: float = 0
     request: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -33,6 +35,7 @@ class Incidents:
         """Any RPC."""
         self.request = request
         self.metadata = dict(context.invocation_metadata())
+        await asyncio.sleep(self.delay)
         if isinstance(self.answer, Error):
             status = to_status(self.answer)
             await context.abort(_CODES[status.code], status.message, ((STATUS_KEY, status.SerializeToString()),))
