@@ -1,7 +1,7 @@
 """`python -m services.auth provision [--dry-run]` and `verify-realm`: the realm as code, from a shell or a Job.
 
 Ends with 0 when the realm is as it should be (or now is), with 1 when `verify-realm` or a dry run found differences, with 2
-when the realm cannot be reached or a setting is wrong.
+when the realm or the database cannot be reached or a setting is wrong.
 """
 
 import sys
@@ -11,7 +11,9 @@ from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 from keycloak.exceptions import KeycloakError
 from pydantic import Field, SecretStr
 
+from chassis.errors import Unavailable
 from chassis.settings import Settings
+from services.auth.provision import issue_tokens
 from services.auth.realm.apply import Provisioner
 from services.auth.realm.wanted import Wishes
 
@@ -25,6 +27,7 @@ class ProvisionSettings(Settings):
     keycloak_client_id: str = Field(description="client that provisions")
     keycloak_client_secret: SecretStr = Field(description="its secret")
     provision_file: Path | None = Field(None, description="JSON: tenant, clients, console, users of this installation")
+    tokens_file: Path | None = Field(None, description="where a token for each of these users is written; needs the database")
 
 
 def connect(settings: ProvisionSettings) -> KeycloakAdmin:
@@ -48,7 +51,9 @@ async def provision(*, dry_run: bool) -> int:
         admin = connect(settings)
         run = Provisioner(admin=admin, wishes=wishes, dry_run=dry_run, realm=settings.keycloak_realm)
         differences = await run.run()
-    except (KeycloakError, OSError, ValueError) as problem:
+        if settings.tokens_file and not dry_run:
+            await issue_tokens(settings, admin, wishes.tenant, wishes.users, settings.tokens_file)
+    except (KeycloakError, Unavailable, OSError, ValueError) as problem:
         sys.stderr.write(f"The realm was not reached or refused: {problem}\n")
         return 2
     for line in differences:
