@@ -1,0 +1,157 @@
+"""Data on stdout, talk on stderr. A table on a terminal, JSON Lines in a pipe, unless `-o` says otherwise.
+
+What people typed reaches a terminal without its control characters, so that a title cannot move the cursor or hide text.
+In CSV a cell that a spreadsheet would run as a formula is led by an apostrophe; the other forms are exact.
+"""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+Record = Mapping[str, Any]
+
+
+class Format(StrEnum):
+    """How records are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d")
+
+STYLES = {
+    "P1": "bold red",
+    "P2": "red",
+    "P3": "yellow",
+    "P4": "default",
+    "P5": "dim",
+    "NEW": "bold cyan",
+    "ASSIGNED": "cyan",
+    "IN_PROGRESS": "blue",
+    "ON_HOLD": "magenta",
+    "RESOLVED": "green",
+    "CLOSED": "dim",
+    "CANCELLED": "dim",
+}
+
+
+class Output:
+    """Where everything is written. `form` is None to let the terminal decide."""
+
+    def __init__(self, form: Format | None) -> None:
+        self.form = form or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
+        self.console = Console(file=sys.stdout, highlight=False, emoji=False, markup=False)
+        self.talk = Console(file=sys.stderr, stderr=True, highlight=False, emoji=False, markup=False)
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line for the person, on stderr."""
+        self.talk.print(Text(clean(text), style), soft_wrap=True)
+
+    def records(self, records: Iterable[Record], columns: Sequence[str], *, empty: str = "nothing found") -> int:
+        """Writes the records, as they come where the form allows it; says how many."""
+        if self.form is Format.JSONL:
+            return self._each(records, lambda record: print(dumps(record), flush=True))
+        if self.form is Format.CSV:
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(columns)
+            return self._each(records, lambda record: writer.writerow([_cell(record.get(name)) for name in columns]))
+        found = list(records)
+        if self.form is Format.JSON:
+            print(json.dumps(found, ensure_ascii=False, indent=2))
+        elif found:
+            self.console.print(_table(found, columns))
+        else:
+            self.say(empty, "dim")
+        return len(found)
+
+    def record(self, record: Record, shown: Callable[[], RenderableType], columns: Sequence[str] | None = None) -> None:
+        """Writes one record; `shown` is how it looks on a terminal."""
+        if self.form is Format.TABLE:
+            self.console.print(shown())
+        elif self.form is Format.JSON:
+            print(json.dumps(record, ensure_ascii=False, indent=2))
+        else:
+            self.records([record], columns or list(record))
+
+    @staticmethod
+    def _each(records: Iterable[Record], write: Callable[[Record], object]) -> int:
+        count = 0
+        for count, record in enumerate(records, start=1):  # noqa: B007 - the number of the last is the answer
+            write(record)
+        return count
+
+
+def clean(text: str) -> str:
+    """The text with control characters, and marks that turn the direction of text, made visible."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def dumps(value: Any) -> str:
+    """One line of JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def plain(value: Any) -> str:
+    """A value as a person reads it."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else str(value) if isinstance(value, int | float) else dumps(value)
+
+
+def styled(value: Any) -> Text:
+    """A value for a terminal: harmless, and colored where it is a state or a priority."""
+    text = clean(plain(value)).replace("\n", " ")
+    return Text(_moment(text), STYLES.get(text, ""))
+
+
+def _moment(text: str) -> str:
+    """A time without its fraction and zone: the platform tells UTC."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z", text)
+    return f"{found[1]} {found[2]}" if found else text
+
+
+def _table(records: Sequence[Record], columns: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
+    for name in columns:
+        values = [record.get(name) for record in records]
+        numeric = any(isinstance(value, int | float) for value in values)
+        wide = name in ("title", "text", "description", "name")
+        table.add_column(
+            title(name),
+            justify="right" if numeric else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=None,
+            min_width=12 if wide else None,
+        )
+    for record in records:
+        table.add_row(*(styled(record.get(name)) for name in columns))
+    return table
+
+
+def title(name: str) -> str:
+    """`assigneeId` → `ASSIGNEE`."""
+    return re.sub(r"([a-z])([A-Z])", r"\1 \2", name.removesuffix("Id")).upper()
+
+
+def _cell(value: Any) -> str:
+    text = plain(value) if not isinstance(value, bool) else str(value).lower()
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + text
+    return text
