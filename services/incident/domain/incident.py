@@ -209,19 +209,37 @@ class Incident(Aggregate):
             self.links = [other for other in self.links if other != link]
             self._changed(pb.IncidentLinked(link=_message(link), removed=True), moment)
 
+    def waits_since(self, now: datetime) -> datetime | None:
+        """Since when the reporter waits to hear, where the clock for that has a step due by now."""
+        waiting = (
+            c for c in self.clocks if c.kind is ClockKind.NEXT_UPDATE and c.warn_time and c.warn_time <= now and c.is_open
+        )
+        return next((clock.start_time for clock in waiting), None)
+
+    def hear(self, moment: Moment, heard: datetime | None) -> bool:
+        """Restarts the clock for the next update at the instant at which the reporter last heard."""
+        if heard is None:
+            return False
+        self.clocks, fresh = moment.levels.restart(self.clocks, ClockKind.NEXT_UPDATE, heard)
+        self._tell_afresh(fresh, heard)
+        return True
+
+    def catch_up(self, moment: Moment, heard: datetime | None) -> None:
+        """Lets the clocks know of edited calendars and of what the reporter heard; tells when that changed one."""
+        moved = moment.levels.catch_up(self.clocks)
+        if self.hear(moment, heard) or moved:
+            self._changed(pb.IncidentUpdated(), moment)
+
     def escalate(self, moment: Moment) -> Due | None:
         """Tells of the first step that is due by now, stamped at its due instant; None when there is none (any more)."""
-        self._begin(moment)
         for due in planned(self.clocks, self.told)[:1]:
             if due.at <= moment.at:
                 self.told = [*self.told, label(due.clock, due.step)]
                 if due.step is Step.BREACHED:
                     due.clock.check(moment.at)
                 late = int((moment.at - due.at) / timedelta(milliseconds=1))
-                clock = pb.Clock(kind=due.clock.kind.value)
-                self._changed(pb.IncidentEscalated(clock=clock, step=due.step, late_by_ms=min(late, 2**31 - 1)), moment)
+                self._changed(pb.IncidentEscalated(step=due.step, late_by_ms=min(late, 2**31 - 1)), moment)
                 return due
-        self.plan()
         return None
 
     @classmethod

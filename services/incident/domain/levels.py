@@ -104,6 +104,15 @@ class ServiceLevels:
             clock.reopen(at, self.counting(clock), reason)
         self.catch_up(clocks)
 
+    def restart(self, clocks: Sequence[Clock], kind: ClockKind, at: datetime) -> tuple[list[Clock], list[Clock]]:
+        """The clocks after those of one kind began anew at an instant, and those that did. The replaced ones are gone."""
+        fresh = {
+            index: clock.retarget(clock.target, Retarget.RESTART, at, self.counting(clock), reason="the reporter heard")
+            for index, clock in enumerate(clocks)
+            if clock.kind is kind and clock.is_open
+        }
+        return [fresh.get(index, clock) for index, clock in enumerate(clocks)], list(fresh.values())
+
     def replan(self, clocks: Sequence[Clock], facts: Facts, at: datetime) -> list[Clock]:
         """The clocks after the facts changed: each open one gets the target that now holds for it, the replaced ones follow.
 

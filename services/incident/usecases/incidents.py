@@ -18,6 +18,7 @@ from services.incident.domain.incident import Incident, Link, LinkKind
 from services.incident.domain.levels import Moment
 from services.incident.domain.note import Note
 from services.incident.domain.states import HoldReason
+from services.incident.usecases.escalations import last_heard
 from services.incident.usecases.policies import Policies
 
 OPEN_CLAIM = "open-incident"
@@ -41,7 +42,7 @@ class Incidents:
 
     async def open(self, fields: Mapping[str, Any]) -> Incident:
         """A new incident. Raises `AlreadyExists` with the holder's id when one with this dedup key is open."""
-        number, moment = await self._store.number("INC"), await self._moment()
+        number, moment = await self._store.number("INC"), await self._policies.moment()
         async with self._store.transaction() as tx:
             incident = Incident.open(moment, id=self._ids("inc"), number=number, **fields)
             await self._take(tx, incident)
@@ -121,7 +122,7 @@ class Incidents:
 
     async def note(self, id: str, text: str, public: bool) -> Note:  # noqa: A002 - as above
         """Says something. What a caller says who sees only some rows is public, else they could not read it themselves."""
-        document, moment = await self._store.document(Incident, id), await self._moment()
+        document, moment = await self._store.document(Incident, id), await self._policies.moment()
         async with self._store.transaction() as tx:
             note = self._note(document["_id"], text, public or bool(ctx.current().scope), moment)
             tx.add(note)
@@ -130,20 +131,17 @@ class Incidents:
     @asynccontextmanager
     async def _changing(self, id: str, etag: str) -> AsyncIterator[tuple[Incident, Moment]]:  # noqa: A002 - as above
         """The incident inside a transaction, saved after the block; its dedup key is held exactly while it is open."""
-        moment = await self._moment()
+        moment = await self._policies.moment()
         async with self._store.transaction() as tx:
             incident = await tx.get(Incident, id, etag=etag)
             was_open = incident.state.is_open
+            incident.hear(moment, await last_heard(self._store, incident, moment.at))
             yield incident, moment
             if incident.state.is_open and not was_open:
                 await self._take(tx, incident)
             elif was_open and not incident.state.is_open and incident.dedup_key:
                 tx.release(OPEN_CLAIM, incident.dedup_key)
             tx.save(incident)
-
-    async def _moment(self) -> Moment:
-        actor = ctx.current().actor
-        return Moment(self._store.clock(), await self._policies.levels(), actor.id, by_person=actor.kind == "user")
 
     async def _take(self, tx: Transaction, incident: Incident) -> None:
         if not incident.dedup_key:

@@ -19,7 +19,7 @@ from chassis.errors import Invalid, NotFound
 from chassis.store import Insert, Store, Transaction
 from services.incident.domain.calendar import EPOCH, ROUND_THE_CLOCK, BusinessCalendar, Calendar
 from services.incident.domain.clock import ClockState
-from services.incident.domain.levels import Revision, ServiceLevels
+from services.incident.domain.levels import Moment, Revision, ServiceLevels
 from services.incident.domain.sla import DEFAULT_POLICY_ID, SlaPolicy, default_policy
 from services.incident.domain.states import OPEN
 
@@ -54,6 +54,11 @@ class Policies:
         levels = ServiceLevels(policies, calendars)
         self._levels[tenant] = (now, levels)
         return levels
+
+    async def moment(self) -> Moment:
+        """Now, by the caller, under what is promised now."""
+        actor = ctx.current().actor
+        return Moment(self._store.clock(), await self.levels(), actor.id, by_person=actor.kind == "user")
 
     async def create_policy(self, fields: Mapping[str, Any]) -> SlaPolicy:
         """A new policy. Raises `Invalid` for one that promises nothing or names a calendar that is not there."""

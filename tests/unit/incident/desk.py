@@ -1,10 +1,13 @@
 """An incident service without a process: memory instead of a database, a clock that stands still."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from chassis.errors import Busy
 from chassis.store import Backend, Store
 from chassis.testing import FakeClock, MemoryBackend
 from services.incident import store as kept
+from services.incident.usecases.escalations import Escalations
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
@@ -14,6 +17,24 @@ MONDAY = datetime(2126, 6, 3, 9, tzinfo=UTC)
 KEY = b"a key that signs page tokens"
 
 
+class Again:
+    """Calls what it wraps once more when busy, as the edges do: what was decided from memory is then decided from the store."""
+
+    def __init__(self, wrapped: object) -> None:
+        self._wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._wrapped, name)
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            try:
+                return await method(*arguments, **named)
+            except Busy:
+                return await method(*arguments, **named)
+
+        return call
+
+
 class Desk:
     """Everything that the service is made of, plugged together as `app.build` does."""
 
@@ -21,7 +42,9 @@ class Desk:
         self.clock = FakeClock(now)
         self.backend = backend or MemoryBackend()
         self.store = Store(self.backend, self.clock, kept.KINDS, kept.INDEXES)
-        self.policies = Policies(self.store)
-        self.incidents = Incidents(self.store, self.policies, reopen_window=timedelta(days=7))
-        self.reading = Reading(self.store, kept.listings(KEY, self.clock), self.policies)
-        self.imports = Imports(self.store, self.policies)
+        self.promises = Policies(self.store)
+        self.policies = Again(self.promises)
+        self.incidents = Again(Incidents(self.store, self.promises, reopen_window=timedelta(days=7)))
+        self.reading = Reading(self.store, kept.listings(KEY, self.clock), self.promises)
+        self.imports = Again(Imports(self.store, self.promises))
+        self.escalations = Again(Escalations(self.store, self.promises))

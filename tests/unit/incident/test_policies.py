@@ -1,0 +1,87 @@
+"""Policies and calendars of a tenant."""
+
+from typing import Any
+
+import pytest
+
+from chassis import context as ctx
+from chassis.errors import Invalid, NotFound
+from chassis.testing import caller
+from services.incident.domain.calendar import Weekday, Window
+from services.incident.domain.clock import ClockKind
+from services.incident.domain.priority import Priority
+from services.incident.domain.sla import Target
+from tests.unit.incident.desk import Desk
+
+TARGETS = [Target(priority=Priority.P3, kind=ClockKind.RESOLVE, amount=60)]
+OFFICE = [Window(weekday=Weekday.MONDAY, start="09:00", end="17:00")]
+
+
+@pytest.fixture
+def desk() -> Any:
+    with ctx.use(caller()):
+        yield Desk()
+
+
+async def test_a_tenant_without_policies_is_promised_the_built_in_ones(desk: Desk) -> None:
+    incident = await desk.incidents.open({"title": "no mail"})
+    assert {(clock.policy_id, clock.calendar_id) for clock in incident.clocks} == {("default", "24x7")}
+    assert (await desk.policies.policy("default")).id == "default"
+    assert (await desk.policies.calendar("24x7")).around_the_clock
+
+
+async def test_the_policies_of_one_tenant_promise_nothing_in_another(desk: Desk) -> None:
+    policy = await desk.policies.create_policy({"name": "ours", "targets": TARGETS})
+    assert (await desk.incidents.open({"title": "no mail"})).clocks[0].policy_id == policy.id
+    with ctx.use(caller(tenant="other")):
+        assert (await desk.incidents.open({"title": "no mail"})).clocks[0].policy_id == "default"
+        with pytest.raises(NotFound):
+            await desk.policies.policy(policy.id)
+
+
+async def test_the_promise_does_not_depend_on_which_rows_its_caller_sees(desk: Desk) -> None:
+    policy = await desk.policies.create_policy({"name": "ours", "targets": TARGETS})
+    desk.promises._levels.clear()
+    with ctx.use(caller(scope={"requester_id": "user-1"})):
+        assert (await desk.incidents.open({"title": "no mail"})).clocks[0].policy_id == policy.id
+
+
+async def test_what_another_process_changed_holds_after_a_second(desk: Desk) -> None:
+    now = 0.0
+    desk.promises._monotonic = lambda: now
+    await desk.promises.levels()
+    other = Desk(desk.backend)
+    policy = await other.policies.create_policy({"name": "ours", "targets": TARGETS})
+    assert (await desk.incidents.open({"title": "no mail"})).clocks[0].policy_id == "default"
+    now = 1.0
+    assert (await desk.incidents.open({"title": "no mail"})).clocks[0].policy_id == policy.id
+
+
+async def test_a_policy_must_promise_something_by_a_calendar_that_is_there(desk: Desk) -> None:
+    for fields in (
+        {"name": "", "targets": TARGETS},
+        {"name": "none", "targets": []},
+        {"name": "twice", "targets": TARGETS * 2},
+        {"name": "lost", "targets": TARGETS, "calendar_id": "cal_gone"},
+    ):
+        with pytest.raises(Invalid):
+            await desk.policies.create_policy(fields)
+    assert "sla_policies" not in desk.backend.collections
+
+
+async def test_a_calendar_that_never_opens_is_refused_and_leaves_the_old_one(desk: Desk) -> None:
+    calendar = await desk.policies.create_calendar({"name": "office", "windows": OFFICE})
+    with pytest.raises(Invalid):
+        await desk.policies.update_calendar(calendar.id, {"windows": []})
+    assert (await desk.policies.calendar(calendar.id)).windows == OFFICE
+    same = await desk.policies.update_calendar(calendar.id, {"windows": OFFICE})
+    assert same.version == 1
+
+
+async def test_a_changed_policy_holds_for_what_starts_after_it(desk: Desk) -> None:
+    policy = await desk.policies.create_policy({"name": "ours", "targets": TARGETS})
+    first = await desk.incidents.open({"title": "no mail"})
+    shorter = [Target(priority=Priority.P3, kind=ClockKind.RESOLVE, amount=30)]
+    await desk.policies.update_policy(policy.id, {"targets": shorter}, etag="1")
+    second = await desk.incidents.open({"title": "no mail"})
+    assert [each.clocks[0].target.seconds for each in (first, second)] == [3600, 1800]
