@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from stack.options import Options
-from stack.supervisor import running
+from tests.support.platform import Breakable, Platform, started
 
 ROOT = Path(__file__).parent
 MARKED = ("unit", "contract", "integration", "e2e")
@@ -34,28 +33,33 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session")
-async def _description(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[dict[str, Any]]:
+async def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """Starts as much as the chosen tests need, once, or reads of what runs already in the file `ITSM_TEST_STACK`."""
     running_already = os.environ.get("ITSM_TEST_STACK")
     if running_already:
-        yield json.loads(Path(running_already).read_text())
+        yield Platform(json.loads(Path(running_already).read_text()))
         return
     wants_services = any("stack" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    options = Options(state=tmp_path_factory.mktemp("stack"), light=True, only_backing=not wants_services)
-    async with running(options) as started:
-        yield started.describe()
+    async with started(tmp_path_factory.mktemp("stack"), only_backing=not wants_services) as platform:
+        yield platform
 
 
 @pytest.fixture(scope="session")
-async def stack(_description: dict[str, Any]) -> dict[str, Any]:
+async def stack(platform: Platform) -> dict[str, Any]:
     """The whole platform on real parts, as `python -m stack up --json` describes it."""
-    return _description
+    return platform.description
 
 
 @pytest.fixture(scope="session")
-async def backing(_description: dict[str, Any]) -> dict[str, Any]:
+async def breakable(stack: dict[str, Any], platform: Platform) -> Breakable:
+    """The same platform for tests that kill and restart parts of it, which is only done to a stack of our own."""
+    if platform.breakable is None:
+        pytest.skip("kills processes: leave ITSM_TEST_STACK unset, so that the tests start a stack of their own")
+    return platform.breakable
+
+
+@pytest.fixture(scope="session")
+async def backing(platform: Platform) -> dict[str, Any]:
     """Addresses and passwords of the real mongod, Kafka and Keycloak."""
-    described: dict[str, Any] = _description["backing"]
+    described: dict[str, Any] = platform.description["backing"]
     return described
