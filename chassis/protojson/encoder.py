@@ -45,11 +45,11 @@ def _compile(descriptor: Descriptor) -> _Convert:
     if descriptor.full_name == "google.protobuf.Any" or descriptor.is_extendable:
         raise TypeError(f"{descriptor.full_name} has no JSON form here")
     table: dict[FieldDescriptor, tuple[str, _Convert | None]] = {}
-    scalars: dict[str, Any] = {}
+    always: dict[str, Any] = {}
     empties: list[tuple[str, Callable[[], Any]]] = []
 
     def convert(message: Message) -> dict[str, Any]:
-        out = scalars.copy()
+        out = always.copy()
         for key, empty in empties:
             out[key] = empty()
         for field, value in message.ListFields():
@@ -61,10 +61,11 @@ def _compile(descriptor: Descriptor) -> _Convert:
     for field in descriptor.fields:
         table[field] = (field.json_name, _field(field))
         if field.is_repeated:
+            always[field.json_name] = None  # keeps its place in the order of the proto
             empties.append((field.json_name, dict if _is_map(field) else list))
         elif not field.has_presence:
             change = table[field][1]
-            scalars[field.json_name] = field.default_value if change is None else change(field.default_value)
+            always[field.json_name] = field.default_value if change is None else change(field.default_value)
     return convert
 
 
