@@ -67,14 +67,30 @@ class Lanes:
             return True
         if self.full:
             return False
+        self._add(key, row)
+        return True
+
+    def precede(self, row: Document) -> bool:
+        """Takes up the predecessor of a row that waits. Where memory is full, it takes the place of the later ones, which
+        are found in the database again; otherwise they would keep out the very row that they wait for. False then."""
+        if self.offer(row):
+            return True
+        key = key_of(row)
+        if (lane := self._lanes.get(key)) is not None:
+            while lane.order:
+                self._pop(lane)
+        self._add(key, row)
+        return False
+
+    def _add(self, key: str, row: Document) -> None:
+        lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane()
-        lane.rows[version] = row
-        heappush(lane.order, version)
+        lane.rows[row["version"]] = row
+        heappush(lane.order, row["version"])
         self.count += 1
         self.size += len(row["data"])
         self._due.append(key)
-        return True
 
     def take(self, most: int) -> tuple[list[Document], list[Document], list[Document]]:
         """Rows that leave now, rows that are published already, rows whose predecessor has to be looked up."""

@@ -169,8 +169,7 @@ class Relay:
             elif not previous.get("pending"):
                 self._lanes.published(key, previous["version"])
             else:
-                self._overflowed |= not self._lanes.offer(previous)
-                self._lanes.again([row])
+                self._overflowed |= not self._lanes.precede(previous)
 
     async def _clear(self) -> None:
         while True:
