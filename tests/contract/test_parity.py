@@ -1,0 +1,96 @@
+"""Each aggregate says what its message says: a field is one line in the proto and one in the dataclass, and nothing else."""
+
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import pytest
+
+from services.incident.store import KINDS
+
+# Fields that stay inside, each for a reason; the message never shows them.
+INSIDE = {
+    "Incident.version": "shown as etag",
+    "Incident.next_due_time": "when the timer looks again",
+    "Incident.told": "which steps of the clocks were told",
+    "Incident.matrix_version": "the priority matrix that ranked it",
+    "Clock.policy_reason": "told by ExplainClocks",
+    "Clock.calendar_version": "told by ExplainClocks",
+    "Clock.ledger": "told by ExplainClocks",
+    "Note.version": "shown as etag",
+    "SlaPolicy.version": "shown as etag",
+    "Calendar.version": "shown as etag",
+}
+# Fields of a message that no dataclass holds.
+DERIVED = {"etag": "the version"}
+
+SCALARS = {
+    str: "string",
+    int: "int32",
+    bool: "bool",
+    datetime: "google.protobuf.Timestamp",
+    timedelta: "google.protobuf.Duration",
+}
+
+
+def pairs(kind: Any, descriptor: Any) -> list[tuple[Any, Any]]:
+    """A dataclass and its message, and all that are inside of them."""
+    found = [(kind, descriptor)]
+    for name, hint in get_type_hints(kind).items():
+        inner, _, _ = shape(hint)
+        if is_dataclass(inner) and name in descriptor.fields_by_name:
+            found += pairs(inner, descriptor.fields_by_name[name].message_type)
+    return found
+
+
+def shape(hint: Any) -> tuple[Any, bool, bool]:
+    """The plain type, whether it is a list, whether it may be absent."""
+    if get_origin(hint) in (Union, UnionType):
+        (inner,) = [each for each in get_args(hint) if each is not type(None)]
+        return shape(inner)[0], shape(inner)[1], True
+    if get_origin(hint) is list:
+        return get_args(hint)[0], True, False
+    return hint, False, False
+
+
+def type_name(field: Any) -> str:
+    if field.message_type is not None:
+        return str(field.message_type.full_name)
+    if field.enum_type is not None:
+        return str(field.enum_type.full_name)
+    names = {field.TYPE_STRING: "string", field.TYPE_INT32: "int32", field.TYPE_BOOL: "bool"}
+    return names[field.type]
+
+
+ALL = [pair for kind in KINDS for pair in pairs(kind.aggregate, kind.message.DESCRIPTOR)]
+
+
+@pytest.mark.parametrize(("kind", "descriptor"), ALL, ids=lambda each: getattr(each, "__name__", ""))
+def test_a_dataclass_and_its_message_have_the_same_fields(kind: Any, descriptor: Any) -> None:
+    own = {field.name for field in fields(kind)}
+    inside = {name.partition(".")[2] for name in INSIDE if name.startswith(f"{kind.__name__}.")}
+    assert inside <= own, f"{kind.__name__} has no {inside - own}: take it off the list"
+    public = set(descriptor.fields_by_name) - set(DERIVED)
+    assert own - inside == public, (
+        f"only in {kind.__name__}: {own - inside - public}; only in {descriptor.full_name}: {public - own}. "
+        "Add the missing line, or name here why it stays inside"
+    )
+
+
+@pytest.mark.parametrize(("kind", "descriptor"), ALL, ids=lambda each: getattr(each, "__name__", ""))
+def test_a_field_has_the_same_type_in_both(kind: Any, descriptor: Any) -> None:
+    for name, hint in get_type_hints(kind).items():
+        field = descriptor.fields_by_name.get(name)
+        if field is None:
+            continue
+        (inner, repeated, optional), path = shape(hint), f"{kind.__name__}.{name}"
+        assert repeated == field.is_repeated, f"{path} is a list in one of both only"
+        if isinstance(inner, type) and issubclass(inner, StrEnum):
+            values = [value.name for value in field.enum_type.values if value.number]
+            assert [value.value for value in inner] == values, f"{path}: other values than {field.enum_type.full_name}"
+        elif not is_dataclass(inner):
+            assert type_name(field) == SCALARS[inner], f"{path} is {inner.__name__} here, {type_name(field)} there"
+        if optional and field.enum_type is None:
+            assert field.has_presence, f"{path} may be absent; say `optional` in the proto"
