@@ -187,6 +187,15 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
     assert list(_refused({"oneTimestamp": text})) == ["oneTimestamp"]
 
 
+@pytest.mark.parametrize("nanos", [0, 1, 1_000, 1_000_000, 10_000_000, 123_000_000, 123_456_000, 123_456_789, 999_999_999])
+@pytest.mark.parametrize("seconds", [0, 1, -1, 1_800_000_000])
+def test_fractions_have_as_many_digits_as_protobuf_gives_them(seconds: int, nanos: int) -> None:
+    instant = Everything(one_timestamp={"seconds": seconds, "nanos": nanos})
+    span = Everything(one_duration={"seconds": seconds, "nanos": -nanos if seconds < 0 else nanos})
+    for message, field in ((instant, "oneTimestamp"), (span, "oneDuration")):
+        assert protojson.to_dict(message)[field] == json_format.MessageToDict(message)[field]
+
+
 @pytest.mark.parametrize(
     ("text", "same"),
     [
