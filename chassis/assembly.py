@@ -1,4 +1,4 @@
-"""The parts that every owning service has, plugged together once: database, store, guard, RPC edge, health.
+"""The parts that every owning service has, plugged together once: database, store, guard, RPC edge, relay, health.
 
 A service's `build(settings)` makes an `Assembly`, adds its servicers and handlers, and hands out `service`.
 """
@@ -14,6 +14,8 @@ from itsm.auth import v1 as auth_pb
 from chassis import telemetry
 from chassis.auth import Issuer, Policy, ServiceAccount, Verifier, own_issuer
 from chassis.domain import SystemClock
+from chassis.events import INDEXES, Consumer, Relay, Subscriptions
+from chassis.failpoints import Failpoints
 from chassis.guard import Guard
 from chassis.keys import Keys
 from chassis.rpc import Edge, call, connect
@@ -46,7 +48,8 @@ class Assembly:
         self.backend = MongoBackend(
             settings.mongo_uri.get_secret_value(), settings.mongo_driver, listeners=telemetry.mongo_listeners()
         )
-        self.store = Store(self.backend, self.clock, kinds, indexes)
+        self.failpoints = Failpoints(name, settings.failpoints)
+        self.store = Store(self.backend, self.clock, kinds, (*INDEXES, *indexes), failpoints=self.failpoints)
         self.http = httpx.AsyncClient(timeout=5, trust_env=False)
         realm = settings.oidc_internal_url or settings.oidc_issuer
         self.verifier = Verifier(
@@ -76,9 +79,17 @@ class Assembly:
         self._edge.add(service)
         self.service.serve(add_to_server, servicer)
 
+    def react(self, subscriptions: Subscriptions) -> None:
+        """Consumes events as one group. Without a broker in the settings nothing is consumed."""
+        if self.settings.kafka_bootstrap:
+            service = self.service
+            Consumer(self.store, self.settings, service.name, subscriptions, service.metrics, self.failpoints).attach(service)
+
     def _wire(self) -> None:
         service = self.service
-        self._edge = Edge(self.guard, (), service.metrics, store=self.store)
+        self._edge = Edge(self.guard, (), service.metrics, store=self.store, reached=self.failpoints.reached)
+        if self.settings.kafka_bootstrap:
+            Relay(self.store, self.settings, service.name, service.metrics, self.failpoints).attach(service)
         service.intercept(self._edge)
         if self.settings.environment is Environment.DEVELOPMENT:
             service.on_start(self._migrate)
