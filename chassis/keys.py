@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -42,12 +42,21 @@ class Keys:
     """The signing keys of one issuer, by key id.
 
     `url` is its JWKS address. Keys are refreshed in the background once they are 45 s old and stay usable for 24 h after the
-    last good answer. An unknown key id leads to one fetch at most every 30 s, shared by all who wait for it.
+    last good answer. An unknown key id leads to one fetch at most every 30 s, shared by all who wait for it. `load` replaces
+    the download, for the issuer itself.
     """
 
-    def __init__(self, url: str, http: httpx.AsyncClient, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        http: httpx.AsyncClient,
+        *,
+        load: Callable[[], Awaitable[Any]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = url
         self._http = http
+        self._load = load or self._download
         self._monotonic = monotonic
         self._keys: dict[str, jwk.Key] = {}
         self._good_at = float("-inf")
@@ -103,8 +112,8 @@ class Keys:
     async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
-                keys = usable_keys(await self._download())
-        except (httpx.HTTPError, TimeoutError, _BadAnswer) as problem:
+                keys = usable_keys(await self._load())
+        except (httpx.HTTPError, TimeoutError, Unavailable, _BadAnswer) as problem:
             _log.warning(
                 "Keys were not refreshed.", extra={"url": self._url, "problem": str(problem) or type(problem).__name__}
             )

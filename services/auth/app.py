@@ -8,10 +8,8 @@ from pydantic import Field, SecretStr
 
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
-from chassis.auth import own_issuer
+from chassis.auth import Issuer, Keys, own_issuer
 from chassis.domain import SystemClock, uuid7
-from chassis.events.consumer import Consumer
-from chassis.events.relay import Relay
 from chassis.lease import Lease
 from chassis.management import Answer
 from chassis.policy import Policy
@@ -54,6 +52,7 @@ def build(settings: Settings) -> Service:
     real_clock = SystemClock()  # credentials end by the real time, whatever the test clock says
     sealing = settings.signing_secret.get_secret_value() or settings.client_secret.get_secret_value()
     signer = Signer(assembly.backend, own_issuer(settings.installation), sealing)
+    assembly.verifier.own = Issuer(name=signer.issuer, keys=Keys("", assembly.http, load=signer.jwks))
     people = People(store, real_clock)
     credentials = Credentials(store, people, signer, POLICY, real_clock)
     reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock))
@@ -81,9 +80,7 @@ def build(settings: Settings) -> Service:
     service.on_start(signer.prepare)
     service.background("signing keys", keep_keys)
     _follow_the_realm(assembly, settings, real_clock)
-    if settings.kafka_bootstrap:
-        Relay(store, settings, "auth", service.metrics).attach(service)
-        Consumer(store, settings, "auth", reactions(AuditLog(store, real_clock)), service.metrics).attach(service)
+    assembly.react(reactions(AuditLog(store, real_clock)))
     return service
 
 
