@@ -1,0 +1,97 @@
+"""The table of roles: complete, explicit, and never wider than meant."""
+
+import hashlib
+import json
+
+import pytest
+
+from chassis.errors import AlreadyExists, Denied, ForbiddenMove, Invalid
+from services.auth.app import POLICY
+from services.auth.domain import grant as grants
+from services.auth.domain.roles import MAY_GRANT, ROLES, SCOPES, VERSION, grantable
+from services.auth.realm.wanted import ROLES as REALM_ROLES
+from tests.unit.auth.test_credential import NOON
+
+DIGESTS = {
+    2: "6f60d27785030bb5",
+}
+"""Digest of the table by version. Services keep the highest version that they heard: a change needs a new one."""
+
+
+def digest() -> str:
+    roles = {role: sorted(permissions) for role, permissions in ROLES.items()}
+    return hashlib.sha256(json.dumps([roles, SCOPES], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def test_a_changed_table_has_a_new_version() -> None:
+    assert DIGESTS.get(VERSION) == digest(), f"raise VERSION in services/auth/domain/roles.py and note {digest()} here"
+
+
+def test_the_realm_and_the_table_know_the_same_roles() -> None:
+    assert {role for role in ROLES if not role.startswith("service:")} == set(REALM_ROLES)
+
+
+def test_permissions_are_said_by_name() -> None:
+    for role, permissions in ROLES.items():
+        for permission in permissions:
+            resource, _, verb = permission.partition(".")
+            assert resource.isalnum(), (role, permission)
+            assert verb.isalnum(), (role, permission)
+
+
+def test_only_the_auditor_reads_the_audit_log() -> None:
+    assert {role for role in ROLES if "auditEntries.list" in ROLES[role]} == {"auditor"}
+
+
+def test_only_administrators_change_roles() -> None:
+    assert {role for role in ROLES if "roles.grant" in ROLES[role]} == set(MAY_GRANT) == {"admin", "operator"}
+
+
+def test_a_requester_reaches_own_incidents_only() -> None:
+    assert POLICY.scope(frozenset({"requester"}), "incidents.get", "u-1") == {"requester_id": "u-1"}
+    assert POLICY.scope(frozenset({"requester", "agent"}), "incidents.get", "u-1") == {}
+
+
+@pytest.mark.parametrize("role", sorted(REALM_ROLES))
+def test_tokens_are_seen_by_their_makers_and_by_administrators(role: str) -> None:
+    scope = POLICY.scope(frozenset({role}), "tokens.list", "u-1")
+    assert scope == ({} if role in ("admin", "operator") else {"creator_id": "u-1"})
+
+
+def test_an_administrator_of_a_tenant_makes_no_operator() -> None:
+    assert "operator" not in grantable(frozenset({"admin"}))
+    assert "operator" in grantable(frozenset({"operator"}))
+    assert grantable(frozenset(REALM_ROLES) - {"admin", "operator"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("role", "subject", "roles", "error"),
+    [
+        ("agent", "u-2", {"admin"}, None),
+        ("operator", "u-2", {"admin"}, Denied),
+        ("agent", "u-1", {"admin"}, Denied),
+        ("agent", "u-2", {"agent"}, Denied),
+        ("root", "u-2", {"admin"}, Invalid),
+        ("service:incident", "u-2", {"operator"}, Invalid),
+    ],
+)
+def test_who_may_give_what_to_whom(role: str, subject: str, roles: set[str], error: type[Exception] | None) -> None:
+    if error is None:
+        grants.check(role, subject=subject, by="u-1", roles=roles, permission="roles.grant")
+        return
+    with pytest.raises(error):
+        grants.check(role, subject=subject, by="u-1", roles=roles, permission="roles.grant")
+
+
+def test_a_grant_is_given_taken_and_given_again() -> None:
+    grant = grants.Grant.give(id="grt_1", subject="u-2", role="agent", by="u-1", at=NOON)
+    grant.take_recorded()
+    with pytest.raises(AlreadyExists):
+        grant.give_again(by="u-1", at=NOON)
+    grant.take(at=NOON)
+    assert not grant.holds
+    grant.take_recorded()
+    with pytest.raises(ForbiddenMove):
+        grant.take(at=NOON)
+    grant.give_again(by="u-3", at=NOON)
+    assert (grant.holds, grant.granter_id) == (True, "u-3")
