@@ -6,7 +6,7 @@ A permission that an RPC asks for and no role has is a defect, found by a test.
 from collections.abc import Mapping
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
 _EVERYBODY = (
@@ -43,6 +43,14 @@ _LEVELS_READ = ("slaPolicies.get", "slaPolicies.list", "calendars.get", "calenda
 _LEVELS_SET = ("slaPolicies.create", "slaPolicies.update", "calendars.create", "calendars.update")
 _KPIS = ("kpis.get", "kpis.list")
 _REBUILD = ("projections.rebuild",)
+_OPERATIONS = (
+    "deadLetters.get",
+    "deadLetters.list",
+    "deadLetters.requeue",
+    "deadLetters.discard",
+    "replays.create",
+    "replays.get",
+)
 _AUDIT = ("auditEntries.get", "auditEntries.list")
 _GRANTS = ("roles.grant", "roles.revoke")
 _KEYS = ("tokens.issue",)
@@ -65,7 +73,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "analyst": _VIEWER,
     "auditor": _VIEWER.union(_AUDIT),
     "admin": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _REBUILD, _KEYS, _GRANTS),
-    "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD),
+    "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Service accounts, for work that no person asked for.
     "service:incident": frozenset(),
     "service:asset": frozenset(),
