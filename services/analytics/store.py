@@ -1,0 +1,61 @@
+"""What is kept where, and what figures may be filtered by.
+
+Fails at start, with `ValueError`, when an allow-list contradicts itself.
+"""
+
+from itsm.incident import v1 as incident
+
+from chassis.listing import Field, Fields
+from chassis.listing import Kind as Of
+from chassis.store import Index
+from services.analytics.domain.facts import FACTS, State
+from services.analytics.projections.backlog import BACKLOG
+from services.analytics.projections.incidents import INCIDENTS
+
+# The facts of a record are read in order; the late ones by the snapshot worker. Figures ask by the time that they count.
+INDEXES = (
+    Index(FACTS, [("tenant", 1), ("subject", 1), ("epoch", 1), ("version", 1)]),
+    Index(FACTS, [("tenant", 1), ("time", 1)], partial={"late": True}),
+    Index(INCIDENTS, [("tenant", 1), ("create_time", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("resolved_at", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("acknowledge_time", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("open", 1), ("create_time", 1)], partial={"open": True}),
+    Index(INCIDENTS, [("tenant", 1), ("reopen_count", 1)], partial={"reopen_count": {"$gt": 0}}),
+    Index(INCIDENTS, [("tenant", 1), ("clocks.decide_time", 1)], partial={"clocks.decide_time": {"$exists": True}}),
+    Index(BACKLOG, [("tenant", 1), ("time", 1)]),
+)
+
+
+def _enum(path: str, names: tuple[str, ...]) -> Field:
+    return Field(path=path, kind=Of.ENUM, values=names)
+
+
+def _time(path: str) -> Field:
+    return Field(path=path, kind=Of.TIMESTAMP)
+
+
+_PRIORITIES = tuple(name for name, number in incident.Incident.Priority.items() if number)
+_SOURCES = tuple(name for name, number in incident.Incident.Source.items() if number)
+
+# Kept with each cell of a snapshot, too.
+BACKLOG_FIELDS: Fields = {
+    "teamId": Field(path="team_id"),
+    "serviceId": Field(path="service_id"),
+    "priority": _enum("priority", _PRIORITIES),
+    "category": Field(path="category"),
+}
+
+INCIDENT_FIELDS: Fields = {
+    **BACKLOG_FIELDS,
+    "id": Field(path="_id"),
+    "state": _enum("state", tuple(State)),
+    "source": _enum("source", _SOURCES),
+    "assigneeId": Field(path="assignee_id"),
+    "reopenCount": Field(path="reopen_count", kind=Of.NUMBER),
+    "reassignmentCount": Field(path="reassignment_count", kind=Of.NUMBER),
+    "createTime": _time("create_time"),
+    "acknowledgeTime": _time("acknowledge_time"),
+    "resolveTime": _time("resolved_at"),
+    "closeTime": _time("close_time"),
+    "importedMadeSla": Field(path="imported_made_sla", kind=Of.BOOL),
+}

@@ -1,0 +1,1 @@
+"""What this service does: takes facts, answers with figures, takes the daily snapshot, computes everything anew."""
