@@ -1,0 +1,138 @@
+"""A consumer of incident events, as services have them, that does one effect for each: writes a document of its own.
+
+A process that takes jobs like the load generator. `{"do": "backlog", "most": n}` reads a topic from its first record
+until it has handled `n` of them or reached the end; `{"do": "live"}` then begins to note how old each event was when the
+transaction of its batch was through, and `{"do": "report"}` tells. It signs in as the analytics service, whose groups and
+database it may use.
+"""
+
+import asyncio
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import uvloop
+from itsm.incident import v1 as pb
+
+from bench.load import percentiles
+from chassis.domain import SystemClock
+from chassis.events.consumer import Consumer
+from chassis.events.subscriptions import Subscriptions
+from chassis.events.wire import Envelope
+from chassis.settings import Settings
+from chassis.store import Store, Update
+from chassis.store.backend import Write
+from chassis.store.mongo import MongoBackend
+from chassis.telemetry import Metrics
+
+COLLECTION = "bench_projection"
+_EVENTS = (pb.IncidentOpened, pb.IncidentUpdated, pb.IncidentStarted, pb.IncidentHeld, pb.IncidentResumed)
+
+
+class Watched(MongoBackend):
+    """The backend, which also says when a batch was through."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.mongo_uri.get_secret_value(), settings.mongo_driver)
+        self.arriving: list[datetime] = []
+        self.delays: list[float] = []
+        self.handled = 0
+        self.batches = 0
+        self.last = time.perf_counter()
+
+    async def write(self, writes: Any) -> None:
+        """See `Backend`."""
+        fresh: list[Write] = [each for each in writes if each.__class__ is Update and each.collection == COLLECTION]
+        await super().write(writes)
+        if fresh:
+            now = datetime.now(UTC)
+            self.delays.extend((now - time_).total_seconds() for time_ in self.arriving)
+            self.handled += len(self.arriving)
+            self.batches += 1
+            self.last = time.perf_counter()
+            self.arriving.clear()
+
+
+class Reader:
+    """The consumer and what it has seen."""
+
+    def __init__(self, environment: dict[str, str], driver: str, group: str) -> None:
+        given = {name.removeprefix("ITSM_").lower(): value for name, value in environment.items()}
+        settings = Settings(**{**given, "mongo_driver": driver})
+        self._backend = Watched(settings)
+        store = Store(self._backend, SystemClock(), ())
+        subscriptions = Subscriptions("bench")
+
+        async def take(event: Any, envelope: Envelope) -> None:
+            async with store.transaction() as tx:
+                query = {"_id": f"{group}|{envelope.key}", "tenant": envelope.tenant}
+                kept = {"state": event.incident.state, "version": envelope.version, "time": envelope.time}
+                tx.write(Update(COLLECTION, query, {"$set": kept}, strict=False, upsert=True))
+            self._backend.arriving.append(envelope.time)
+
+        for kind in _EVENTS:
+            subscriptions.on(kind)(take)
+        consumer = Consumer(store, settings, "analytics", subscriptions, Metrics(), group=group)
+        self._task = asyncio.create_task(consumer.run())
+
+    async def backlog(self, most: int) -> dict[str, Any]:
+        """Until `most` were handled or nothing came for two seconds."""
+        backend = self._backend
+        while not backend.handled and not self._task.done():  # noqa: ASYNC110 - two conditions, one of them a clock
+            await asyncio.sleep(0.01)
+        began, first, batches = time.perf_counter(), backend.handled, backend.batches
+        while backend.handled < most and time.perf_counter() - backend.last < 2 and not self._task.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        self._raise()
+        count, seconds = backend.handled - first, max(backend.last - began, 1e-6)
+        return {"count": count, "seconds": seconds, "batch": round(count / max(backend.batches - batches, 1), 1)}
+
+    def live(self) -> dict[str, Any]:
+        """From now on."""
+        self._raise()
+        self._backend.delays.clear()
+        return {}
+
+    def report(self) -> dict[str, Any]:
+        """How late events were, in ms."""
+        self._raise()
+        return {"count": len(self._backend.delays), **percentiles(self._backend.delays)}
+
+    def _raise(self) -> None:
+        if self._task.done():
+            self._task.result()
+            raise RuntimeError("the consumer has ended")
+
+    async def stop(self) -> None:
+        """Leaves the group, and takes its documents along."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        await self._backend.close()
+
+
+async def _main() -> None:
+    loop = asyncio.get_running_loop()
+    reader: Reader | None = None
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        job = orjson.loads(line)
+        if reader is None:
+            reader = Reader(job["environment"], job["driver"], job["group"])
+        match job["do"]:
+            case "backlog":
+                answer = await reader.backlog(job["most"])
+            case "live":
+                answer = reader.live()
+            case _:
+                answer = reader.report()
+        sys.stdout.write(orjson.dumps(answer).decode() + "\n")
+        sys.stdout.flush()
+    if reader is not None:
+        await reader.stop()
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())
