@@ -110,7 +110,8 @@ _ANY = st.sampled_from(
 _slow = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
-_NAMES = st.sampled_from([field.json_name for field in Everything.DESCRIPTOR.fields])
+# The mapper of protobuf 7.36 fails with an AttributeError on null for a repeated Value, so that is not compared.
+_NAMES = st.sampled_from([field.json_name for field in Everything.DESCRIPTOR.fields if field.name != "many_value"])
 
 
 @_slow
