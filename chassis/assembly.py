@@ -93,6 +93,7 @@ class Assembly:
         service.intercept(self._edge)
         if self.settings.environment is Environment.DEVELOPMENT:
             service.on_start(self._migrate)
+        service.on_start(self.guard.begin)
         service.background("policy", self.guard.follow)
         service.check("mongo", self.backend.ping)
         service.check("schema", self._check_schema)

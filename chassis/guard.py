@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Guard:
-    """What the RPC edge asks. Start `follow` as background work."""
+    """What the RPC edge asks. Run `begin` at the start and `follow` as background work."""
 
     def __init__(self, verifier: Verifier, fetch: Callable[[], Awaitable[Policy]], backend: Backend) -> None:
         self._verifier = verifier
@@ -45,15 +45,22 @@ class Guard:
         """For readiness: raises `Unavailable` until a policy is known."""
         self.policy()
 
+    async def begin(self) -> None:
+        """Learns the policy before the first call, if the auth service or the own database can tell it."""
+        await self._recall()
+        await self._try_refresh()
+
     async def follow(self) -> None:
         """Keeps the policy fresh until canceled."""
-        await self._recall()
         while True:
-            try:
-                await self.refresh()
-            except Error as error:
-                _log.warning("Policy not refreshed.", extra={"reason": error.reason})
+            await self._try_refresh()
             await asyncio.sleep(REFRESH_SECONDS if self._policy else _FIRST_RETRY_SECONDS)
+
+    async def _try_refresh(self) -> None:
+        try:
+            await self.refresh()
+        except Error as error:
+            _log.warning("Policy not refreshed.", extra={"reason": error.reason})
 
     async def refresh(self) -> None:
         """Fetches the policy now; keeps it when it is newer. Raises what the fetch raises."""

@@ -1,0 +1,117 @@
+"""Who is calling: the session cookie, personal access token or Keycloak token of a request as a token for our services.
+
+Secrets are exchanged at the auth service for tokens of 60 seconds, kept here for 45. A cookie counts only where no
+`Authorization` is given, and on a write only together with proof that our own pages sent it.
+
+Fails: `Unauthenticated`, `Problem` 403 for a write that another site may have caused, `Unavailable` without the auth service.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+from itsm.auth import v1 as pb
+
+from chassis.errors import Unauthenticated
+from chassis.policy import ANONYMOUS
+from chassis.rpc import call
+from services.gateway.exchange import Scope
+from services.gateway.problems import Problem
+from services.gateway.routes import Route
+
+COOKIE = "__Host-itsm"
+CSRF_HEADER = b"x-itsm-csrf"
+_KEPT_SECONDS = 45.0
+_KEPT_ENTRIES = 20_000
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_TOKEN_PARTS = 3  # of a JWT; a secret of ours has no dots
+
+
+class Credentials:
+    """Turns what a request shows into the metadata that it is sent on with."""
+
+    def __init__(self, exchange: Any, public_url: str) -> None:
+        self._exchange = exchange
+        address = urlsplit(public_url)
+        self._origin = f"{address.scheme}://{address.netloc}".encode()
+        self._kept: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[str]] = {}
+
+    async def __call__(self, scope: Scope, route: Route) -> Sequence[tuple[str, str]]:
+        """See `transcode.Credentials`."""
+        if route.rpc.requires == ANONYMOUS:
+            return ()
+        return await self.metadata(scope)
+
+    async def metadata(self, scope: Scope) -> Sequence[tuple[str, str]]:
+        """The caller's token and the tenant that was asked for. Raises `Unauthenticated` where nothing was shown."""
+        headers = dict(scope["headers"])
+        token = await self._token(scope["method"], headers)
+        metadata = [("authorization", f"Bearer {token}")]
+        if tenant := headers.get(b"x-itsm-tenant"):
+            metadata.append(("x-itsm-tenant", tenant.decode("latin-1")))
+        return metadata
+
+    async def _token(self, method: str, headers: dict[bytes, bytes]) -> str:
+        if given := headers.get(b"authorization"):
+            scheme, _, shown = given.decode("latin-1").partition(" ")
+            if scheme.lower() != "bearer" or not shown:
+                raise Unauthenticated("Authorization takes a bearer token", reason="TOKEN_MISSING")
+            return shown if shown.count(".") == _TOKEN_PARTS - 1 else await self.exchanged(shown)
+        secret = session_secret(headers)
+        if not secret:
+            raise Unauthenticated("sign in, or send a bearer token", reason="TOKEN_MISSING")
+        if method not in _SAFE_METHODS:
+            self.check_origin(headers)
+        return await self.exchanged(secret)
+
+    def check_origin(self, headers: dict[bytes, bytes]) -> None:
+        """Raises `Problem` 403 unless a write by cookie comes from our own pages, by what only a browser can say."""
+        site = headers.get(b"sec-fetch-site", b"same-origin")
+        origin = headers.get(b"origin", self._origin)
+        if site not in (b"same-origin", b"none") or origin != self._origin or CSRF_HEADER not in headers:
+            raise Problem(403, "forbidden", "a write by session needs the header X-ITSM-CSRF and our own origin", reason="CSRF")
+
+    async def exchanged(self, secret: str) -> str:
+        """A short token for a secret. Concurrent requests with one secret share one exchange."""
+        key = hashlib.sha256(secret.encode()).digest()
+        kept = self._kept.get(key)
+        if kept is not None and time.monotonic() < kept[0]:
+            return kept[1]
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.create_task(self._ask(key, secret))
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(asking)
+
+    def forget(self, secret: str) -> None:
+        """Drops the token of a session that has ended here."""
+        self._kept.pop(hashlib.sha256(secret.encode()).digest(), None)
+
+    async def _ask(self, key: bytes, secret: str) -> str:
+        answer = await call(self._exchange.Exchange, pb.ExchangeRequest(secret=secret))
+        self._kept[key] = (time.monotonic() + _KEPT_SECONDS, answer.token)
+        self._kept.move_to_end(key)
+        while len(self._kept) > _KEPT_ENTRIES:
+            self._kept.popitem(last=False)
+        token: str = answer.token
+        return token
+
+
+def session_secret(headers: dict[bytes, bytes]) -> str:
+    """The session cookie; empty when there is none."""
+    return cookie(headers, COOKIE)
+
+
+def cookie(headers: dict[bytes, bytes], name: str) -> str:
+    """One cookie of a request; empty when it is absent or the header cannot be read."""
+    try:
+        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""
