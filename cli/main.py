@@ -3,7 +3,6 @@
 Exit codes are those of `cli.errors`. A reader that goes away (`itsm inc list --all | head`) ends it quietly.
 """
 
-import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -59,16 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     except CliError as error:
         report(Output(None), error, trace=False)
         sys.exit(error.code)
-    except BrokenPipeError:
-        _quiet()
-        sys.exit(ExitCode.OK)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-
-
-def _quiet() -> None:
-    """Nobody reads any more: what is still buffered goes nowhere, so that the interpreter's last flush does not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ In CSV a cell that a spreadsheet would run as a formula is led by an apostrophe;
 
 import csv
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,6 +59,11 @@ class Output:
     def say(self, text: str, style: str = "") -> None:
         """A line for the person, on stderr."""
         self.talk.print(Text(clean(text), style), soft_wrap=True)
+
+    @staticmethod
+    def silence() -> None:
+        """Nobody reads any more: what is still buffered goes nowhere, so that the last flush does not complain."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def records(self, records: Iterable[Record], columns: Sequence[str], *, empty: str = "nothing found") -> int:
         """Writes the records, as they come where the form allows it; says how many."""

@@ -100,6 +100,9 @@ def opened(form: Format | None = None, *, trace: bool = False, patience: float =
         yield session
     except CliError as error:
         session.fail(error)
+    except BrokenPipeError as error:
+        session.out.silence()
+        raise typer.Exit(ExitCode.OK) from error
     finally:
         if "client" in session.__dict__:
             session.client.close()

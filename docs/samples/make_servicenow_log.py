@@ -47,18 +47,18 @@ def _date(time: datetime) -> str:
     return time.strftime("%d-%m-%Y %H:%M")
 
 
-def _path(dice: random.Random) -> list[str]:
+def _path(dice: random.Random, wait: str) -> list[str]:
     """The states of one incident, oldest first."""
     states = ["New", "Active"]
     if dice.random() < 0.35:
-        states += [dice.choice(WAITS), "Active"]
+        states += [wait, "Active"]
     states.append("Resolved")
     if dice.random() < 0.15:
         states += ["Active", "Resolved"]
     return [*states, "Closed"]
 
 
-def _incident(dice: random.Random, number: str, opened: datetime) -> list[dict[str, Any]]:
+def _incident(dice: random.Random, number: str, opened: datetime, wait: str) -> list[dict[str, Any]]:
     category, subcategory, symptom, group = dice.choice(TROUBLE)
     impact, urgency = dice.choices(range(3), [1, 4, 3])[0], dice.choices(range(3), [1, 4, 3])[0]
     resolver = dice.choice(GROUPS[group])
@@ -68,7 +68,7 @@ def _incident(dice: random.Random, number: str, opened: datetime) -> list[dict[s
     time = opened + timedelta(minutes=dice.randint(1, 9))
     team = person = "?"
     before = ""
-    for position, state in enumerate(_path(dice)):
+    for position, state in enumerate(_path(dice, wait)):
         if state == "Active" and before == "New":
             team, person = group, resolver
         if state == "Active" and before == "Resolved":
@@ -134,7 +134,8 @@ def write(target: Path = TARGET) -> None:
         writer.writeheader()
         for position in range(INCIDENTS):
             opened += timedelta(minutes=dice.randint(20, 400))
-            writer.writerows(_incident(dice, f"INC09{position + 1:05}", opened))
+            wait = WAITS[position % len(WAITS)]
+            writer.writerows(_incident(dice, f"INC09{position + 1:05}", opened, wait))
 
 
 if __name__ == "__main__":
