@@ -35,6 +35,8 @@ def entry(told: Mapping[str, Any], *, received: datetime) -> dict[str, Any]:
     time = _time(told.get("time"))
     differences = told.get("diff", [])
     document["changes"] = [_change(item) for item in differences] if isinstance(differences, list) else []
+    if not document["changes"]:
+        document["changes"] = _created(told.get("data"), document["subject"])
     document["time"] = time or received
     document["malformed"] = bool(
         malformed
@@ -59,4 +61,15 @@ def _time(value: Any) -> datetime | None:
 def _change(item: Any) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         return {"field": str(item), "old": None, "new": None}
-    return {"field": str(item.get("field", "")), "old": item.get("old"), "new": item.get("new")}
+    name, *parts = str(item.get("field", "")).split("_")
+    return {"field": name + "".join(part.capitalize() for part in parts), "old": item.get("old"), "new": item.get("new")}
+
+
+def _created(data: Any, subject: str) -> list[dict[str, Any]]:
+    """A create has no difference: the record in its event says what every field became."""
+    record_id = subject.rpartition("/")[2]
+    for value in data.values() if isinstance(data, Mapping) else ():
+        if isinstance(value, Mapping) and record_id and value.get("id") == record_id:
+            told = {name: new for name, new in value.items() if name not in ("id", "etag") and new not in ("", [], {}, None)}
+            return [{"field": name, "old": None, "new": new} for name, new in told.items()]
+    return []

@@ -1,6 +1,7 @@
 """A realm of its own in the real Keycloak, provisioned as an installation would do it and deleted at the end."""
 
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ class Realm:
     admin: KeycloakAdmin
     wishes: Wishes
     first_run: list[str]
+    logout_port: int
 
     @property
     def issuer(self) -> str:
@@ -49,7 +51,7 @@ class Realm:
         return Client(self.issuer, wish.client_id, wish.redirect_uris[0], wish.secret.get_secret_value())
 
 
-def _wishes() -> Wishes:
+def _wishes(logout_port: int) -> Wishes:
     def secret() -> SecretStr:
         return SecretStr(secrets.token_urlsafe(24))
 
@@ -61,6 +63,7 @@ def _wishes() -> Wishes:
             secret=secret(),
             redirect_uris=("http://127.0.0.1:20080/auth/callback",),
             post_logout_redirect_uris=("http://127.0.0.1:20080/",),
+            backchannel_logout_url=f"http://127.0.0.1:{logout_port}/auth/backchannel-logout",
         ),
         users=users,
     )
@@ -81,7 +84,9 @@ def admin_of(backing: dict[str, Any], realm: str) -> KeycloakAdmin:
 @pytest.fixture(scope="session")
 async def realm(backing: dict[str, Any]) -> AsyncIterator[Realm]:
     name = f"test-{secrets.token_hex(4)}"
-    admin, wishes = admin_of(backing, name), _wishes()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        logout_port = taken.getsockname()[1]
+    admin, wishes = admin_of(backing, name), _wishes(logout_port)
     first_run = await Provisioner(admin=admin, wishes=wishes, realm=name).run()
-    yield Realm(name, backing["keycloak"]["url"], admin, wishes, first_run)
+    yield Realm(name, backing["keycloak"]["url"], admin, wishes, first_run, logout_port)
     await admin.a_delete_realm(name)

@@ -4,8 +4,10 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import grpc
 import httpx
@@ -286,6 +288,44 @@ async def test_the_realm_ends_sessions_with_a_logout_token_and_with_nothing_else
         with pytest.raises(Unauthenticated):
             await call(auth.exchange_.EndSessions, pb.EndSessionsRequest(logout_token=wrong))
     assert await auth.exchange(session.secret)
+
+
+@asynccontextmanager
+async def told_of_logouts(port: int) -> AsyncIterator[asyncio.Queue[str]]:
+    """Where the realm sends its logout tokens, as the gateway would listen."""
+    tokens: asyncio.Queue[str] = asyncio.Queue()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.partition("content-length:")[2].partition("\r\n")[0])
+        form = parse_qs((await reader.readexactly(length)).decode())
+        tokens.put_nowait(form["logout_token"][0])
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        yield tokens
+
+
+async def test_a_sign_out_in_the_realm_ends_that_session_and_no_other(auth: Auth, realm: Realm) -> None:
+    first, second = await auth.session(realm, "incident-manager"), await auth.session(realm, "incident-manager")
+    sessions = await realm.admin.a_get_sessions(first.subject)
+    async with told_of_logouts(realm.logout_port) as tokens:
+        await realm.admin.a_user_logout(first.subject)
+        async with asyncio.timeout(10):
+            told = [await tokens.get() for _ in sessions]
+    ended = await call(auth.exchange_.EndSessions, pb.EndSessionsRequest(logout_token=told[0]))
+    assert ended.ended == 1
+    outcomes = await asyncio.gather(auth.exchange(first.secret), auth.exchange(second.secret), return_exceptions=True)
+    assert sorted(isinstance(outcome, Unauthenticated) for outcome in outcomes) == [False, True]
+    for token in told[1:]:
+        await call(auth.exchange_.EndSessions, pb.EndSessionsRequest(logout_token=token))
+    for session in (first, second):
+        with pytest.raises(Unauthenticated):
+            await auth.exchange(session.secret)
+    again = await call(auth.exchange_.EndSessions, pb.EndSessionsRequest(logout_token=told[0]))
+    assert again.ended == 0
 
 
 async def test_the_policy_is_told_to_everybody(auth: Auth) -> None:

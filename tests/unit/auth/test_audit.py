@@ -19,7 +19,7 @@ TOLD: dict[str, Any] = {
     "act": "",
     "correlationId": "c-1",
     "causationId": "",
-    "diff": [{"field": "state", "old": "IN_PROGRESS", "new": "RESOLVED"}, {"field": "description", "personal": True}],
+    "diff": [{"field": "hold_reason", "old": "VENDOR", "new": ""}, {"field": "description", "personal": True}],
 }
 
 
@@ -29,7 +29,7 @@ def test_an_entry_says_who_did_what_to_which_record_before_and_after() -> None:
     assert (kept["subject"], kept["version"], kept["correlation_id"]) == ("incidents/inc_1", 4, "c-1")
     assert kept["time"] == datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=UTC)
     assert kept["changes"] == [
-        {"field": "state", "old": "IN_PROGRESS", "new": "RESOLVED"},
+        {"field": "holdReason", "old": "VENDOR", "new": ""},
         {"field": "description", "old": None, "new": None},
     ]
     assert not kept["malformed"]
@@ -64,3 +64,18 @@ def test_an_empty_entry_is_kept_too() -> None:
     kept = entry({}, received=NOON)
     assert kept["malformed"]
     assert kept["time"] == NOON
+
+
+def test_a_create_says_what_every_field_became() -> None:
+    incident = {"id": "inc_1", "title": "Mail is down", "state": "NEW", "assetIds": [], "etag": "1", "reopenCount": 0}
+    kept = entry(TOLD | {"version": 1, "diff": [], "data": {"incident": incident}}, received=NOON)
+    assert kept["changes"] == [
+        {"field": "title", "old": None, "new": "Mail is down"},
+        {"field": "state", "old": None, "new": "NEW"},
+        {"field": "reopenCount", "old": None, "new": 0},
+    ]
+
+
+@pytest.mark.parametrize("data", [None, [], "x", {"incident": "x"}, {"other": {"id": "inc_2"}}])
+def test_data_of_another_shape_or_record_is_no_change(data: Any) -> None:
+    assert entry(TOLD | {"diff": [], "data": data}, received=NOON)["changes"] == []
