@@ -69,7 +69,7 @@ class Aftercare:
 
     async def _again(self, letter: Document) -> None:
         record = Record.kept(letter)
-        where = {"_id": letter["_id"], "tenant": letter["tenant"], "version": letter["version"], "state": "REQUEUED"}
+        where = {"_id": letter["_id"], "tenant": letter["tenant"], "state": "REQUEUED"}
         now = self._store.clock()
         try:
             await self._handling.begin([record])
@@ -77,8 +77,7 @@ class Aftercare:
                 await self._handling.handle(tx, record, since=_COMPLETE)
                 if self._handling.buried:
                     raise ValueError("the record is still as unreadable as it was")
-                done = {"state": "RESOLVED", "version": letter["version"] + 1, "resolve_time": now}
-                tx.write(Update(DEAD_LETTERS, where, {"$set": done}))
+                tx.write(Update(DEAD_LETTERS, where, {"$set": {"state": "RESOLVED", "resolve_time": now}}))
                 self._handling.finish(tx)
             self._handling.committed()
         except Unavailable:
@@ -89,7 +88,6 @@ class Aftercare:
             _log.warning("A requeued record failed again.", extra={"dead_letter": letter["_id"]}, exc_info=error)
             dead = {
                 "state": "OPEN",
-                "version": letter["version"] + 1,
                 "attempts": letter["attempts"] + 1,
                 "detail": f"{type(error).__name__}: {error}"[:1000],
             }

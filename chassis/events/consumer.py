@@ -58,7 +58,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         dead_topic: str = "",
     ) -> None:
         self.group = group or f"itsm.{service}.{subscriptions.group}"
-        self._store, self._settings, self._subscriptions = store, settings, subscriptions
+        self.store, self._settings, self._subscriptions = store, settings, subscriptions
         self._metrics, self._failpoints = metrics, failpoints
         self._names = topics or {}
         self._handling = Handling(store, service, subscriptions, self.group, metrics, self._names)
@@ -172,27 +172,34 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         if not batch:
             return
         await self._failpoints.reached("R7")
-        for attempt in range(_BUSY_ATTEMPTS):
-            try:
-                await self._transaction(batch)
-            except Exception as error:  # whatever a handler raised: one by one, its own record is found
-                self._handling.versions.forget()
-                batch = await self._without_moved(kafka, batch)
-                if isinstance(error, Busy) and attempt + 1 < _BUSY_ATTEMPTS:
-                    continue
-                level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
-                _log.log(level, "Batch failed, its records are taken one by one.", extra={"group": self.group}, exc_info=error)
-                await self._one_by_one(kafka, batch)
-            break
+        for _ in range(_BUSY_ATTEMPTS):
+            failure = await self._tried(batch)
+            if failure is None:
+                break
+            batch = await self._without_moved(kafka, batch)
+            if not isinstance(failure, Busy):
+                break
+        if failure is not None:
+            level = logging.INFO if isinstance(failure, Unavailable) else logging.WARNING
+            _log.log(level, "Batch failed, its records are taken one by one.", extra={"group": self.group}, exc_info=failure)
+            await self._one_by_one(kafka, batch)
         await self._failpoints.reached("R9")
         self._metrics.consumer_batch.labels(self.group).observe(time.monotonic() - began)
+
+    async def _tried(self, batch: Mapping[TopicPartition, Sequence[Record]]) -> Exception | None:
+        try:
+            await self._transaction(batch)
+        except Exception as error:  # whatever a handler raised: one by one, its own record is found
+            self._handling.versions.forget()
+            return error
+        return None
 
     async def _transaction(
         self, batch: Mapping[TopicPartition, Sequence[Record]], dead: tuple[str, str, int] | None = None
     ) -> None:
         """Handles all records, or gives up the only one, and moves the offsets in the same step."""
         await self._handling.begin([record for records in batch.values() for record in records])
-        async with self._store.transaction() as tx:
+        async with self.store.transaction() as tx:
             for partition, records in batch.items():
                 since = self._positions.held[partition].since
                 for record in records:
@@ -230,26 +237,22 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
 
     async def _single(self, partition: TopicPartition, record: Record) -> bool:
         """Handles one record by itself; says whether the partition may go on."""
-        batch = {partition: [record]}
-        try:
-            await self._transaction(batch)
-        except _TRANSIENT as error:
-            self._block(partition, error)
-        except Exception as error:  # a defect of the handler or of the event: both end as a dead letter
-            attempts = self._failures[partition, record.offset] = self._failures.get((partition, record.offset), 0) + 1
-            _log.warning("Record failed.", extra={"group": self.group, "attempts": attempts}, exc_info=error)
-            if attempts < ATTEMPTS:
-                self._block(partition, error)
-            else:
-                return await self._give_up(partition, record, error, attempts)
-        else:
+        failure = await self._tried({partition: [record]})
+        if failure is None:
             self._failures.pop((partition, record.offset), None)
             return True
-        self._handling.versions.forget()
+        if isinstance(failure, _TRANSIENT):
+            self._block(partition, failure)
+            return False
+        # A defect of the handler or of the event: both end as a dead letter.
+        attempts = self._failures[partition, record.offset] = self._failures.get((partition, record.offset), 0) + 1
+        _log.warning("Record failed.", extra={"group": self.group, "attempts": attempts}, exc_info=failure)
+        if attempts >= ATTEMPTS:
+            return await self._give_up(partition, record, failure, attempts)
+        self._block(partition, failure)
         return False
 
     async def _give_up(self, partition: TopicPartition, record: Record, error: Exception, attempts: int) -> bool:
-        self._handling.versions.forget()
         try:
             await self._transaction({partition: [record]}, ("handler", f"{type(error).__name__}: {error}", attempts))
         except _TRANSIENT as silent:

@@ -22,6 +22,8 @@ from chassis.store import Store, Transaction
 from chassis.store.backend import Delete, Update
 from chassis.telemetry import Metrics
 
+_SHARED_PACKAGE = "itsm.operations.v1"  # events that every service has
+
 
 class Handling:
     """How one group handles records, those of the broker and those that were kept."""
@@ -107,7 +109,8 @@ class Handling:
             raise Unreadable("undecodable", "the record has no value")
         envelope = wire.parse(given, record.key)
         package = envelope.type.rpartition(".")[0]
-        if package != f"itsm.{envelope.service}.v1" or topic not in (package, AUDIT_TOPIC):
+        home = f"itsm.{envelope.service}.v1"
+        if package not in (home, _SHARED_PACKAGE) or topic not in (home, AUDIT_TOPIC):
             raise Unreadable("source", f"{envelope.type} of {envelope.source} does not belong on {topic}")
         return envelope
 

@@ -101,6 +101,6 @@ def dead(record: Record, group: str, reason: str, detail: str, attempts: int, no
         "pending": True,
         "time": now,
         "expire_time": now + DEAD_KEPT,
-        "version": 1,
+        "version": 0,  # no change row tells of it yet: the first one is that of an operator's verb
         **record.document(group),
     }

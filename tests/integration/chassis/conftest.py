@@ -14,7 +14,7 @@ from chassis.domain import SystemClock
 from chassis.events import INDEXES, Consumer, Relay, Subscriptions
 from chassis.events.kafka import client_options
 from chassis.settings import MongoDriver, Settings
-from chassis.store import Store
+from chassis.store import Kind, Store
 from chassis.store.mongo import MongoBackend
 from chassis.telemetry import Metrics
 from tests.support.running import background
@@ -42,8 +42,8 @@ class Place:
         self._backends.append(made)
         return made
 
-    def store(self) -> Store:
-        return Store(self.backend(), SystemClock(), [KIND], INDEXES)
+    def store(self, *kinds: Kind) -> Store:
+        return Store(self.backend(), SystemClock(), [KIND, *kinds], INDEXES)
 
     def relay(self, store: Store, metrics: Metrics | None = None, **more: Any) -> Relay:
         names = {"topic": self.topic, "audit_topic": self.audit}
