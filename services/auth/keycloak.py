@@ -47,12 +47,13 @@ class KeycloakDirectory:
             raise Unavailable("the realm cannot be read", reason="DIRECTORY") from problem
 
     async def _groups(self) -> list[Group]:
-        found = []
-        for top in await self._admin.a_get_groups(full_hierarchy=True):
-            for group in [top, *top.get("subGroups", [])]:
-                members = await self._group_members(group["id"])
-                found.append(Group(id=group["id"], path=group["path"], member_ids=members))
-        return found
+        found, waiting = [], list(await self._admin.a_get_groups(full_hierarchy=True))
+        while waiting:
+            group = waiting.pop()
+            waiting += group.get("subGroups", [])
+            members = await self._group_members(group["id"])
+            found.append(Group(id=group["id"], path=group["path"], member_ids=members))
+        return sorted(found, key=lambda group: group.path)
 
     async def _group_members(self, group_id: str) -> tuple[str, ...]:
         async def fetch(query: dict[str, int]) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+_ROLES = "roles"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who can sign in. `roles` are the realm's client roles, from groups too; `groups` their paths."""
+    """Somebody who can sign in. `roles` are the realm's client roles, from groups too: they count in the home tenant."""
 
     id: str
     username: str
@@ -13,7 +15,6 @@ class Person:
     email: str
     enabled: bool
     roles: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,16 @@ def teams_of(tenant: str, groups: tuple[Group, ...]) -> list[tuple[str, Group]]:
     found = []
     for group in groups:
         match group.path.split("/"):
-            case ["", owner, name] if owner == tenant and name:
+            case ["", owner, name] if owner == tenant and name != _ROLES:
                 found.append((name, group))
     return found
+
+
+def roles_by_group(tenant: str, person_id: str, groups: tuple[Group, ...]) -> frozenset[str]:
+    """Roles in one tenant alone, by membership of `/<tenant>/roles/<role>`: how the first administrator of a tenant is made."""
+    found = set()
+    for group in groups:
+        match group.path.split("/"):
+            case ["", owner, "roles", role] if owner == tenant and person_id in group.member_ids:
+                found.add(role)
+    return frozenset(found)

@@ -167,6 +167,7 @@ class Provisioner:
                 await self._user_roles(name, user_id, wish)
                 for tenant in wish.tenants or (self.wishes.tenant,):
                     await self._member(name, user_id, tenant, tenants[tenant])
+                await self._user_groups(name, user_id, wish)
 
     async def _organization(self, alias: str) -> str:
         for have in await self.admin.a_get_organizations({"search": alias}):
@@ -210,6 +211,29 @@ class Provisioner:
         except KeycloakPostError as problem:
             if problem.response_code != _CONFLICT:
                 raise
+
+    async def _user_groups(self, name: str, user_id: str, wish: wanted.UserWish) -> None:
+        held = {group["path"] for group in await self.admin.a_get_user_groups(user_id)} if wish.groups else set()
+        for path in wish.groups:
+            if path in held:
+                continue
+            self._differs(f"user {name}: not in {path}")
+            if not self.dry_run:
+                await self.admin.a_group_user_add(user_id, await self._group(path))
+
+    async def _group(self, path: str) -> str:
+        """The group's id; what is missing of its path is made."""
+        parent: str | None = None
+        walked = ""
+        for part in path.strip("/").split("/"):
+            walked += f"/{part}"
+            try:
+                parent = (await self.admin.a_get_group_by_path(walked))["id"]
+            except KeycloakError as problem:
+                if problem.response_code != _NOT_FOUND:
+                    raise
+                parent = await self.admin.a_create_group({"name": part}, parent=parent)
+        return str(parent)
 
     def _differs(self, what: str) -> None:
         self.differences.append(what)

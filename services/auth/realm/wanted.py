@@ -67,6 +67,8 @@ class UserWish(_Part):
     password: SecretStr
     roles: tuple[str, ...]
     tenants: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    """Paths: `/<tenant>/<team>` for a team, `/<tenant>/roles/<role>` for a role in that tenant alone."""
 
 
 class Wishes(_Part):

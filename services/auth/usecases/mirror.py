@@ -13,7 +13,8 @@ from chassis.auth import HOME_TENANT
 from chassis.domain import Clock
 from chassis.errors import Unavailable
 from chassis.store import Store, Update
-from services.auth.domain.person import Person, Snapshot, teams_of
+from services.auth.domain.person import Person, Snapshot, roles_by_group, teams_of
+from services.auth.domain.roles import ROLES
 from services.auth.ports import Directory
 
 USERS, TEAMS, TENANTS = "users", "teams", "tenants"
@@ -72,10 +73,15 @@ class Mirror:
                 teams[f"{tenant}|{group.id}"] = {"tenant": tenant, "subject": group.id, "name": name, "member_ids": member_ids}
             for subject in sorted(members & people.keys()):
                 team_ids = [group.id for _, group in mine if subject in group.member_ids]
-                users[f"{tenant}|{subject}"] = self._user(people[subject], tenant, team_ids, organization.enabled)
+                roles = roles_by_group(tenant, subject, snapshot.groups) & ROLES.keys()
+                if tenant == self._home:
+                    roles |= frozenset(people[subject].roles)
+                user = self._user(people[subject], tenant, team_ids, organization.enabled)
+                users[f"{tenant}|{subject}"] = user | {"realm_roles": sorted(roles)}
         return {TENANTS: tenants, TEAMS: teams, USERS: users}
 
-    def _user(self, person: Person, tenant: str, team_ids: list[str], tenant_enabled: bool) -> dict[str, Any]:
+    @staticmethod
+    def _user(person: Person, tenant: str, team_ids: list[str], tenant_enabled: bool) -> dict[str, Any]:
         return {
             "tenant": tenant,
             "subject": person.id,
@@ -83,7 +89,6 @@ class Mirror:
             "display_name": person.display_name,
             "email": person.email,
             "enabled": person.enabled and tenant_enabled,
-            "realm_roles": list(person.roles) if tenant == self._home else [],
             "team_ids": team_ids,
         }
 

@@ -57,6 +57,8 @@ def _wishes(logout_port: int) -> Wishes:
 
     users = {role: UserWish(password=secret(), roles=(role,)) for role in ROLES}
     users["both"] = UserWish(password=secret(), roles=("admin",), tenants=("acme", "main"))
+    groups = ("/acme/roles/admin", "/acme/service-desk", "/main/network")
+    users["acme-admin"] = UserWish(password=secret(), roles=("viewer",), tenants=("acme",), groups=groups)
     return Wishes(
         clients={f"itsm-{service}": ClientWish(secret=secret()) for service in SERVICES},
         console=ConsoleWish(

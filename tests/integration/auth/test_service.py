@@ -290,6 +290,31 @@ async def test_the_realm_ends_sessions_with_a_logout_token_and_with_nothing_else
     assert await auth.exchange(session.secret)
 
 
+async def test_a_group_makes_the_first_administrator_of_a_tenant_and_teams_stay_in_theirs(auth: Auth, realm: Realm) -> None:
+    session = await auth.session(realm, "acme-admin")
+
+    async def administrator() -> str:
+        token = await auth.exchange(session.secret)
+        principal = await auth.verifier.verify(token)
+        assert (principal.tenant, principal.roles) == ("acme", frozenset({"admin"}))
+        return token
+
+    token = str(await settled(administrator))
+    both = await user_id(auth, token, "both")
+    await call(auth.users.GrantRole, pb.GrantRoleRequest(id=both, role="agent"), token=token)
+    teams = await call(auth.users.ListTeams, pb.ListTeamsRequest(), token=token)
+    assert [team.name for team in teams.teams] == ["service-desk"]
+    assert list(teams.teams[0].member_ids) == [session.subject]
+    people = await call(auth.users.ListUsers, pb.ListUsersRequest(), token=token)
+    assert {user.username for user in people.users} == {"both", "acme-admin"}
+    for method, request in (
+        (auth.users.GetUser, pb.GetUserRequest(id=await user_id(auth, await auth.signed_in(realm, "viewer"), "agent"))),
+        (auth.users.GrantRole, pb.GrantRoleRequest(id="nobody", role="agent")),
+    ):
+        with pytest.raises(NotFound):
+            await call(method, request, token=token)
+
+
 @asynccontextmanager
 async def told_of_logouts(port: int) -> AsyncIterator[asyncio.Queue[str]]:
     """Where the realm sends its logout tokens, as the gateway would listen."""
