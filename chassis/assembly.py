@@ -18,7 +18,7 @@ from chassis.events import INDEXES, Consumer, Relay, Subscriptions
 from chassis.failpoints import Failpoints
 from chassis.guard import Guard
 from chassis.keys import Keys
-from chassis.rpc import Edge, call, connect
+from chassis.rpc import Channels, Edge, call
 from chassis.service import Service, Stage
 from chassis.settings import Environment, Settings
 from chassis.store import Index, Kind, Store
@@ -63,16 +63,10 @@ class Assembly:
             settings.client_secret.get_secret_value(),
             self.http,
         )
-        self._channels: dict[str, grpc.aio.Channel] = {}
+        self.channels = Channels()
         self.guard = Guard(self.verifier, fetch_policy or self._fetch_policy, self.backend)
         self._migrations = migrations
         self._wire()
-
-    def channel(self, target: str) -> grpc.aio.Channel:
-        """The channel to another service, one a process."""
-        if target not in self._channels:
-            self._channels[target] = connect(target)
-        return self._channels[target]
 
     def serve(self, service: str, add_to_server: Callable[[Any, grpc.aio.Server], None], servicer: Any) -> None:
         """Serves a proto service (`itsm.incident.v1.IncidentService`) behind the edge."""
@@ -107,13 +101,12 @@ class Assembly:
         await check(self.backend, self._migrations)
 
     async def _close(self) -> None:
-        for channel in self._channels.values():
-            await channel.close()
+        await self.channels.close()
         await self.http.aclose()
         await self.backend.close()
 
     async def _fetch_policy(self) -> Policy:
-        stub = auth_pb.PolicyServiceStub(self.channel(self.settings.auth_target))
+        stub = auth_pb.PolicyServiceStub(self.channels.to(self.settings.auth_target))
         answer = await call(stub.GetPolicy, auth_pb.GetPolicyRequest())
         roles = {role.role: frozenset(role.permissions) for role in answer.roles}
         scopes = {

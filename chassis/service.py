@@ -236,13 +236,14 @@ class Service:
         return Answer(body, content_type=content_type)
 
     async def _readyz(self) -> Answer:
+        if not self._started:
+            # A check asked too early would be remembered as failed for as long as its answer is kept.
+            return _json({"status": "starting", "checks": {}}, 503)
         parts: list[Check | Background] = [*self._checks, *self._backgrounds]
         reports = await asyncio.gather(*(part.report() for part in parts))
         failed = [report for report in reports if report["state"] == "failed"]
         if self._stopping is not None:
             status = "draining"
-        elif not self._started:
-            status = "starting"
         elif any(report["required"] for report in failed):
             status = "unready"
         else:

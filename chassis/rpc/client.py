@@ -36,6 +36,25 @@ def connect(target: str, credentials: grpc.ChannelCredentials | None = None) -> 
     return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
 
 
+class Channels:
+    """The channels of one process, each made at its first use: a channel belongs to the loop that runs then."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    def to(self, target: str) -> grpc.aio.Channel:
+        """The channel to a service, kept until `close`."""
+        channel = self._channels.get(target)
+        if channel is None:
+            channel = self._channels[target] = connect(target)
+        return channel
+
+    async def close(self) -> None:
+        """Ends them all."""
+        for channel in self._channels.values():
+            await channel.close()
+
+
 async def call(method: Any, request: Message, *, token: str = "", tenant: str = "", timeout: float = DEADLINE) -> Any:
     """Calls a stub's method as the current caller, or with the token and tenant of a service account."""
     context = ctx.current_or_none()

@@ -5,20 +5,18 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 
-import grpc
 import httpx
 import orjson
 import uvicorn
 from fastapi import FastAPI
-from itsm.auth import v1 as auth_pb
 from pydantic import Field, SecretStr
 
 from chassis import settings as chassis_settings
 from chassis.failpoints import Failpoints
-from chassis.rpc import connect
+from chassis.rpc import Channels
 from chassis.service import Service, Stage
 from services.gateway import answers, openapi
-from services.gateway.credentials import Credentials
+from services.gateway.credentials import Auth, Credentials
 from services.gateway.exchange import Receive, Scope, Send
 from services.gateway.limits import App, Limits
 from services.gateway.routes import declared
@@ -56,11 +54,11 @@ def build(settings: Settings) -> Service:
     """The process with all its parts."""
     service = Service("gateway", settings)
     failpoints = Failpoints("gateway", settings.failpoints)
-    channels = {package: connect(target) for package, target in settings.targets().items()}
+    channels, targets = Channels(), settings.targets()
     http = httpx.AsyncClient(timeout=5, trust_env=False)
-    auth = channels["itsm.auth.v1"]
-    exchange, users = auth_pb.ExchangeServiceStub(auth), auth_pb.UserServiceStub(auth)
-    credentials = Credentials(exchange, settings.public_url)
+    upstream = Upstream(channels, targets)
+    auth = Auth(channels, settings.auth_target)
+    credentials = Credentials(auth, settings.public_url)
     realm = Realm(
         settings.oidc_issuer,
         settings.oidc_internal_url or settings.oidc_issuer,
@@ -69,18 +67,17 @@ def build(settings: Settings) -> Service:
         settings.public_url,
     )
     key = settings.page_token_key.get_secret_value().encode()
-    sign_in = SignIn(realm, credentials, exchange, users, http, key)
+    sign_in = SignIn(realm, credentials, auth, http, key)
 
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))
     api.include_router(sign_in.router)
-    api.mount("/", _rest(settings, Upstream(channels), credentials, failpoints))
+    api.mount("/", _rest(settings, upstream, credentials, failpoints))
     _listen(service, settings, Limits(api, secure=settings.public_url.startswith("https://")))
-    service.check("auth", partial(_reachable, auth))
+    service.check("auth", partial(_reachable, channels, settings.auth_target))
 
     async def close() -> None:
         await http.aclose()
-        for channel in channels.values():
-            await channel.close()
+        await channels.close()
 
     service.on_stop(Stage.STORE, close)
     return service
@@ -145,6 +142,6 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-async def _reachable(channel: grpc.aio.Channel) -> None:
-    async with asyncio.timeout(2):
-        await channel.channel_ready()
+async def _reachable(channels: Channels, target: str) -> None:
+    async with asyncio.timeout(1.5):
+        await channels.to(target).channel_ready()

@@ -12,14 +12,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import urlsplit
 
 from itsm.auth import v1 as pb
 
 from chassis.errors import Unauthenticated
 from chassis.policy import ANONYMOUS
-from chassis.rpc import call
+from chassis.rpc import Channels, call
 from services.gateway.exchange import Scope
 from services.gateway.problems import Problem
 from services.gateway.routes import Route
@@ -32,11 +31,28 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKEN_PARTS = 3  # of a JWT; a secret of ours has no dots
 
 
+class Auth:
+    """The auth service as the gateway calls it."""
+
+    def __init__(self, channels: Channels, target: str) -> None:
+        self._channels, self._target = channels, target
+
+    @property
+    def exchange(self) -> pb.ExchangeServiceStub:
+        """Secrets in exchange for short tokens; sessions."""
+        return pb.ExchangeServiceStub(self._channels.to(self._target))
+
+    @property
+    def users(self) -> pb.UserServiceStub:
+        """Who somebody is."""
+        return pb.UserServiceStub(self._channels.to(self._target))
+
+
 class Credentials:
     """Turns what a request shows into the metadata that it is sent on with."""
 
-    def __init__(self, exchange: Any, public_url: str) -> None:
-        self._exchange = exchange
+    def __init__(self, auth: Auth, public_url: str) -> None:
+        self._auth = auth
         address = urlsplit(public_url)
         self._origin = f"{address.scheme}://{address.netloc}".encode()
         self._kept: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
@@ -94,7 +110,7 @@ class Credentials:
         self._kept.pop(hashlib.sha256(secret.encode()).digest(), None)
 
     async def _ask(self, key: bytes, secret: str) -> str:
-        answer = await call(self._exchange.Exchange, pb.ExchangeRequest(secret=secret))
+        answer = await call(self._auth.exchange.Exchange, pb.ExchangeRequest(secret=secret))
         self._kept[key] = (time.monotonic() + _KEPT_SECONDS, answer.token)
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT_ENTRIES:

@@ -23,7 +23,7 @@ from itsm.auth import v1 as pb
 
 from chassis import protojson
 from chassis.rpc import call
-from services.gateway.credentials import COOKIE, Credentials, session_secret
+from services.gateway.credentials import COOKIE, Auth, Credentials, session_secret
 from services.gateway.credentials import cookie as cookie_of
 from services.gateway.exchange import Exchange
 from services.gateway.problems import Problem
@@ -59,13 +59,10 @@ class Realm:
 class SignIn:
     """The addresses under `/auth`."""
 
-    def __init__(
-        self, realm: Realm, credentials: Credentials, exchange: Any, users: Any, http: httpx.AsyncClient, key: bytes
-    ) -> None:
+    def __init__(self, realm: Realm, credentials: Credentials, auth: Auth, http: httpx.AsyncClient, key: bytes) -> None:
         self._realm = realm
         self._credentials = credentials
-        self._exchange = exchange
-        self._users = users
+        self._auth = auth
         self._http = http
         self._key = hashlib.sha256(b"login" + key).digest()
         self.router = router = APIRouter(prefix="/auth", include_in_schema=False)
@@ -117,7 +114,7 @@ class SignIn:
         tokens = await self._tokens(given["code"], kept["verifier"])
         if _claim(tokens.get("id_token", ""), "nonce") != kept["nonce"]:
             raise _unasked("the sign-in was not for this browser")
-        opened = await call(self._exchange.OpenSession, pb.OpenSessionRequest(access_token=tokens["access_token"]))
+        opened = await call(self._auth.exchange.OpenSession, pb.OpenSessionRequest(access_token=tokens["access_token"]))
         answer = RedirectResponse(kept["next"], 303)
         _set(answer, COOKIE, opened.secret, _SESSION_SECONDS)
         _set(answer, LOGIN_COOKIE, "", 0)
@@ -127,7 +124,7 @@ class SignIn:
         """Who is signed in, in which tenant, with which roles and permissions."""
         metadata = dict(await self._credentials.metadata(request.scope))
         token = metadata["authorization"].removeprefix("Bearer ")
-        answer = await call(self._users.WhoAmI, pb.WhoAmIRequest(), token=token, tenant=metadata.get("x-itsm-tenant", ""))
+        answer = await call(self._auth.users.WhoAmI, pb.WhoAmIRequest(), token=token, tenant=metadata.get("x-itsm-tenant", ""))
         return Response(protojson.encode(answer), media_type="application/json")
 
     async def logout(self, request: Request) -> Response:
@@ -136,7 +133,7 @@ class SignIn:
         self._credentials.check_origin(headers)
         if secret := session_secret(headers):
             self._credentials.forget(secret)
-            await call(self._exchange.CloseSession, pb.CloseSessionRequest(secret=secret))
+            await call(self._auth.exchange.CloseSession, pb.CloseSessionRequest(secret=secret))
         question = {"client_id": self._realm.client_id, "post_logout_redirect_uri": f"{self._realm.public_url}/"}
         answer = JSONResponse({"logoutUrl": f"{self._realm.address('logout')}?{urlencode(question)}"})
         _set(answer, COOKIE, "", 0)
@@ -148,7 +145,7 @@ class SignIn:
         logout_token = form.get("logout_token")
         if not logout_token:
             raise Problem(400, "malformed", "there is no logout_token")
-        await call(self._exchange.EndSessions, pb.EndSessionsRequest(logout_token=logout_token[0]))
+        await call(self._auth.exchange.EndSessions, pb.EndSessionsRequest(logout_token=logout_token[0]))
         return Response(status_code=200, headers={"cache-control": "no-store"})
 
     async def _tokens(self, code: str, verifier: str) -> dict[str, Any]:

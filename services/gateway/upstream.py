@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from chassis.errors import Unavailable, from_rpc
-from chassis.rpc import Method
+from chassis.rpc import Channels, Method
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -24,10 +24,10 @@ class Call(Protocol):
 
 
 class Upstream:
-    """`Call` over gRPC. `channels` has a channel for each proto package (`itsm.incident.v1`)."""
+    """`Call` over gRPC. `targets` says where each proto package (`itsm.incident.v1`) is served."""
 
-    def __init__(self, channels: Mapping[str, grpc.aio.Channel]) -> None:
-        self._channels = channels
+    def __init__(self, channels: Channels, targets: Mapping[str, str]) -> None:
+        self._channels, self._targets = channels, targets
         self._stubs: dict[str, Any] = {}
 
     async def __call__(self, service: str, method: Method, request: Message, *, metadata: Metadata, timeout: float) -> Message:
@@ -41,10 +41,10 @@ class Upstream:
 
     def _stub(self, service: str, method: Method) -> Any:
         package = service.rpartition(".")[0]
-        channel = self._channels.get(package)
-        if channel is None:
+        target = self._targets.get(package)
+        if target is None:
             raise Unavailable(f"this installation runs no {package}")
-        stub = channel.unary_unary(
+        stub = self._channels.to(target).unary_unary(
             method.path,
             request_serializer=method.request.SerializeToString,
             response_deserializer=method.response.FromString,

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from itsm.incident import v1 as pb
 
 from chassis.errors import STATUS_KEY, Error, to_status
+from chassis.rpc import Channels
 from services.gateway import openapi
 from services.gateway.routes import declared
 from services.gateway.transcode import Transcoder
@@ -44,27 +45,26 @@ class Incidents:
 
 
 @pytest.fixture
-async def incidents() -> AsyncIterator[tuple[Incidents, grpc.aio.Channel]]:
-    """The service behind the gateway, and a channel to it."""
+async def incidents() -> AsyncIterator[tuple[Incidents, str]]:
+    """The service behind the gateway, and its address."""
     service = Incidents()
     servicer = type("Servicer", (), {method.name: staticmethod(service.serve) for method in _methods()})()
     server = grpc.aio.server()
     pb.add_IncidentServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield service, channel
+    yield service, f"127.0.0.1:{port}"
     await server.stop(None)
 
 
 @pytest.fixture
-def service(incidents: tuple[Incidents, grpc.aio.Channel]) -> Incidents:
+def service(incidents: tuple[Incidents, str]) -> Incidents:
     """The service behind the gateway."""
     return incidents[0]
 
 
 @pytest.fixture
-async def gateway(incidents: tuple[Incidents, grpc.aio.Channel]) -> AsyncIterator[httpx.AsyncClient]:
+async def gateway(incidents: tuple[Incidents, str]) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the gateway."""
 
     async def credentials(_scope: Any, _route: Any) -> list[tuple[str, str]]:
@@ -72,10 +72,12 @@ async def gateway(incidents: tuple[Incidents, grpc.aio.Channel]) -> AsyncIterato
 
     routes = declared()
     documents = {"/api/v1/openapi.json": orjson.dumps(openapi.document(routes, version="1.0.0", oidc_url=OIDC))}
-    upstream = Upstream({"itsm.incident.v1": incidents[1]})
+    channels = Channels()
+    upstream = Upstream(channels, {"itsm.incident.v1": incidents[1]})
     app = Transcoder(routes, upstream, credentials, documents=documents, timeout=0.5)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield client
+    await channels.close()
 
 
 def _methods() -> Any:
