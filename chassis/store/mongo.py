@@ -5,9 +5,13 @@ The only module that imports a driver. A write of several documents is a transac
 server makes that safe), then reported as `Unavailable`.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -33,6 +37,9 @@ from chassis.store.backend import Delete, Document, Index, Insert, Query, Sort, 
 
 _OPTIONS: dict[str, Any] = {"tz_aware": True, "serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "retryWrites": True}
 _COMMIT_ATTEMPTS = 3
+_THREADS = 16  # transactions at once of one process
+
+Steps = Generator[Any, Any, None]
 
 
 class MongoBackend:
@@ -42,6 +49,8 @@ class MongoBackend:
         options = {**_OPTIONS, "event_listeners": list(listeners)}
         self._motor = driver is MongoDriver.MOTOR
         self._client: Any = AsyncIOMotorClient(uri, **options) if self._motor else pymongo.AsyncMongoClient(uri, **options)
+        # A transaction is one call in a thread: motor would hop to one and back for every step of it.
+        self._threads = ThreadPoolExecutor(_THREADS, "mongo") if self._motor else None
         self._database: Any = self._client.get_database(
             parse_uri(uri)["database"],
             codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
@@ -83,55 +92,17 @@ class MongoBackend:
         return number
 
     async def write(self, writes: Sequence[Write]) -> None:
-        """See `Backend`."""
+        """See `Backend`. A caller that is canceled does not know what became of it, as with silence during a commit."""
         if not writes:
             return
         batches = [list(group) for _, group in groupby(sorted(writes, key=_batch_key), key=_batch_key)]
         with _translated():
-            if len(writes) == 1:
-                await self._run(batches[0], None)
-                return
-            session = await self._client.start_session() if self._motor else self._client.start_session()
-            try:
-                started = session.start_transaction()
-                if not self._motor:
-                    await started
-                try:
-                    for batch in batches:
-                        await self._run(batch, session)
-                except BaseException:
-                    await session.abort_transaction()
-                    raise
-                await self._commit(session)
-            finally:
-                await session.end_session()
-
-    async def _commit(self, session: Any) -> None:
-        for attempt in range(_COMMIT_ATTEMPTS):
-            try:
-                await session.commit_transaction()
-            except PyMongoError as error:
-                if not error.has_error_label("UnknownTransactionCommitResult") or attempt + 1 == _COMMIT_ATTEMPTS:
-                    raise
+            if self._motor:
+                steps = _steps(self._client.delegate, self._database.delegate, batches, alone=len(writes) == 1)
+                run = partial(copy_context().run, _run_blocking, steps)
+                await asyncio.get_running_loop().run_in_executor(self._threads, run)
             else:
-                return
-
-    async def _run(self, batch: Sequence[Write], session: Any) -> None:
-        collection: Any = self._database[batch[0].collection]
-        strict = sum(isinstance(write, Update) and write.strict for write in batch)
-        if len(batch) == 1 and isinstance(batch[0], Insert):
-            await collection.insert_one(batch[0].document, session=session)
-        elif all(isinstance(write, Insert) for write in batch):
-            await collection.insert_many([write.document for write in batch if isinstance(write, Insert)], session=session)
-        elif len(batch) == 1 and isinstance(batch[0], Update):
-            update = batch[0]
-            result = await collection.update_one(update.query, update.update, upsert=update.upsert, session=session)
-            if result.matched_count < strict:
-                raise Busy("the record changed meanwhile")
-        else:
-            result = await collection.bulk_write([_operation(write) for write in batch], ordered=False, session=session)
-            if strict and result.matched_count < strict:
-                raise Busy("a record changed meanwhile")
+                await _run(_steps(self._client, self._database, batches, alone=len(writes) == 1))
 
     async def update_many(self, collection: str, query: Query, update: Mapping[str, Any]) -> int:
         """See `Backend`."""
@@ -185,8 +156,79 @@ class MongoBackend:
     async def close(self) -> None:
         """See `Backend`."""
         closing = self._client.close()
-        if not self._motor:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+        else:
             await closing
+
+
+def _steps(client: Any, database: Any, batches: Sequence[Sequence[Write]], *, alone: bool) -> Steps:
+    """All or nothing; a single write is no transaction. For a client that blocks as for one that is awaited."""
+    if alone:
+        yield from _apply(database, batches[0], None)
+        return
+    session = client.start_session()
+    try:
+        yield session.start_transaction()
+        try:
+            for batch in batches:
+                yield from _apply(database, batch, session)
+        except BaseException:
+            yield session.abort_transaction()
+            raise
+        yield from _commit(session)
+    finally:
+        yield session.end_session()
+
+
+def _commit(session: Any) -> Steps:
+    for attempt in range(_COMMIT_ATTEMPTS):
+        try:
+            yield session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult") or attempt + 1 == _COMMIT_ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _apply(database: Any, batch: Sequence[Write], session: Any) -> Steps:
+    collection: Any = database[batch[0].collection]
+    strict = sum(isinstance(write, Update) and write.strict for write in batch)
+    if len(batch) == 1 and isinstance(batch[0], Insert):
+        yield collection.insert_one(batch[0].document, session=session)
+    elif all(isinstance(write, Insert) for write in batch):
+        yield collection.insert_many([write.document for write in batch if isinstance(write, Insert)], session=session)
+    elif len(batch) == 1 and isinstance(batch[0], Update):
+        update = batch[0]
+        result = yield collection.update_one(update.query, update.update, upsert=update.upsert, session=session)
+        if result.matched_count < strict:
+            raise Busy("the record changed meanwhile")
+    else:
+        result = yield collection.bulk_write([_operation(write) for write in batch], ordered=False, session=session)
+        if strict and result.matched_count < strict:
+            raise Busy("a record changed meanwhile")
+
+
+def _run_blocking(steps: Steps) -> None:
+    """Each step has been done, or has raised inside of the generator, when it is handed out."""
+    result = None
+    with suppress(StopIteration):
+        while True:
+            result = steps.send(result)
+
+
+async def _run(steps: Steps) -> None:
+    """Each step is handed out to be awaited; how it ended is told to the generator."""
+    result, error = None, None
+    with suppress(StopIteration):
+        while True:
+            waiting = steps.send(result) if error is None else steps.throw(error)
+            result, error = None, None
+            try:
+                result = await waiting
+            except BaseException as raised:  # the generator cleans up, and raises it again
+                error = raised
 
 
 def _batch_key(write: Write) -> tuple[str, int]:
