@@ -21,11 +21,13 @@ class Escalations:
         self._store = store
         self._policies = policies
 
-    async def escalate(self, id: str) -> Sequence[Due]:  # noqa: A002 - the field's name everywhere
+    async def escalate(self, tenant: str, id: str) -> Sequence[Due]:  # noqa: A002 - the field's name everywhere
         """Tells of every step that is due by now, each stamped at its due instant, and plans the next.
 
         An incident that is gone is none of the timer's business any more. Raises `Busy` to be run again.
         """
+        if tenant != ctx.current().tenant:
+            raise NotFound("tenant", tenant)
         moment = await self._policies.moment()
         told: list[Due] = []
         async with self._store.transaction() as tx:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from itsm.incident import v1 as pb
+from pymongo import AsyncMongoClient
 
 from chassis.management import Answer, ManagementServer
 from chassis.policy import Policy
@@ -60,7 +62,24 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-async def incident_service(backing: dict[str, Any]) -> AsyncIterator[Running]:
+async def database(backing: dict[str, Any]) -> AsyncIterator[str]:
+    """The address of a database of our own: a service that runs on the same mongod keeps its policy and its timers."""
+    name = f"itsm_incident_{uuid4().hex[:8]}"
+    uri = backing["mongo"]["root_uri"].replace("/?", f"/{name}?")
+    yield uri
+    client: Any = AsyncMongoClient(uri)
+    await client.drop_database(name)
+    await client.close()
+
+
+@pytest.fixture(scope="session")
+def clock_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """How many seconds the clock of the service is ahead, as a text."""
+    return tmp_path_factory.mktemp("clock") / "ahead"
+
+
+@pytest.fixture(scope="session")
+async def incident_service(database: str, clock_file: Path) -> AsyncIterator[Running]:
     """The service as it runs in production, except for who answers its questions about keys and roles."""
     issuer = FakeIssuer(OWN, "Ed25519")
 
@@ -71,9 +90,10 @@ async def incident_service(backing: dict[str, Any]) -> AsyncIterator[Running]:
     keys.start("127.0.0.1:0")
     settings = Settings(
         environment="development",
-        mongo_uri=backing["mongo"]["uris"]["incident"],
+        mongo_uri=database,
         page_token_key="a key that signs page tokens",
         token_issuer_jwks=f"http://127.0.0.1:{keys.port}/jwks.json",
+        clock_file=clock_file,
         drain_seconds=0,
     )
     async with running(build(settings, fetch_policy=table_of_roles)) as service:

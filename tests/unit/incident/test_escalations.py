@@ -45,11 +45,11 @@ async def test_each_step_is_told_once_at_its_due_instant(desk: Desk) -> None:
     incident = await desk.incidents.open({"title": "no mail"})
     assert incident.next_due_time == MONDAY + timedelta(minutes=45)
     desk.clock.advance(minutes=45)
-    assert [due.step for due in await desk.escalations.escalate(incident.id)] == [Step.AT_RISK]
-    assert await desk.escalations.escalate(incident.id) == []
+    assert [due.step for due in await desk.escalations.escalate("main", incident.id)] == [Step.AT_RISK]
+    assert await desk.escalations.escalate("main", incident.id) == []
     desk.clock.advance(minutes=15, seconds=2)
-    assert [due.step for due in await desk.escalations.escalate(incident.id)] == [Step.BREACHED]
-    assert await desk.escalations.escalate(incident.id) == []
+    assert [due.step for due in await desk.escalations.escalate("main", incident.id)] == [Step.BREACHED]
+    assert await desk.escalations.escalate("main", incident.id) == []
     assert told(desk) == [("at-risk", 0, timedelta(minutes=45)), ("breached", 2000, timedelta(hours=1))]
     stored = await desk.store.get(Incident, incident.id)
     assert (stored.next_due_time, stored.clocks[0].breach_time) == (None, MONDAY + timedelta(hours=1))
@@ -58,7 +58,7 @@ async def test_each_step_is_told_once_at_its_due_instant(desk: Desk) -> None:
 async def test_a_timer_that_slept_tells_what_it_missed_in_order(desk: Desk) -> None:
     incident = await desk.incidents.open({"title": "no mail"})
     desk.clock.advance(hours=5)
-    assert [due.step for due in await desk.escalations.escalate(incident.id)] == [Step.AT_RISK, Step.BREACHED]
+    assert [due.step for due in await desk.escalations.escalate("main", incident.id)] == [Step.AT_RISK, Step.BREACHED]
     assert [late for _, late, _ in told(desk)] == [255 * 60_000, 240 * 60_000]
     event = desk.backend.collections[CHANGES].popitem()[1]
     clock = protojson.decode(event["data"].encode(), pb.IncidentEscalated).clock
@@ -68,9 +68,9 @@ async def test_a_timer_that_slept_tells_what_it_missed_in_order(desk: Desk) -> N
 async def test_a_timer_that_comes_early_tells_nothing(desk: Desk) -> None:
     incident = await desk.incidents.open({"title": "no mail"})
     desk.clock.advance(minutes=44)
-    assert await desk.escalations.escalate(incident.id) == []
+    assert await desk.escalations.escalate("main", incident.id) == []
     assert (await desk.store.get(Incident, incident.id)).version == 1
-    assert await desk.escalations.escalate("inc_gone") == []
+    assert await desk.escalations.escalate("main", "inc_gone") == []
 
 
 async def test_a_breach_that_a_verb_noticed_first_is_still_told(desk: Desk) -> None:
@@ -78,7 +78,7 @@ async def test_a_breach_that_a_verb_noticed_first_is_still_told(desk: Desk) -> N
     desk.clock.advance(hours=1, seconds=1)
     resolved = await desk.incidents.resolve(incident.id, "fixed", "restarted")
     assert resolved.next_due_time == MONDAY + timedelta(hours=1)
-    assert [due.step for due in await desk.escalations.escalate(incident.id)] == [Step.BREACHED]
+    assert [due.step for due in await desk.escalations.escalate("main", incident.id)] == [Step.BREACHED]
 
 
 async def test_what_waits_has_no_timer_and_what_goes_on_has_a_later_one(desk: Desk) -> None:
@@ -108,7 +108,7 @@ async def test_a_public_note_satisfies_the_clock_for_the_next_update(desk: Desk)
     with ctx.use(caller(subject="bob")):
         await desk.incidents.note(incident.id, "we are on it", True)
     desk.clock.advance(minutes=15)
-    assert await desk.escalations.escalate(incident.id) == []
+    assert await desk.escalations.escalate("main", incident.id) == []
     stored = await desk.store.get(Incident, incident.id)
     assert stored.clocks[0].due_time == MONDAY + timedelta(minutes=90)
     assert stored.next_due_time == MONDAY + timedelta(minutes=75)
@@ -122,7 +122,7 @@ async def test_neither_a_private_note_nor_one_of_the_reporter_satisfies_it(desk:
     with ctx.use(caller(subject="bob")):
         await desk.incidents.note(incident.id, "no idea", False)
     desk.clock.advance(minutes=30)
-    assert [due.step for due in await desk.escalations.escalate(incident.id)] == [Step.AT_RISK, Step.BREACHED]
+    assert [due.step for due in await desk.escalations.escalate("main", incident.id)] == [Step.AT_RISK, Step.BREACHED]
 
 
 async def test_an_edited_calendar_counts_from_its_instant_on(desk: Desk) -> None:
@@ -136,7 +136,7 @@ async def test_an_edited_calendar_counts_from_its_instant_on(desk: Desk) -> None
     await desk.policies.update_calendar(calendar.id, {"windows": mornings})
     woken = await desk.store.get(Incident, incident.id)
     assert woken.next_due_time == desk.clock.now
-    assert await desk.escalations.escalate(incident.id) == []
+    assert await desk.escalations.escalate("main", incident.id) == []
     stored = await desk.store.get(Incident, incident.id)
     assert stored.clocks[0].due_time == MONDAY + timedelta(days=1, minutes=30)
     assert stored.clocks[0].elapsed == timedelta(minutes=20)
