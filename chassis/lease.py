@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from chassis.errors import Unavailable
 from chassis.store.backend import Backend
@@ -28,10 +29,10 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Lease:
-    """One role, tried for by one holder. `holder` must be new in every process."""
+    """One role, tried for by one holder. `holder` is for people: what follows it in the database is new each time."""
 
     def __init__(self, backend: Backend, role: str, holder: str, *, ttl: float = TTL, margin: float = MARGIN) -> None:
-        self._backend, self.role, self.holder = backend, role, holder
+        self._backend, self.role, self.holder = backend, role, f"{holder}:{uuid4().hex}"
         self._ttl, self._margin = ttl, margin
         self._until = 0.0
         self.epoch = 0

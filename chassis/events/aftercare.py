@@ -12,7 +12,6 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from chassis.errors import Unavailable
 from chassis.events import wire
@@ -43,7 +42,7 @@ class Aftercare:
         self._group = handling.group
         self._topic = dead_topic or wire.dead_topic_of(service)
         self._publisher = Publisher(settings)
-        self._lease = Lease(store.backend, f"aftercare|{self._group}", uuid4().hex)
+        self._lease = Lease(store.backend, f"aftercare|{self._group}", service)
 
     async def run(self) -> None:
         """Works whenever it holds the lease, until it is canceled."""

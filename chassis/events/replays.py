@@ -7,7 +7,6 @@ import asyncio
 import logging
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
@@ -35,7 +34,7 @@ class Replays:
         self._topic = topic or wire.topic_of(service)
         self._actor = Actor(id=f"itsm-{service}", kind="service")
         self._publisher = Publisher(settings)
-        self._lease = Lease(store.backend, "replays", uuid4().hex)
+        self._lease = Lease(store.backend, "replays", service)
 
     def attach(self, service: Service) -> None:
         """Makes it part of a process."""

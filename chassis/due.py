@@ -1,0 +1,161 @@
+"""Work that records want done at an instant: each carries its next one in a stored field, and no timer stands beside it.
+
+The worker finds what is due over all tenants, fairly, and calls the handler; the handler loads the record, does what is due
+now and saves it with its next instant. That save is a compare-and-set, so two workers, or one that was paused, never do
+the same twice; the lease only spares the second one the work.
+
+Fails: never. A handler that fails is tried again with growing delays, with an error in the log; others go on meanwhile.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain, zip_longest
+from uuid import uuid4
+
+from chassis import context as ctx
+from chassis.context import Actor, Context
+from chassis.errors import Busy, Unavailable
+from chassis.lease import Lease
+from chassis.service import Service, Stage
+from chassis.store import Index, Store
+from chassis.store.backend import Document
+from chassis.telemetry import Metrics
+
+_log = logging.getLogger(__name__)
+
+BATCH = 200
+_TENANTS = 20  # looked at one after the other when a batch is full of a few
+_AT_ONCE = 8
+_LOOK_SECONDS = 1.0
+_BUSY_ATTEMPTS = 5
+_FIRST_DELAY, _LAST_DELAY = timedelta(seconds=1), timedelta(minutes=5)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+Handle = Callable[[str, str], Awaitable[object]]
+
+
+def due_index(collection: str, field: str) -> Index:
+    """The index that a `DueWorker` needs: over those records alone that wait for something."""
+    return Index(collection, [(field, 1)], partial={field: {"$gt": _EVER}})
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldBack:
+    """A record whose handler failed, or left it as due as it was."""
+
+    delay: timedelta
+    until: datetime
+
+
+class DueWorker:
+    """Calls `handle(tenant, id)` for records of `collection` when the instant in `field` has come, as the service itself."""
+
+    def __init__(
+        self, store: Store, service: str, collection: str, field: str, handle: Handle, metrics: Metrics, *, name: str = ""
+    ) -> None:
+        self.name = name or f"{collection}.{field}"
+        self._store, self._collection, self._field, self._handle = store, collection, field, handle
+        self._actor = Actor(id=f"itsm-{service}", kind="service")
+        self._lateness = metrics.due_lateness.labels(self.name)
+        self._lease = Lease(store.backend, f"due|{self.name}", service)
+        self._held_back: dict[tuple[str, str], _HeldBack] = {}
+        self._handled: dict[tuple[str, str], datetime] = {}
+
+    def attach(self, service: Service) -> None:
+        """Makes it part of a process."""
+        service.background(f"due {self.name}", self.run, stage=Stage.CONSUMERS)
+
+    async def run(self) -> None:
+        """Works whenever it holds the lease, until it is canceled."""
+        await self._lease.lead(self._rounds)
+
+    async def _rounds(self) -> None:
+        while True:
+            done = 0
+            with suppress(Unavailable):  # asked again in a second
+                done = await self.round()
+            if done < BATCH:
+                await asyncio.sleep(await self._until_next())
+
+    async def round(self) -> int:
+        """Handles one batch of what is due now; says how many records there were."""
+        now = self._store.clock()
+        batch = await self._claim(now)
+        handled, self._handled = self._handled, {}
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(document: Document) -> None:
+            async with limit:
+                await self._one(document, now, handled)
+
+        await asyncio.gather(*(one(document) for document in batch))
+        return len(batch)
+
+    async def _claim(self, now: datetime) -> list[Document]:
+        """Up to a batch of due records, one of each tenant in turn; a tenant with thousands delays no other."""
+        held_back = [record for (_, record), held in self._held_back.items() if held.until > now]
+        by_tenant: dict[str, list[Document]] = {}
+        for _ in range(_TENANTS):
+            query = {self._field: {"$gt": _EVER, "$lte": now}, "tenant": {"$nin": list(by_tenant)}}
+            if held_back:
+                query["_id"] = {"$nin": held_back}
+            found = await self._store.backend.find(
+                self._collection, query, sort=[(self._field, 1)], limit=BATCH, projection={"tenant": 1, self._field: 1}
+            )
+            for document in found:
+                by_tenant.setdefault(document["tenant"], []).append(document)
+            if len(found) < BATCH:
+                break
+        in_turn = chain.from_iterable(zip_longest(*by_tenant.values()))
+        return [document for document in in_turn if document is not None][:BATCH]
+
+    async def _one(self, document: Document, now: datetime, handled: dict[tuple[str, str], datetime]) -> None:
+        tenant, record, due = document["tenant"], document["_id"], document[self._field]
+        if handled.get((tenant, record)) == due:
+            # Again and again at once it would take all of the worker's time.
+            _log.error("A due record was handled and is as due as before.", extra={"worker": self.name, "record": record})
+            self._hold_back(tenant, record, now)
+            return
+        self._lateness.observe(max((now - due).total_seconds(), 0.0))
+        try:
+            with ctx.use(Context(tenant=tenant, actor=self._actor, correlation_id=uuid4().hex)):
+                await self._with_attempts(tenant, record)
+        except Exception as error:  # whatever one record does to its handler, others must go on
+            _log.error("A due record failed.", extra={"worker": self.name, "record": record}, exc_info=error)
+            self._hold_back(tenant, record, now)
+        else:
+            self._held_back.pop((tenant, record), None)
+            self._handled[tenant, record] = due
+
+    async def _with_attempts(self, tenant: str, record: str) -> None:
+        for attempt in range(_BUSY_ATTEMPTS):
+            try:
+                await self._handle(tenant, record)
+            except Busy:
+                if attempt + 1 == _BUSY_ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def _hold_back(self, tenant: str, record: str, now: datetime) -> None:
+        before = self._held_back.get((tenant, record))
+        delay = min(before.delay * 2, _LAST_DELAY) if before is not None else _FIRST_DELAY
+        self._held_back[tenant, record] = _HeldBack(delay, now + delay)
+
+    async def _until_next(self) -> float:
+        """Seconds until something is due, at most one: another process may have saved something sooner."""
+        now = self._store.clock()
+        query = {self._field: {"$gt": now}}
+        projection = {self._field: 1}
+        with suppress(Unavailable):
+            following = await self._store.backend.find(
+                self._collection, query, sort=[(self._field, 1)], limit=1, projection=projection
+            )
+            if following:
+                due: datetime = following[0][self._field]
+                return min((due - now).total_seconds(), _LOOK_SECONDS)
+        return _LOOK_SECONDS

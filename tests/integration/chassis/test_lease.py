@@ -1,0 +1,114 @@
+"""Leases on a real mongod, whose clock decides."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from chassis.errors import Unavailable
+from chassis.lease import Lease
+from chassis.settings import MongoDriver
+from chassis.store.backend import Document
+from chassis.store.mongo import MongoBackend
+
+SHORT = {"ttl": 0.6, "margin": 0.2}
+
+
+class Silenceable(MongoBackend):
+    """A connection that can be cut."""
+
+    silent = False
+
+    async def find_one_and_update(self, *args: Any, **more: Any) -> Document | None:
+        if self.silent:
+            raise Unavailable("the database does not answer")
+        return await super().find_one_and_update(*args, **more)
+
+
+@pytest.fixture
+async def backend(backing: dict[str, Any]) -> AsyncIterator[Silenceable]:
+    uri = backing["mongo"]["root_uri"].replace("/?", "/test_lease?")
+    made = Silenceable(uri, MongoDriver.MOTOR)
+    yield made
+    await made.close()
+    async with AsyncMongoClient(uri) as client:
+        await client.drop_database("test_lease")
+
+
+async def test_one_of_many_takes_a_free_lease(backend: Silenceable) -> None:
+    leases = [Lease(backend, "role", f"holder-{number}") for number in range(10)]
+    taken = await asyncio.gather(*(lease.acquire() for lease in leases))
+    assert sum(taken) == 1
+    assert [lease.epoch for lease in leases if lease.held] == [1]
+
+
+async def test_a_holder_renews_without_a_new_epoch(backend: Silenceable) -> None:
+    lease = Lease(backend, "role", "a", **SHORT)
+    for _ in range(6):
+        assert await lease.acquire()
+        await asyncio.sleep(0.2)
+    assert lease.epoch == 1
+
+
+async def test_an_ended_lease_goes_to_another_with_the_next_epoch(backend: Silenceable) -> None:
+    first, second = (Lease(backend, "role", holder, **SHORT) for holder in "ab")
+    assert await first.acquire()
+    assert not await second.acquire()
+    await asyncio.sleep(0.45)
+    assert not first.held  # stops before the database would let another in
+    assert not await second.acquire()
+    await asyncio.sleep(0.25)
+    assert await second.acquire()
+    assert second.epoch == 2
+    assert not await first.acquire()
+
+
+async def test_a_former_process_of_the_same_name_is_another_holder(backend: Silenceable) -> None:
+    assert await Lease(backend, "role", "a").acquire()
+    assert not await Lease(backend, "role", "a").acquire()
+
+
+async def test_a_lease_that_was_given_back_is_free_at_once(backend: Silenceable) -> None:
+    first, second = (Lease(backend, "role", holder) for holder in "ab")
+    assert await first.acquire()
+    await first.release()
+    assert not first.held
+    assert await second.acquire()
+    await first.release()
+    assert await second.acquire()
+
+
+async def test_work_ends_when_the_database_is_silent_and_begins_again_when_it_answers(backend: Silenceable) -> None:
+    began, ended = [], []
+
+    async def work() -> None:
+        began.append(asyncio.get_running_loop().time())
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(asyncio.get_running_loop().time())
+
+    leading = asyncio.create_task(Lease(backend, "role", "a", **SHORT).lead(work))
+    await asyncio.sleep(0.5)
+    cut = asyncio.get_running_loop().time()
+    backend.silent = True
+    await asyncio.sleep(0.7)
+    assert len(ended) == 1
+    assert ended[0] - cut < 0.5  # within TTL less the margin
+    backend.silent = False
+    async with asyncio.timeout(2):
+        while len(began) < 2:  # noqa: ASYNC110 - the lease begins it
+            await asyncio.sleep(0.02)
+    leading.cancel()
+    await asyncio.wait({leading})
+
+
+async def test_what_the_work_raises_is_raised_and_frees_the_lease(backend: Silenceable) -> None:
+    async def work() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await Lease(backend, "role", "a").lead(work)
+    assert await Lease(backend, "role", "b").acquire()

@@ -1,0 +1,105 @@
+"""Records are handled when they are due, tenant by tenant in turn, and a bad one is no hindrance."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chassis import context as ctx
+from chassis.due import BATCH, DueWorker
+from chassis.errors import Busy
+from chassis.store import Insert, Store, Update
+from chassis.telemetry import Metrics
+from chassis.testing import FakeClock, MemoryBackend
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class Bench:
+    """Records in memory and a handler that moves them a day on."""
+
+    def __init__(self) -> None:
+        self.clock, self.backend, self.metrics = FakeClock(NOON), MemoryBackend(), Metrics()
+        self.handled: list[tuple[str, str]] = []
+        self.broken: set[str] = set()
+        self.stuck: set[str] = set()
+        self.busy = 0
+        store = Store(self.backend, self.clock, [])
+        self.worker = DueWorker(store, "incident", "things", "due", self.handle, self.metrics)
+
+    async def keep(self, tenant: str, record: str, due: datetime | None) -> None:
+        await self.backend.write([Insert("things", {"_id": record, "tenant": tenant, "due": due})])
+
+    async def handle(self, tenant: str, record: str) -> None:
+        self.handled.append((ctx.current().tenant, record))
+        if self.busy:
+            self.busy -= 1
+            raise Busy("somebody was first")
+        if record in self.broken:
+            raise ZeroDivisionError
+        if record not in self.stuck:
+            query = {"_id": record, "tenant": tenant}
+            await self.backend.write([Update("things", query, {"$set": {"due": self.clock.now + timedelta(days=1)}})])
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_only_what_is_due_is_handled_as_the_service_in_its_tenant(bench: Bench) -> None:
+    await bench.keep("a", "now", NOON)
+    await bench.keep("b", "late", NOON - timedelta(hours=1))
+    await bench.keep("b", "later", NOON + timedelta(seconds=1))
+    await bench.keep("b", "never", None)
+    assert await bench.worker.round() == 2
+    assert sorted(bench.handled) == [("a", "now"), ("b", "late")]
+    bench.clock.advance(seconds=1)
+    assert await bench.worker.round() == 1
+
+
+async def test_a_tenant_with_thousands_delays_no_other(bench: Bench) -> None:
+    for number in range(3 * BATCH):
+        await bench.keep("big", f"big-{number}", NOON - timedelta(hours=1))
+    for tenant in ("small", "tiny"):
+        await bench.keep(tenant, f"of-{tenant}", NOON)
+    assert await bench.worker.round() == BATCH
+    assert {("small", "of-small"), ("tiny", "of-tiny")} <= set(bench.handled)
+
+
+async def test_a_failing_record_is_tried_again_later_and_holds_nobody_back(bench: Bench) -> None:
+    bench.broken = {"bad"}
+    await bench.keep("a", "bad", NOON)
+    await bench.keep("a", "good", NOON)
+    assert await bench.worker.round() == 2
+    assert await bench.worker.round() == 0
+    bench.clock.advance(seconds=1)
+    assert await bench.worker.round() == 1
+    bench.clock.advance(seconds=1)
+    assert await bench.worker.round() == 0
+    bench.clock.advance(seconds=1)
+    bench.broken.clear()
+    assert await bench.worker.round() == 1
+    assert [record for _, record in bench.handled] == ["bad", "good", "bad", "bad"]
+
+
+async def test_a_record_that_stays_due_does_not_keep_the_worker_busy(bench: Bench) -> None:
+    bench.stuck = {"stuck"}
+    await bench.keep("a", "stuck", NOON)
+    for _ in range(5):
+        await bench.worker.round()
+    assert bench.handled == [("a", "stuck")]
+
+
+async def test_a_lost_race_is_run_again_at_once(bench: Bench) -> None:
+    bench.busy = 2
+    await bench.keep("a", "contended", NOON)
+    await bench.worker.round()
+    assert len(bench.handled) == 3
+    bench.clock.advance(seconds=30)
+    assert await bench.worker.round() == 0
+
+
+async def test_lateness_is_measured(bench: Bench) -> None:
+    await bench.keep("a", "late", NOON - timedelta(seconds=3))
+    await bench.worker.round()
+    assert bench.metrics.registry.get_sample_value("itsm_due_lateness_seconds_sum", {"worker": "things.due"}) == 3.0
