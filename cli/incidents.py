@@ -15,13 +15,15 @@ app = typer.Typer(no_args_is_help=True, help="Incidents: list, show, open, work 
 
 PATH = "/api/v1/incidents"
 COLUMNS = ("number", "priority", "state", "title", "teamId", "assigneeId", "updateTime")
+WIDE = 100
+"""Columns of a terminal from which on a list shows the team."""
 CSV_COLUMNS = (
     "number", "title", "state", "holdReason", "priority", "impact", "urgency", "source", "serviceId", "category", "requesterId",
     "teamId", "assigneeId", "resolutionCode", "reopenCount", "reassignmentCount", "createTime", "updateTime", "resolveTime",
     "closeTime", "id", "etag",
 )  # fmt: skip
 
-Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER…", help="INC0001042, or the id; several at once.")]
+Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER", help="INC0001042, or the id; several at once.")]
 Etag = Annotated[str, typer.Option("--etag", help="Only if the incident is still at this version; for one incident.")]
 
 
@@ -39,7 +41,7 @@ def list_(
     with opened(output, trace=trace) as session:
         wanted = tuple(name.strip() for name in fields.split(",") if name.strip())
         table = session.out.form == "table"
-        columns = wanted or (COLUMNS if table else CSV_COLUMNS)
+        columns = wanted or (_shown(session) if table else CSV_COLUMNS)
         found = session.client.pages(PATH, "incidents", limit=None if every else limit, filter=filter_, orderBy=order)
         records = ({name: record.get(name) for name in wanted} for record in found) if wanted else found
         count = session.out.records(
@@ -229,7 +231,14 @@ def _verb(verb: str, numbers: list[str], body: dict[str, str], etag: str, output
         _each(session, numbers, one)
         if done:
             table = session.out.form == "table"
-            session.out.records([incident_row(each) for each in done] if table else done, COLUMNS if table else CSV_COLUMNS)
+            session.out.records(
+                [incident_row(each) for each in done] if table else done, _shown(session) if table else CSV_COLUMNS
+            )
+
+
+def _shown(session: Session) -> tuple[str, ...]:
+    """The columns of a list; without the team where the terminal is narrow."""
+    return COLUMNS if session.out.console.width >= WIDE else tuple(name for name in COLUMNS if name != "teamId")
 
 
 def _each(session: Session, numbers: list[str], one: Callable[[str], None]) -> None:

@@ -30,6 +30,9 @@ class Format(StrEnum):
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FREE = frozenset({"title", "text", "description", "reason"})
+_NUMBERS = frozenset({"value", "median", "p90"})
+_HEADINGS = {"priority": "PRIO", "definitionVersion": "VERSION"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d")
 
 STYLES = {
@@ -120,10 +123,31 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) else str(value) if isinstance(value, int | float) else dumps(value)
 
 
+def span(seconds: float) -> str:
+    """A duration in its two largest units: `3 d 4 h`, `1 h 30 min`, `42 s`."""
+    if seconds < 0:
+        return "-" + span(-seconds)
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    parts: list[str] = []
+    left = round(seconds)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append(f"{count} {unit}" if count else "")
+    return " ".join(part for part in parts[:2] if part)
+
+
 def styled(value: Any) -> Text:
-    """A value for a terminal: harmless, and colored where it is a state or a priority."""
+    """A value for a terminal: harmless, and colored where it is a state or a priority.
+
+    `ON_HOLD · VENDOR` reads `On hold · vendor`, in the color of `ON_HOLD`.
+    """
     text = clean(plain(value)).replace("\n", " ")
-    return Text(_moment(text), STYLES.get(text, ""))
+    style = STYLES.get(text.partition(" · ")[0])
+    if style is None:
+        return Text(_moment(text))
+    return Text(text.replace("_", " ").capitalize(), style)
 
 
 def _moment(text: str) -> str:
@@ -135,25 +159,28 @@ def _moment(text: str) -> str:
 def _table(records: Sequence[Record], columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
     for name in columns:
-        values = [record.get(name) for record in records]
-        numeric = any(isinstance(value, int | float) for value in values)
-        wide = name in ("title", "text", "description", "name")
+        numeric = name in _NUMBERS or any(isinstance(record.get(name), int | float) for record in records)
+        # Free text gives way to the others where the terminal is narrow, and is cut rather than wrapped.
         table.add_column(
-            title(name),
+            heading(name),
             justify="right" if numeric else "left",
-            no_wrap=True,
+            no_wrap=name not in _FREE,
+            max_width=None if name in _FREE else 24,
             overflow="ellipsis",
-            ratio=None,
-            min_width=12 if wide else None,
         )
     for record in records:
-        table.add_row(*(styled(record.get(name)) for name in columns))
+        cells = [styled(record.get(name)) for name in columns]
+        for cell in cells:
+            cell.no_wrap, cell.overflow = True, "ellipsis"
+        table.add_row(*cells)
     return table
 
 
-def title(name: str) -> str:
-    """`assigneeId` → `ASSIGNEE`."""
-    return re.sub(r"([a-z])([A-Z])", r"\1 \2", name.removesuffix("Id")).upper()
+def heading(name: str) -> str:
+    """`assigneeId` → `ASSIGNEE`, `updateTime` → `UPDATED`."""
+    if name.endswith("eTime"):
+        return name.removesuffix("Time").upper() + "D"
+    return _HEADINGS.get(name) or re.sub(r"([a-z])([A-Z])", r"\1 \2", name.removesuffix("Id")).upper()
 
 
 def _cell(value: Any) -> str:

@@ -110,7 +110,7 @@ seconds (120 in an import). Commands that take several numbers go on after a fai
     itsm inc resolve INC0001042 INC0001043 -m 'Disk replaced'
     itsm inc list --all -o csv > incidents.csv
     itsm import servicenow incident_event_log.csv
-    itsm kpi show mttr --group-by teamId --from 2016-03-01 --to 2016-04-01
+    itsm kpi show mttr-resolve --group-by team --from 2016-03-01 --to 2016-04-01
 
 A filter combines comparisons (`= != < <= > >=`), `field:part` for a part of a text, `field:*` for "has a value" and
 `field IN (a, b)` with `AND`, `OR` and `NOT`; `AND` and `OR` are never mixed without parentheses.

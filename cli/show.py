@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import STYLES, clean, plain, styled
+from cli.output import clean, plain, span, styled
 
 _FACTS = (
     ("Service", "serviceId"),
@@ -34,20 +34,14 @@ def incident_row(record: dict[str, Any]) -> dict[str, Any]:
     """The record as a line of a list: what is on hold says what it waits for."""
     reason = record.get("holdReason")
     if record.get("state") == "ON_HOLD" and reason not in _NOTHING:
-        return {**record, "state": f"ON_HOLD {reason}".replace("_", " ").capitalize()}
+        return {**record, "state": f"ON_HOLD · {reason}"}
     return record
 
 
 def incident_page(record: dict[str, Any], timeline: Sequence[dict[str, Any]] | None) -> RenderableType:
     """The whole incident; `timeline` newest first, None to leave it out."""
     state, priority = plain(record.get("state")), plain(record.get("priority"))
-    head = Text.assemble(
-        (clean(plain(record.get("number"))), "bold"),
-        "  ",
-        (clean(priority), STYLES.get(priority, "")),
-        "  ",
-        (clean(state).replace("_", " "), STYLES.get(state, "")),
-    )
+    head = Text("  ").join([Text(clean(plain(record.get("number"))), "bold"), styled(priority), styled(state)])
     parts: list[RenderableType] = [head, Text(clean(plain(record.get("title"))), "bold")]
     if record.get("description"):
         parts.append(Padding(Text(clean(record["description"])), (1, 2, 0, 2)))
@@ -67,7 +61,8 @@ def _facts(record: dict[str, Any]) -> Table:
     table.add_column(overflow="fold")
     for label, name in _FACTS:
         if record.get(name) not in _NOTHING:
-            table.add_row(label, styled(record[name]))
+            value = plain(record[name])
+            table.add_row(label, styled(value.lower() if name == "holdReason" else value))
     return table
 
 
@@ -87,11 +82,9 @@ def _span(duration: Any) -> str:
     """`"5400s"` → `1 h 30 min`."""
     text = plain(duration)
     try:
-        minutes = int(float(text.removesuffix("s")) // 60)
+        return span(float(text.removesuffix("s")))
     except ValueError:
         return clean(text)
-    hours, minutes = divmod(minutes, 60)
-    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes or not hours else "") if part)
 
 
 def _timeline(entries: Sequence[dict[str, Any]]) -> Table:

@@ -17,6 +17,7 @@ from cli.errors import CliError, Problem
 from cli.output import styled
 from cli.session import Form, Session, Trace, checked, in_the_open, opened, visible
 
+ME = "/api/v1/users:whoami"
 OPEN = "state IN (NEW, ASSIGNED, IN_PROGRESS, ON_HOLD)"
 COUNTS = {
     "open": OPEN,
@@ -47,7 +48,7 @@ def login(
             found = device.sign_in(address, lambda invitation: _invite(session, invitation))
         client = Client(address, lambda: found.token)
         try:
-            me = client.get("/auth/me")
+            me = client.get(ME)
         finally:
             client.close()
         path = found.save(session.settings.config_dir)
@@ -65,15 +66,16 @@ def logout(output: Form = None) -> None:
 def whoami(output: Form = None, trace: Trace = False) -> None:
     """Show who you are to the platform, and what you may do."""
     with opened(output, trace=trace) as session:
-        me = session.send("GET", "/auth/me").data
-        session.out.record({"url": session.url, **me}, lambda: _facts({"url": session.url, **me}))
+        me = session.send("GET", ME).data
+        record = {"url": session.url, **me}
+        session.out.record(record, lambda: _facts({**record, "permissions": _grouped(me.get("permissions", []))}))
 
 
 def status(output: Form = None, trace: Trace = False) -> None:
     """Show whether the platform answers, and how much is open."""
     with opened(output, trace=trace) as session:
         begun = time.perf_counter()
-        me = session.send("GET", "/auth/me").data
+        me = session.send("GET", ME).data
         milliseconds = round((time.perf_counter() - begun) * 1000)
         found: dict[str, Any] = {"url": session.url, "answersInMs": milliseconds, "user": _name(me), "incidents": None}
         try:
@@ -106,7 +108,7 @@ def _invite(session: Session, invitation: device.Invitation) -> None:
 
 
 def _name(me: dict[str, Any]) -> str:
-    for name in ("name", "username", "preferredUsername", "email", "subject", "sub", "id"):
+    for name in ("username", "subject"):
         if isinstance(me.get(name), str) and me[name]:
             return str(me[name])
     return "somebody"
@@ -120,6 +122,15 @@ def _facts(record: dict[str, Any]) -> Table:
         if value not in ("", None, [], {}):
             table.add_row(name, styled(value))
     return table
+
+
+def _grouped(permissions: list[str]) -> str:
+    """`incidents: get, list; kpis: get`: there are many, and most share their resource."""
+    verbs: dict[str, list[str]] = {}
+    for permission in sorted(permissions):
+        resource, _, verb = permission.rpartition(".")
+        verbs.setdefault(resource, []).append(verb)
+    return "; ".join(f"{resource}: {', '.join(found)}" if resource else ", ".join(found) for resource, found in verbs.items())
 
 
 def _state(found: dict[str, Any]) -> RenderableType:

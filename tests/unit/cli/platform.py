@@ -10,7 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "pat_good"
-ME = {"subject": "usr_1", "username": "ann", "tenant": "main", "roles": ["agent"]}
+ME = {
+    "subject": "ann",
+    "kind": "user",
+    "tenant": "main",
+    "roles": ["agent"],
+    "permissions": ["incidents.get", "incidents.list"],
+}
 VERBS = {
     "assign": "ASSIGNED",
     "start": "IN_PROGRESS",
@@ -40,6 +46,7 @@ class Platform:
     """What the server holds. `upcoming` are answers (status, headers, body) that come before the honest ones."""
 
     url: str = ""
+    unit: str = "s"
     requests: list[Request] = field(default_factory=list)
     upcoming: deque[tuple[int, dict[str, str], Any]] = field(default_factory=deque)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -74,13 +81,17 @@ class Platform:
             return self._realm(request)
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return problem(401, "Sign in first", "the token is not taken")
-        if request.path == "/auth/me":
+        if request.path == "/api/v1/users:whoami":
             return 200, {}, ME
         if request.path == "/api/v1/kpis":
-            return 200, {}, {"kpis": [{"name": "mttr", "title": "Time to resolve", "unit": "h", "definitionVersion": 2}]}
+            return (
+                200,
+                {},
+                {"kpis": [{"name": "mttr-resolve", "unit": "s", "description": "Time to resolve", "definitionVersion": 2}]},
+            )
         if request.path.startswith("/api/v1/kpis/"):
-            row = {"group": "net", "value": 4.51234, "median": 3.0, "p90": 9.5, "count": 12}
-            return 200, {}, {"name": request.path.rpartition("/")[2], "definitionVersion": 2, "unit": "h", "rows": [row]}
+            row = {"group": "net", "value": 16244.5, "median": 10800.0, "p90": 200000.0, "count": 12, "series": ""}
+            return 200, {}, {"name": request.path.rpartition("/")[2], "definitionVersion": 2, "unit": self.unit, "rows": [row]}
         if request.path == "/api/v1/incidents:import":
             return self._import(request)
         if request.path == "/api/v1/incidents:count":

@@ -39,7 +39,7 @@ def test_it_waits_as_long_as_it_is_asked_to(platform: Platform, asked: str) -> N
     text = email.utils.formatdate(time.time() + 2, usegmt=True) if asked == "date" else asked
     platform.upcoming.append((503, {"retry-after": text}, {}))
     begun = time.monotonic()
-    connected(platform).get("/auth/me")
+    connected(platform).get("/api/v1/users:whoami")
     assert 0.9 <= time.monotonic() - begun < 4
 
 
@@ -47,7 +47,7 @@ def test_it_gives_up_at_once_where_it_would_wait_beyond_its_patience(platform: P
     platform.upcoming.append((503, {"retry-after": "3600"}, {"title": "Too much to do at the moment"}))
     begun = time.monotonic()
     with pytest.raises(Problem, match="Too much to do"):
-        connected(platform).get("/auth/me")
+        connected(platform).get("/api/v1/users:whoami")
     assert time.monotonic() - begun < 1
     assert len(platform.requests) == 1
 
@@ -56,7 +56,7 @@ def test_it_tries_six_times_at_most(platform: Platform, monkeypatch: pytest.Monk
     monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
     platform.upcoming.extend([(503, {}, {})] * 20)
     with pytest.raises(Problem):
-        connected(platform, patience=60).get("/auth/me")
+        connected(platform, patience=60).get("/api/v1/users:whoami")
     assert len(platform.requests) == client.TRIES
 
 
@@ -64,7 +64,7 @@ def test_it_tries_six_times_at_most(platform: Platform, monkeypatch: pytest.Monk
 def test_other_answers_are_not_tried_again(platform: Platform, status: int) -> None:
     platform.upcoming.append((status, {}, {}))
     with pytest.raises(Problem):
-        connected(platform).get("/auth/me")
+        connected(platform).get("/api/v1/users:whoami")
     assert len(platform.requests) == 1
 
 
@@ -77,7 +77,7 @@ def test_nobody_at_the_address_is_told_in_one_sentence(run: Run, monkeypatch: py
 
 def test_an_address_that_is_none_is_no_crash(platform: Platform) -> None:
     with pytest.raises(CliError):
-        Client("http://127.0.0.1:99999", lambda: TOKEN).get("/auth/me")
+        Client("http://127.0.0.1:99999", lambda: TOKEN).get("/api/v1/users:whoami")
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(platform: Platform, tmp_path: Path) -> None:

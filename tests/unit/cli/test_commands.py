@@ -7,6 +7,7 @@ import json
 import pytest
 
 from cli.errors import ExitCode
+from cli.output import span
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.platform import Platform, problem
 
@@ -24,7 +25,7 @@ def test_a_list_on_a_terminal_is_a_table(terminal: Run, platform: Platform) -> N
     platform.add(title="Mail is slow", state="ON_HOLD", holdReason="VENDOR")
     ended = terminal("inc", "list")
     assert ended.code == ExitCode.OK
-    for shown in ("NUMBER", "INC0000001", "Mail is slow", "On hold vendor", "2026-11-23 08:00"):
+    for shown in ("NUMBER", "INC0000001", "Mail is slow", "On hold · vendor", "2026-11-23 08:00"):
         assert shown in ended.out
     assert "{" not in ended.out
 
@@ -221,16 +222,33 @@ def test_something_else_at_the_address_is_recognized(run: Run, platform: Platfor
     assert "is this the platform?" in ended.err
 
 
-def test_a_figure_is_shown_by_group(run: Run, platform: Platform) -> None:
-    ended = run("kpi", "show", "mttr", "--group-by", "teamId", "--from", "2016-03-01", "--to", "2016-04-01T00:00:00Z")
-    row = {"group": "net", "value": 4.51234, "median": 3.0, "p90": 9.5, "count": 12}
+def test_a_figure_is_exact_in_a_pipe(run: Run, platform: Platform) -> None:
+    ended = run("kpi", "show", "mttr-resolve", "--group-by", "team", "--from", "2016-03-01", "--to", "2016-04-01T00:00:00Z")
+    row = {"group": "net", "value": 16244.5, "median": 10800.0, "p90": 200000.0, "count": 12, "series": ""}
     assert json.loads(ended.out) == row
-    query = {"groupBy": ["teamId"], "from": ["2016-03-01T00:00:00Z"], "to": ["2016-04-01T00:00:00Z"]}
+    query = {"groupBy": ["team"], "from": ["2016-03-01T00:00:00Z"], "to": ["2016-04-01T00:00:00Z"]}
     assert platform.requests[0].query == query
 
 
-def test_figures_are_listed(run: Run) -> None:
-    assert json.loads(run("kpi", "list").out)["name"] == "mttr"
+@pytest.mark.parametrize(("unit", "shown"), [("s", "4 h 30 min"), ("ratio", "1624450.0 %"), ("incidents", "16,244.5")])
+def test_a_figure_on_a_terminal_reads_in_its_unit(terminal: Run, platform: Platform, unit: str, shown: str) -> None:
+    platform.unit = unit
+    out = terminal("kpi", "show", "mttr-resolve").out
+    assert shown in out
+    assert "SERIES" not in out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (42, "42 s"), (60, "1 min"), (5400, "1 h 30 min"), (3600, "1 h"), (273_600, "3 d 4 h"), (-90, "-1 min")],
+)
+def test_a_duration_reads_in_its_two_largest_units(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_figures_are_listed_without_parameters(run: Run, platform: Platform) -> None:
+    assert json.loads(run("kpi", "list").out)["name"] == "mttr-resolve"
+    assert platform.requests[0].query == {}
 
 
 def test_any_request_can_be_sent(run: Run, platform: Platform) -> None:

@@ -31,7 +31,7 @@ def test_a_token_from_stdin_is_tried_and_kept_for_its_owner_only(run: Run, store
     assert TOKEN not in ended.err
     assert stat.S_IMODE(stored.stat().st_mode) == 0o600
     assert stat.S_IMODE(stored.parent.stat().st_mode) == 0o700
-    assert json.loads(run("whoami").out)["username"] == "ann"
+    assert json.loads(run("whoami").out)["subject"] == "ann"
 
 
 def test_a_token_that_is_not_taken_is_not_kept(run: Run, stored: Path, platform: Platform) -> None:
