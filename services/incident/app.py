@@ -8,10 +8,12 @@ from pydantic import Field
 
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
+from chassis.due import DueWorker
 from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
 from services.incident.api import IncidentApi, SlaApi
+from services.incident.usecases.escalations import Escalations
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
@@ -37,4 +39,9 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     imports = Imports(store, policies)
     assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, imports))
     assembly.serve(SLA, pb.add_SlaServiceServicer_to_server, SlaApi(policies, reading))
+    escalations = Escalations(store, policies)
+    timer = DueWorker(
+        store, "incident", kept.INCIDENTS, kept.DUE_FIELD, escalations.escalate, assembly.service.metrics, name="sla"
+    )
+    timer.attach(assembly.service)
     return assembly.service

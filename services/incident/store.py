@@ -8,6 +8,7 @@ from enum import StrEnum
 from itsm.incident import v1 as pb
 
 from chassis.domain import Clock
+from chassis.due import due_index
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
@@ -29,12 +30,15 @@ KINDS = (
 )
 INCIDENTS, NOTES = (kind.collection for kind in KINDS[:2])
 
+DUE_FIELD = "next_due_time"
+
 # Each is written with every insert, and again when one of its fields changes: only what a list or the timer asks for.
 INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("number", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("update_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
+    due_index(INCIDENTS, DUE_FIELD),
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
     Index(VERSIONS, [("tenant", 1)]),
 )
