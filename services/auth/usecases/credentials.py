@@ -61,6 +61,9 @@ class Credentials:
         asked = set(permissions) or self._policy.permissions(frozenset(roles) or context.roles)
         if set(permissions) - context.permissions or (self._limited() and asked - context.permissions):
             raise Denied("tokens.create", "a token cannot do more than what made it")
+        if not roles and not await self._people.roles(context.tenant, context.actor.id) <= context.roles:
+            # The caller came with a token that uses some of the roles only: its offspring uses no others.
+            roles = context.roles
         secret = Secret.new(kind, context.tenant)
         async with self._store.transaction() as tx:
             credential = Credential.token(
