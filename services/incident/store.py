@@ -32,12 +32,19 @@ INCIDENTS, NOTES = (kind.collection for kind in KINDS[:2])
 
 DUE_FIELD = "next_due_time"
 
-# Each is written with every insert, and again when one of its fields changes: only what a list or the timer asks for.
+# Each is written with every insert, and again when one of its fields changes: only what a list or the timer asks for. Who is
+# bounded to their own incidents always asks by requester; nobody owns an incident yet when it is opened, so the indexes by
+# owner hold what has one.
 INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("number", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("update_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("requester_id", 1), ("create_time", -1), ("_id", 1)]),
+    *(
+        Index(INCIDENTS, [("tenant", 1), (owner, 1), ("create_time", -1), ("_id", 1)], partial={owner: {"$gt": ""}})
+        for owner in ("assignee_id", "team_id")
+    ),
     due_index(INCIDENTS, DUE_FIELD),
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
     Index(VERSIONS, [("tenant", 1)]),

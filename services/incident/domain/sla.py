@@ -135,7 +135,7 @@ def choose(policies: Iterable[SlaPolicy], facts: Facts) -> tuple[SlaPolicy, str]
         key=lambda policy: (-len(policy.criteria), policy.number, policy.id),
     )
     if not matching:
-        return default_policy(), "no policy matches, so the built-in one holds"
+        return _BUILT_IN, "no policy matches, so the built-in one holds"
     chosen = matching[0]
     why = f"it matches by {', '.join(chosen.criteria)}" if chosen.criteria else "it matches every incident"
     if len(matching) > 1:
@@ -178,3 +178,7 @@ def default_policy() -> SlaPolicy:
         ],
         pause_reasons=[HoldReason.CALLER, HoldReason.SCHEDULED],
     )
+
+
+_BUILT_IN = default_policy()
+"""Made once, because most incidents of most tenants are opened under it; only read."""

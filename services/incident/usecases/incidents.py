@@ -43,6 +43,8 @@ class Incidents:
     async def open(self, fields: Mapping[str, Any]) -> Incident:
         """A new incident. Raises `AlreadyExists` with the holder's id when one with this dedup key is open."""
         number, moment = await self._store.number("INC"), await self._policies.moment()
+        if ctx.current().scope:  # who sees only some incidents reports for nobody else
+            fields = {**fields, "requester_id": moment.by}
         async with self._store.transaction() as tx:
             incident = Incident.open(moment, id=self._ids("inc"), number=number, **fields)
             await self._take(tx, incident)
@@ -148,7 +150,8 @@ class Incidents:
             return
         holder = await tx.holder(OPEN_CLAIM, incident.dedup_key)
         if holder is not None:
-            raise AlreadyExists("incident", holder, f"{holder} is open for this deduplication key")
+            shown = "" if ctx.current().scope else holder
+            raise AlreadyExists("incident", shown, f"{shown or 'another'} is open for this deduplication key")
         tx.claim(OPEN_CLAIM, incident.dedup_key, incident.id)
 
     async def _say(self, incident: Incident, text: str, public: bool, moment: Moment) -> None:

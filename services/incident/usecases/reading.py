@@ -49,8 +49,8 @@ class Reading:
         self._policies = policies
 
     async def get(self, id: str) -> Document:  # noqa: A002 - the field's name everywhere
-        """One incident by id or number."""
-        return await self._store.document(Incident, id)
+        """One incident by id or number, to become a message."""
+        return await self._store.document(Incident, id, naive=True)
 
     async def page(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
         """A page of the incidents that match, and the token of the next one."""
@@ -94,7 +94,7 @@ class Reading:
 
     async def _page(self, collection: str, listing: Listing, filter_text: str, order_by: str, paging: Paging) -> Paged:
         page = listing.page(ctx.current().tenant, filter_text, order_by, paging.size, paging.token)
-        return page.cut(await self._store.find(collection, page.query, sort=page.sort, limit=page.limit))
+        return page.cut(await self._store.find(collection, page.query, sort=page.sort, limit=page.limit, naive=True))
 
     async def _subject(self, id: str) -> str:  # noqa: A002 - as above
         document = await self._store.document(Incident, id)

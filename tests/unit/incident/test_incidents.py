@@ -268,3 +268,13 @@ async def test_links_are_kept_once_and_make_no_circle(desk: Desk) -> None:
             await desk.incidents.link(first.id, Link(kind=LinkKind.RELATED, target=target))
     await desk.incidents.link(first.id, Link(kind=LinkKind.CAUSED_BY, target="assets/ast_1"))
     assert (await desk.incidents.unlink(first.id, linked.links[0])).links[0].target == "assets/ast_1"
+
+
+async def test_who_sees_only_their_own_incidents_reports_for_nobody_else(desk: Desk) -> None:
+    await desk.incidents.open({"title": "no mail", "dedup_key": "mail"})
+    with ctx.use(caller(subject="rita", scope={"requester_id": "rita"})):
+        incident = await desk.incidents.open({"title": "no mail", "requester_id": "alice"})
+        assert incident.requester_id == "rita"
+        with pytest.raises(AlreadyExists) as taken:
+            await desk.incidents.open({"title": "no mail", "dedup_key": "mail"})
+        assert taken.value.facts["id"] == ""
