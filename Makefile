@@ -40,8 +40,8 @@ lint: .state/protos ## format, lint, types, import layers, proto style
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	if grep -q '^\[tool\.importlinter' pyproject.toml; then .venv/bin/lint-imports; fi
-	cd protos && ../.venv/bin/buf lint
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/buf lint gen/itsm/descriptors.binpb --config protos/buf.yaml
 
 bench: .state/protos ## measure load and cost against a stack of its own; results as JSON (ARGS=...)
 	$(PY) -m bench $(ARGS)
