@@ -14,6 +14,9 @@ from google.protobuf.message import Message
 from chassis.codec import has_behavior
 from chassis.rpc.methods import Method, methods
 
+SHARED = frozenset({"operations"})
+"""Packages of which every process serves the services, each for itself."""
+
 _DEPTH = 4
 
 
@@ -27,8 +30,9 @@ class Rpc:
 
     @property
     def name(self) -> str:
-        """`incident.v1.IncidentService/OpenIncident`."""
-        return self.method.path.removeprefix("/itsm.")
+        """`incident.v1.IncidentService/OpenIncident`; for what every process serves, whose it is too."""
+        shared = f" of {self.owner}" if self.service.split(".")[1] in SHARED else ""
+        return self.method.path.removeprefix("/itsm.") + shared
 
     def __str__(self) -> str:
         return self.name
@@ -56,16 +60,24 @@ def services() -> list[str]:
 
 def rpcs() -> Iterator[Rpc]:
     """All of them."""
-    for service in services():
-        for method in methods(service).values():
-            yield Rpc(service.split(".")[1], service, method)
+    rooms = {service: service.split(".")[1] for service in services()}
+    owners = sorted(set(rooms.values()) - SHARED)
+    for service, room in rooms.items():
+        for owner in owners if room in SHARED else [room]:
+            for method in methods(service).values():
+                yield Rpc(owner, service, method)
 
 
 def complete(rpc: Rpc, **given: Any) -> Message:
     """A request with every required field set, `given` ones to what they are given."""
     request: Message = _filled(rpc.method.request, 0)
+    if "service" in request.DESCRIPTOR.fields_by_name:
+        given.setdefault("service", rpc.owner)
     for name, value in given.items():
-        setattr(request, name, value)
+        if isinstance(value, Message):
+            getattr(request, name).CopyFrom(value)
+        else:
+            setattr(request, name, value)
     return request
 
 
@@ -92,12 +104,15 @@ def _filled(kind: type[Message], depth: int) -> Any:
     return message
 
 
+_KNOWN = {"role": "viewer"}
+
+
 def _scalar(field: Any) -> Any:
     if field.enum_type is not None:
         return field.enum_type.values[1].number
     match field.cpp_type:
         case field.CPPTYPE_STRING:
-            return b"x" if field.type == field.TYPE_BYTES else "no-such-thing"
+            return b"x" if field.type == field.TYPE_BYTES else _KNOWN.get(field.name, "no-such-thing")
         case field.CPPTYPE_BOOL:
             return True
         case _:
