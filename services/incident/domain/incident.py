@@ -348,7 +348,10 @@ class Incident(Aggregate):
         if self.facts == before:
             return
         kept = {(clock.kind, clock.start_time, clock.target) for clock in self.clocks if clock.is_open}
-        self.clocks = moment.levels.replan(self.clocks, self.facts, moment.at)
+        owed = set(ClockKind) - ({ClockKind.RESPONSE} if self.acknowledge_time is not None else set())
+        self.clocks = moment.levels.replan(self.clocks, self.facts, moment.at, owed)
+        if self.hold_reason is not None:
+            moment.levels.pause(self.clocks, self.hold_reason, moment.at)
         fresh = [c for c in self.clocks if c.is_open and (c.kind, c.start_time, c.target) not in kept]
         self._tell_afresh(fresh, moment.at)
 

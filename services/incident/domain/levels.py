@@ -113,10 +113,10 @@ class ServiceLevels:
         }
         return [fresh.get(index, clock) for index, clock in enumerate(clocks)], list(fresh.values())
 
-    def replan(self, clocks: Sequence[Clock], facts: Facts, at: datetime) -> list[Clock]:
+    def replan(self, clocks: Sequence[Clock], facts: Facts, at: datetime, owed: Iterable[ClockKind]) -> list[Clock]:
         """The clocks after the facts changed: each open one gets the target that now holds for it, the replaced ones follow.
 
-        A kind that the new policy does not promise is cancelled; one that only the new policy promises starts as the
+        A kind that the new policy does not promise is cancelled; one of `owed` that only the new policy promises starts as the
         incident began when the policy works retroactively, else now.
         """
         policy, why = choose(self._policies, facts)
@@ -130,9 +130,7 @@ class ServiceLevels:
         if any(clock.is_open for clock in current):
             began = min(clock.start_time for clock in clocks)
             start = began if policy.retarget is Retarget.RETROACTIVE else at
-            targets = (
-                policy.target_for(facts.priority, kind) for kind in sorted(set(ClockKind) - {own.kind for own in current})
-            )
+            targets = (policy.target_for(facts.priority, kind) for kind in sorted(set(owed) - {own.kind for own in current}))
             current.extend([self._started(policy, target, why, start) for target in targets if target is not None])
         return [*current, *replaced[-REPLACED_KEPT:]]
 

@@ -8,9 +8,10 @@ from chassis import context as ctx
 from chassis.errors import Invalid, NotFound
 from chassis.testing import caller
 from services.incident.domain.calendar import Weekday, Window
-from services.incident.domain.clock import ClockKind
+from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.priority import Priority
 from services.incident.domain.sla import Target
+from services.incident.domain.states import HoldReason
 from tests.unit.incident.desk import Desk
 
 TARGETS = [Target(priority=Priority.P3, kind=ClockKind.RESOLVE, amount=60)]
@@ -85,3 +86,19 @@ async def test_a_changed_policy_holds_for_what_starts_after_it(desk: Desk) -> No
     await desk.policies.update_policy(policy.id, {"targets": shorter}, etag="1")
     second = await desk.incidents.open({"title": "no mail"})
     assert [each.clocks[0].target.seconds for each in (first, second)] == [3600, 1800]
+
+
+async def test_what_only_the_new_policy_promises_starts_with_the_incident_and_waits_with_it(desk: Desk) -> None:
+    await desk.policies.create_policy({"name": "all", "targets": TARGETS})
+    more = [Target(priority=Priority.P3, kind=kind, amount=30) for kind in ClockKind]
+    vip = {"name": "vip", "targets": more, "team_ids": ["vip"], "pause_reasons": [HoldReason.VENDOR]}
+    policy = await desk.policies.create_policy(vip)
+    incident = await desk.incidents.open({"title": "no mail"})
+    opened = desk.clock.now
+    await desk.incidents.start(incident.id)
+    await desk.incidents.hold(incident.id, HoldReason.VENDOR, "")
+    desk.clock.advance(minutes=10)
+    moved = await desk.incidents.assign(incident.id, "vip", "bob")
+    current = [clock for clock in moved.clocks if clock.is_open]
+    assert {clock.kind for clock in current} == {ClockKind.RESOLVE, ClockKind.NEXT_UPDATE}
+    assert {(clock.policy_id, clock.start_time, clock.state) for clock in current} == {(policy.id, opened, ClockState.PAUSED)}
