@@ -1,5 +1,6 @@
 """Imports through gRPC, on the real mongod."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from itsm.incident import v1 as pb
@@ -29,3 +30,26 @@ async def test_a_history_comes_over_and_a_second_time_changes_nothing(desk: Call
     entries = (await desk("ListTimeline", pb.ListTimelineRequest(id=first.id))).entries
     assert [(entry.version, entry.time.ToDatetime().year) for entry in entries] == [(3, 2016), (2, 2016), (1, 2016)]
     assert entries[2].detail["externalActor"] == "Sys 1"
+
+
+def short(number: int) -> pb.ImportedIncident:
+    opened = datetime(2016, 2, 29, 1, 16, tzinfo=UTC)
+    return pb.ImportedIncident(
+        external_number=f"INC{number}", title="no mail", open_time=opened, updates=[pb.ImportedUpdate(time=opened, state="NEW")]
+    )
+
+
+async def test_a_request_key_covers_many_incidents_and_is_no_hindrance_when_sent_again(desk: Caller) -> None:
+    request = pb.ImportIncidentsRequest(source="servicenow", incidents=[short(number) for number in range(5)])
+    first = await desk("ImportIncidents", request, key="import-1")
+    assert {result.outcome for result in first.results} == {pb.ImportResult.CREATED}
+    again = await desk("ImportIncidents", request, key="import-1")
+    assert {result.outcome for result in again.results} == {pb.ImportResult.UNCHANGED}
+
+
+async def test_two_imports_of_the_same_incidents_at_once_make_each_once(desk: Caller) -> None:
+    request = pb.ImportIncidentsRequest(source="servicenow", incidents=[short(number) for number in range(20)])
+    answers = await asyncio.gather(*(desk("ImportIncidents", request) for _ in range(3)))
+    outcomes = [[result.outcome for result in answer.results] for answer in answers]
+    assert all(sorted(each).count(pb.ImportResult.CREATED) == 1 for each in zip(*outcomes, strict=True))
+    assert len({result.id for answer in answers for result in answer.results}) == 20
