@@ -10,11 +10,13 @@ import grpc
 import httpx
 import orjson
 from itsm.auth import v1 as auth_pb
+from itsm.operations import v1 as operations_pb
 
-from chassis import telemetry
+from chassis import operations, telemetry
 from chassis.auth import Issuer, Policy, ServiceAccount, Verifier, own_issuer
 from chassis.domain import SystemClock
 from chassis.events import INDEXES, Consumer, Relay, Subscriptions
+from chassis.events.replays import Replays
 from chassis.failpoints import Failpoints
 from chassis.guard import Guard
 from chassis.keys import Keys
@@ -49,7 +51,13 @@ class Assembly:
             settings.mongo_uri.get_secret_value(), settings.mongo_driver, listeners=telemetry.mongo_listeners()
         )
         self.failpoints = Failpoints(name, settings.failpoints)
-        self.store = Store(self.backend, self.clock, kinds, (*INDEXES, *indexes), failpoints=self.failpoints)
+        self.store = Store(
+            self.backend,
+            self.clock,
+            (*operations.KINDS, *kinds),
+            (*INDEXES, *operations.INDEXES, *indexes),
+            failpoints=self.failpoints,
+        )
         self.http = httpx.AsyncClient(timeout=5, trust_env=False)
         realm = settings.oidc_internal_url or settings.oidc_issuer
         self.verifier = Verifier(
@@ -79,11 +87,22 @@ class Assembly:
             service = self.service
             Consumer(self.store, self.settings, service.name, subscriptions, service.metrics, self.failpoints).attach(service)
 
+    def _operate(self) -> None:
+        key = self.settings.page_token_key.get_secret_value().encode()
+        own = operations.Operations(self.store, operations.listing(key, self.clock))
+        self.serve(
+            "itsm.operations.v1.OperationsService",
+            operations_pb.add_OperationsServiceServicer_to_server,
+            operations.OperationsApi(self.service.name, own),
+        )
+        Replays(self.store, self.settings, self.service.name).attach(self.service)
+
     def _wire(self) -> None:
         service = self.service
         self._edge = Edge(self.guard, (), service.metrics, store=self.store, reached=self.failpoints.reached)
         if self.settings.kafka_bootstrap:
             Relay(self.store, self.settings, service.name, service.metrics, self.failpoints).attach(service)
+            self._operate()
         service.intercept(self._edge)
         if self.settings.environment is Environment.DEVELOPMENT:
             service.on_start(self._migrate)

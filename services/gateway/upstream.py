@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import grpc
 from google.protobuf.message import Message
 
-from chassis.errors import Unavailable, from_rpc
+from chassis.errors import NotFound, Unavailable, from_rpc
 from chassis.rpc import Channels, Method
+
+_EVERYWHERE = "itsm.operations.v1"  # served by every service; the request names which one is meant
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -28,20 +30,25 @@ class Upstream:
 
     def __init__(self, channels: Channels, targets: Mapping[str, str]) -> None:
         self._channels, self._targets = channels, targets
-        self._stubs: dict[str, Any] = {}
+        self._stubs: dict[tuple[str, str], Any] = {}
 
     async def __call__(self, service: str, method: Method, request: Message, *, metadata: Metadata, timeout: float) -> Message:
         """See `Call`."""
-        stub = self._stubs.get(method.path) or self._stub(service, method)
+        package = service.rpartition(".")[0]
+        if package == _EVERYWHERE:
+            owner: Any = request
+            package = f"itsm.{owner.service}.v1"
+        stub = self._stubs.get((package, method.path)) or self._stub(package, method)
         try:
             answer: Message = await stub(request, metadata=metadata, timeout=timeout)
         except grpc.aio.AioRpcError as failure:
             raise from_rpc(failure) from failure
         return answer
 
-    def _stub(self, service: str, method: Method) -> Any:
-        package = service.rpartition(".")[0]
+    def _stub(self, package: str, method: Method) -> Any:
         target = self._targets.get(package)
+        if target is None and method.path.startswith(f"/{_EVERYWHERE}."):
+            raise NotFound("service", package.split(".")[1])
         if target is None:
             raise Unavailable(f"this installation runs no {package}")
         stub = self._channels.to(target).unary_unary(
@@ -49,4 +56,4 @@ class Upstream:
             request_serializer=method.request.SerializeToString,
             response_deserializer=method.response.FromString,
         )
-        return self._stubs.setdefault(method.path, stub)
+        return self._stubs.setdefault((package, method.path), stub)
