@@ -107,7 +107,7 @@ _CLOCK_STATES = _names(pb.Clock.State)
 
 def _instant(stamp: Any) -> datetime:
     # Whole milliseconds, as the database keeps them, so that a rebuild sees what the live event said.
-    return datetime.fromtimestamp(stamp.seconds, UTC).replace(microsecond=stamp.nanos // 1_000_000 * 1_000)
+    return datetime.fromtimestamp(stamp.seconds + stamp.nanos // 1_000_000 / 1000, UTC)
 
 
 def _seconds(duration: Any) -> float:

@@ -1,0 +1,91 @@
+"""Events from a real broker become figures; what comes again changes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from chassis.events import INDEXES, Consumer
+from chassis.events.kafka import client_options, open_producer
+from chassis.settings import Settings
+from chassis.store.migrations import migrate
+from chassis.telemetry import Metrics
+from services.analytics import store as kept
+from services.analytics.domain.facts import FACTS
+from services.analytics.reactions import subscriptions
+from services.analytics.usecases.facts import FactLog
+from tests.integration.analytics.conftest import Figures
+from tests.support.incident_events import History
+from tests.support.running import background
+
+PARTITIONS = 4
+
+
+@pytest.fixture
+def broker(backing: dict[str, Any]) -> Settings:
+    kafka = backing["kafka"]
+    return Settings(kafka_bootstrap=kafka["bootstrap"], kafka_username="admin", kafka_password=kafka["users"]["admin"])
+
+
+@pytest.fixture
+async def topic(broker: Settings) -> AsyncIterator[str]:
+    name = f"test.{uuid4().hex[:12]}.incidents"
+    async with _admin(broker) as admin:
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+    yield name
+    async with _admin(broker) as admin:
+        await admin.delete_topics([name])
+
+
+@asynccontextmanager
+async def _admin(broker: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(broker))
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def publish(broker: Settings, topic: str, histories: list[History]) -> None:
+    """Everything that is told of these incidents, each incident in one partition, all of them mingled."""
+    producer = await open_producer(broker)
+    try:
+        for step in range(max(len(history.told) for history in histories)):
+            for history in histories:
+                if step < len(history.told):
+                    record = history.told[step].record(0)
+                    await producer.send(topic, record.value, key=record.key, headers=record.headers)
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+async def consumed(figures: Figures, group: str, records: int) -> None:
+    """Returns when the positions of the group add up to so many records."""
+    async with asyncio.timeout(20):
+        while sum(row["next"] for row in await figures.backend.find("offsets", {"group": group})) < records:  # noqa: ASYNC110 - the consumer moves them
+            await asyncio.sleep(0.02)
+
+
+async def test_events_become_figures_once_however_often_they_come(figures: Figures, broker: Settings, topic: str) -> None:
+    await migrate(figures.backend, (*INDEXES, *kept.INDEXES), ())
+    histories = [History(f"inc_{n}").open(team=f"t{n % 3}").start().hold().resolve().reopen().resolve() for n in range(40)]
+
+    # Told twice, and taken by two processes one after the other, of which the second has forgotten nothing.
+    for round_ in (1, 2):
+        await publish(broker, topic, histories)
+        group = subscriptions(FactLog(figures.store))
+        names = {"itsm.incident.v1": topic}
+        consumer = Consumer(figures.store, broker, "analytics", group, Metrics(), topics=names, group=f"test.{topic}")
+        async with background(consumer.run):
+            await consumed(figures, consumer.group, 240 * round_)
+
+    assert await figures.backend.count(FACTS, {"tenant": "main"}) == 240
+    assert await figures.count("incident-volume") == {"/opened": 40, "/resolved": 40}
+    assert await figures.count("reopen-rate") == {"": 1}
+    assert await figures.rebuild.run("main") == (40, 0)
