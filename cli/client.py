@@ -8,6 +8,7 @@ Fails: `Problem` for every answer but success, `CliError` when there is no answe
 
 import email.utils
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -83,12 +84,13 @@ class Client:
         body: Any = None,
         content: bytes | None = None,
         etag: str = "",
-        stop: Callable[[], bool] = lambda: False,
+        over: threading.Event | None = None,
     ) -> Answer:
         """One request. `body` is sent as JSON, `content` as the JSON that it is already; `etag` becomes If-Match.
 
-        No other attempt is made once `stop` says so.
+        No other attempt is made once `over` is set, and waiting for one ends.
         """
+        over = over or threading.Event()
         trace_id = uuid.uuid4().hex
         headers = {"traceparent": f"00-{trace_id}-{uuid.uuid4().hex[:16]}-01"}
         if method != "GET":
@@ -104,13 +106,14 @@ class Client:
             if token := self.token():
                 headers["authorization"] = f"Bearer {token}"
             response = self._try(method, path, params=query, json=body, content=content, headers=headers)
-            last = attempt >= (TRIES if isinstance(response, httpx.Response) else TRIES // 2) or stop()
+            last = attempt >= (TRIES if isinstance(response, httpx.Response) else TRIES // 2)
             wait = _asked(response) or _pause(attempt)
-            if last or time.monotonic() + wait > deadline or not _again(response):
+            if last or over.is_set() or time.monotonic() + wait > deadline or not _again(response):
                 return _answer(response, trace_id)
             if isinstance(response, httpx.Response):
                 self.told(f"the platform is busy ({response.status_code}), trying again in {wait:.0f} s")
-            time.sleep(wait)
+            if over.wait(wait):
+                return _answer(response, trace_id)
 
     def _try(self, method: str, path: str, **how: Any) -> httpx.Response | CliError:
         """The answer, or why there is none."""

@@ -110,7 +110,7 @@ def _send(send: Send, source: str, chunk: Chunk, over: threading.Event) -> list[
     if over.is_set():
         raise CliError("stopped")
     try:
-        answer = send("POST", PATH, content=chunk.content(source), stop=over.is_set)
+        answer = send("POST", PATH, content=chunk.content(source), over=over)
     except Problem as problem:
         if problem.status not in _ABOUT_THE_CHUNK:
             raise

@@ -3,8 +3,12 @@
 import io
 import os
 import pty
+import signal
 import subprocess
 import sys
+import termios
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +18,7 @@ import pytest
 from cli.main import main
 from tests.unit.cli.platform import TOKEN, Platform, serve
 
+CTRL_C = "\x03"
 ROOT = Path(__file__).parents[3]
 
 
@@ -59,24 +64,46 @@ def run(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
 
 @pytest.fixture
 def terminal(platform: Platform, tmp_path: Path) -> Run:
-    """Runs `itsm` as a process on a real terminal of 120 columns; stdout and stderr come together."""
+    """Runs `itsm` as a process on a real terminal of 120 columns; stdout and stderr come together.
 
-    def run_it(*arguments: str, **environment: str) -> Ended:
+    `typed` is a prompt to wait for, and what is typed then.
+    """
+
+    def run_it(*arguments: str, typed: tuple[str, str] = ("", ""), **environment: str) -> Ended:
+        prompt, answer = typed
         ours, theirs = pty.openpty()
         basics = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "COLUMNS": "120", "LANG": "C.UTF-8"}
         about = {"ITSM_URL": platform.url, "ITSM_TOKEN": TOKEN, "ITSM_CONFIG_DIR": str(tmp_path / "config")}
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "cli", *arguments], cwd=ROOT, env={**basics, **about, **environment},
-            stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         )  # fmt: skip
         os.close(theirs)
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
         shown = b""
         while chunk := _read(ours):
             shown += chunk
+            if answer and prompt in shown.decode(errors="replace"):
+                if answer == CTRL_C:
+                    process.send_signal(signal.SIGINT)
+                else:
+                    _until_quiet(ours)
+                    os.write(ours, answer.encode())
+                answer = ""
         os.close(ours)
+        watchdog.cancel()
         return Ended(process.wait(), shown.decode().replace("\r\n", "\n"), "")
 
     return run_it
+
+
+def _until_quiet(terminal: int) -> None:
+    """Waits until the terminal shows nothing of what is typed; what came before would be thrown away."""
+    deadline = time.monotonic() + 10
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        assert time.monotonic() < deadline, "the prompt shows what is typed"
+        time.sleep(0.01)
 
 
 def _read(terminal: int) -> bytes:

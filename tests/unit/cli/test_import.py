@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from cli import importing
 from cli.errors import ExitCode
 from cli.sending import MAX_BYTES, MAX_INCIDENTS
-from tests.unit.cli.conftest import Ended, Run
+from tests.unit.cli.conftest import CTRL_C, Ended, Run
 from tests.unit.cli.logs import log, row
 from tests.unit.cli.platform import Platform, problem
 
@@ -187,3 +188,13 @@ def test_a_person_sees_a_sentence_and_the_first_refusals(terminal: Run, tmp_path
     assert "3 created, 0 unchanged, 30 refused  (33 rows)" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", ended.out)
     assert ended.out.count("has 1 columns instead of 36") == importing.TOLD
     assert "and 10 more" in ended.out
+
+
+def test_ctrl_c_ends_an_import_soon_even_while_it_waits(terminal: Run, platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes(log(*many(300)))
+    platform.upcoming.extend([(503, {"retry-after": "100"}, {})] * 4)
+    begun = time.monotonic()
+    ended = terminal("import", "servicenow", str(tmp_path / "log.csv"), typed=("trying again in 100 s", CTRL_C))
+    assert ended.code == ExitCode.INTERRUPTED
+    assert "the same command again goes on from there" in ended.out
+    assert time.monotonic() - begun < 30

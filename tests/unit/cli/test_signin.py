@@ -177,3 +177,11 @@ def test_the_status_tells_what_is_open(run: Run, platform: Platform) -> None:
     found = json.loads(run("status").out)
     assert found["user"] == "ann"
     assert found["incidents"] == {"open": 1, "openP1": 1, "unassigned": 1, "onHold": 1}
+
+
+def test_a_token_can_be_typed_and_is_not_shown(terminal: Run, platform: Platform) -> None:
+    typed = ("Personal access token", TOKEN + "\n")
+    ended = terminal("login", "--url", platform.url, "--token", typed=typed, ITSM_TOKEN="", NO_COLOR="1")
+    assert ended.code == ExitCode.OK
+    assert "Signed in at" in ended.out
+    assert TOKEN not in ended.out
