@@ -17,6 +17,8 @@ from chassis.errors import from_rpc
 DEADLINE = 10.0  # seconds, where the caller names none
 
 CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),  # by default a service that was away for minutes stays lost for two more
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.dns_min_time_between_resolutions_ms", 10_000),
