@@ -6,7 +6,7 @@ Fails with `msgspec.ValidationError` (naming the path) on a drifted document, wi
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -26,6 +26,7 @@ Descriptor = Any
 FieldDescriptor = Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - for instants that came without their zone
 
 
 def to_document(aggregate: Aggregate) -> Document:
@@ -47,12 +48,18 @@ def to_message(aggregate: Aggregate, kind: type[M]) -> M:
 
 def document_to_message(document: Mapping[str, Any], kind: type[M]) -> M:
     """The same straight from a stored document, as lists do. Fields that the message lacks stay inside."""
-    values = _message_values(kind.DESCRIPTOR)(document)
-    if "etag" in kind.DESCRIPTOR.fields_by_name:
+    convert, tagged = _stored(kind.DESCRIPTOR)
+    values = convert(document)
+    if tagged:
         values["etag"] = str(document["version"])
     if "_id" in document:
         values["id"] = document["_id"]
     return kind(**values)
+
+
+@cache
+def _stored(descriptor: Descriptor) -> tuple[Callable[[Mapping[str, Any]], dict[str, Any]], bool]:
+    return _message_values(descriptor), "etag" in descriptor.fields_by_name
 
 
 def part(value: Any, kind: type[M]) -> M:
@@ -138,20 +145,32 @@ def _single(value: Any, field: FieldDescriptor) -> Any:
 @cache
 def _message_values(descriptor: Descriptor) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """A converter for one message type: stored names and values → constructor arguments. Compiled once, since lists run it."""
-    converters = [(field.name, _converter(field), field.is_repeated) for field in descriptor.fields]
+    plain = [field.name for field in descriptor.fields if _converter(field) is None and not _told_when_empty(field)]
+    always = [field.name for field in descriptor.fields if _converter(field) is None and _told_when_empty(field)]
+    single = [(field.name, each) for field in descriptor.fields if (each := _converter(field)) and not field.is_repeated]
+    repeated = [(field.name, each) for field in descriptor.fields if (each := _converter(field)) and field.is_repeated]
 
     def values(document: Mapping[str, Any]) -> dict[str, Any]:
-        result = {}
-        for name, convert, repeated in converters:
-            value = document.get(name)
-            if value is None:
-                continue
-            if convert is not None:
-                value = [convert(item) for item in value] if repeated else convert(value)
-            result[name] = value
+        get = document.get
+        # What is empty is what the message holds anyway.
+        result = {name: value for name in plain if (value := get(name))}
+        for name in always:
+            if (value := get(name)) is not None:
+                result[name] = value
+        for name, convert in single:
+            if (value := get(name)) is not None:
+                result[name] = convert(value)
+        for name, convert in repeated:
+            if value := get(name):
+                result[name] = [convert(item) for item in value]
         return result
 
     return values
+
+
+def _told_when_empty(field: FieldDescriptor) -> bool:
+    """Whether nothing and an empty value are two things to a field."""
+    return bool(field.has_presence and not field.is_repeated) or field.message_type is not None
 
 
 def _converter(field: FieldDescriptor) -> Callable[[Any], Any] | None:
@@ -175,9 +194,22 @@ def _enum_number(field: FieldDescriptor) -> Callable[[str], int]:
 
 
 def _timestamp(value: datetime) -> dict[str, int]:
-    since = value - _EPOCH if value.tzinfo else value.replace(tzinfo=UTC) - _EPOCH
+    since = value - (_EPOCH if value.tzinfo is not None else _EPOCH_NAIVE)
     return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1_000}
 
 
-def _duration(value: str | timedelta) -> timedelta:
-    return value if isinstance(value, timedelta) else msgspec.convert(value, timedelta)
+def _duration(value: str | timedelta) -> Mapping[str, int]:
+    return _seconds(value) if isinstance(value, timedelta) else _seconds_of(value)
+
+
+@lru_cache(maxsize=4096)
+def _seconds_of(text: str) -> Mapping[str, int]:
+    return _seconds(msgspec.convert(text, timedelta))
+
+
+def _seconds(value: timedelta) -> Mapping[str, int]:
+    # Both parts of a protobuf duration have one sign.
+    micros = value // timedelta(microseconds=1)
+    seconds, rest = divmod(abs(micros), 1_000_000)
+    sign = -1 if micros < 0 else 1
+    return {"seconds": sign * seconds, "nanos": sign * rest * 1_000}

@@ -49,9 +49,11 @@ class MemoryBackend:
     def _documents(self, collection: str) -> dict[Any, Document]:
         return self.collections.setdefault(collection, {})
 
-    async def find_one(self, collection: str, query: Query, projection: Mapping[str, Any] | None = None) -> Document | None:
+    async def find_one(
+        self, collection: str, query: Query, projection: Mapping[str, Any] | None = None, *, naive: bool = False
+    ) -> Document | None:
         """See `Backend`."""
-        found = await self.find(collection, query, limit=1, projection=projection)
+        found = await self.find(collection, query, limit=1, projection=projection, naive=naive)
         return found[0] if found else None
 
     async def find(
@@ -63,6 +65,7 @@ class MemoryBackend:
         limit: int = 0,
         projection: Mapping[str, Any] | None = None,
         majority: bool = False,  # noqa: ARG002 - all that is in memory is on the majority
+        naive: bool = False,  # noqa: ARG002 - instants may come without their zone, and need not
     ) -> list[Document]:
         """See `Backend`."""
         found = [document for document in self._documents(collection).values() if matches(document, query)]

@@ -76,8 +76,10 @@ class Index:
 class Backend(Protocol):
     """The primitives. Each raises `Unavailable` when the database does not answer and `Busy` when a write lost a race."""
 
-    async def find_one(self, collection: str, query: Query, projection: Mapping[str, Any] | None = None) -> Document | None:
-        """The first match."""
+    async def find_one(
+        self, collection: str, query: Query, projection: Mapping[str, Any] | None = None, *, naive: bool = False
+    ) -> Document | None:
+        """The first match; `naive` as in `find`."""
 
     async def find(
         self,
@@ -88,8 +90,12 @@ class Backend(Protocol):
         limit: int = 0,
         projection: Mapping[str, Any] | None = None,
         majority: bool = False,
+        naive: bool = False,
     ) -> list[Document]:
-        """All matches up to `limit` (0: no limit); with `majority`, only what cannot be rolled back any more."""
+        """All matches up to `limit` (0: no limit); with `majority`, only what cannot be rolled back any more.
+
+        With `naive`, instants may come without their zone, UTC: for documents that only become messages, at half the cost.
+        """
 
     async def count(self, collection: str, query: Query, *, limit: int = 0) -> int:
         """How many match, counted up to `limit`."""

@@ -56,11 +56,15 @@ class MongoBackend:
             codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
             write_concern=WriteConcern("majority"),
         )
+        self._naive: Any = self._database.with_options(codec_options=CodecOptions())
 
-    async def find_one(self, collection: str, query: Query, projection: Mapping[str, Any] | None = None) -> Document | None:
+    async def find_one(
+        self, collection: str, query: Query, projection: Mapping[str, Any] | None = None, *, naive: bool = False
+    ) -> Document | None:
         """See `Backend`."""
+        source = (self._naive if naive else self._database)[collection]
         with _translated():
-            found: Document | None = await self._database[collection].find_one(query, projection)
+            found: Document | None = await source.find_one(query, projection)
         return found
 
     async def find(
@@ -72,9 +76,10 @@ class MongoBackend:
         limit: int = 0,
         projection: Mapping[str, Any] | None = None,
         majority: bool = False,
+        naive: bool = False,
     ) -> list[Document]:
         """See `Backend`."""
-        source = self._database[collection]
+        source = (self._naive if naive else self._database)[collection]
         if majority:
             source = source.with_options(read_concern=ReadConcern("majority"))
         # One round trip for a page: the first batch holds it all.

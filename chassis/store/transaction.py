@@ -110,22 +110,24 @@ class Store:
         """One record by id or human number. Raises `NotFound`, also for what the caller may not see."""
         return from_document(await self.document(kind, id), kind)
 
-    async def document(self, kind: type[Aggregate], id: str) -> Document:  # noqa: A002 - as above
-        """The same as stored."""
+    async def document(self, kind: type[Aggregate], id: str, *, naive: bool = False) -> Document:  # noqa: A002 - as above
+        """The same as stored; `naive` for what only becomes a message, as in `find`."""
         registered = self.kinds[kind]
         by = {"_id": id} if "_" in id else {"number": id}
-        document = await self.backend.find_one(registered.collection, self.scoped(by))
+        document = await self.backend.find_one(registered.collection, self.scoped(by), naive=naive)
         if document is None:
             raise NotFound(kind.__name__.lower(), id)
         return document
 
     async def message(self, kind: type[Aggregate], id: str) -> Message:  # noqa: A002 - as above
         """The same as the world sees it, without an aggregate in between."""
-        return document_to_message(await self.document(kind, id), self.kinds[kind].message)
+        return document_to_message(await self.document(kind, id, naive=True), self.kinds[kind].message)
 
-    async def find(self, collection: str, query: Query, *, sort: Sort = (), limit: int = 0) -> list[Document]:
-        """Documents of the caller's tenant and scope."""
-        return await self.backend.find(collection, self.scoped(query), sort=sort, limit=limit)
+    async def find(
+        self, collection: str, query: Query, *, sort: Sort = (), limit: int = 0, naive: bool = False
+    ) -> list[Document]:
+        """Documents of the caller's tenant and scope. With `naive` they may only become messages (see `Backend.find`)."""
+        return await self.backend.find(collection, self.scoped(query), sort=sort, limit=limit, naive=naive)
 
     async def count(self, collection: str, query: Query, *, limit: int) -> int:
         """How many there are of the caller's tenant and scope, counted up to `limit`."""
