@@ -17,10 +17,10 @@ INDEXES = (
     Index(FACTS, [("tenant", 1), ("subject", 1), ("epoch", 1), ("version", 1)]),
     Index(FACTS, [("tenant", 1), ("time", 1)], partial={"late": True}),
     Index(INCIDENTS, [("tenant", 1), ("create_time", 1)]),
-    Index(INCIDENTS, [("tenant", 1), ("resolved_at", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("last_resolved", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("close_time", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("acknowledge_time", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("open", 1), ("create_time", 1)], partial={"open": True}),
-    Index(INCIDENTS, [("tenant", 1), ("reopen_count", 1)], partial={"reopen_count": {"$gt": 0}}),
     Index(INCIDENTS, [("tenant", 1), ("clocks.decide_time", 1)], partial={"clocks.decide_time": {"$exists": True}}),
     Index(BACKLOG, [("tenant", 1), ("time", 1)]),
 )

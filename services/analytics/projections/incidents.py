@@ -4,7 +4,7 @@ Each fact alone says what it changes in the document, so that live events are wr
 long as the facts of an incident come in order and once, which the consumer sees to.
 
 `resolutions` maps how often the incident had come back to when it was then last resolved: a resolution whose number is
-below `reopen_count` did not hold.
+below `reopen_count` did not hold. `last_resolved` is the last of them, held or not; `resolved_at` is empty while it did not.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ def effect(fact: Fact) -> Document:
     if state in DONE:
         # A record that was closed without having been resolved, as other systems allow, ended when it was closed.
         changed["resolved_at"] = resolved_at = fact.get("resolve_time") or fact.get("close_time") or fact["time"]
-        changed[f"resolutions.{fact['reopen_count']}"] = resolved_at
+        changed[f"resolutions.{fact['reopen_count']}"] = changed["last_resolved"] = resolved_at
         stopped = [clock["elapsed_s"] for clock in clocks if clock["kind"] == "RESOLVE" and clock["state"] == "STOPPED"]
         changed["business_s"] = stopped[-1] if stopped else None
     return changed

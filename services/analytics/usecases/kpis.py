@@ -88,11 +88,15 @@ class Kpis:
         return snapshots(day)
 
 
+# As the same things are named in filters.
+_FIELDS = {"serviceId": GroupBy.SERVICE, "teamId": GroupBy.TEAM}
+
+
 def _group(text: str) -> GroupBy | None:
     if not text:
         return None
     try:
-        return GroupBy(text)
+        return _FIELDS.get(text) or GroupBy(text)
     except ValueError:
         raise Invalid({"groupBy": f"expected one of {', '.join(GroupBy)}"}) from None
 

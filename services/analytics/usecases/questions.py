@@ -47,6 +47,11 @@ class Question:
             bounds["$lt"] = self.end
         return {path: bounds}
 
+    @property
+    def final(self) -> dict[str, Any]:
+        """The condition that the final resolution lies in the period; what came back has none."""
+        return {**self.within("last_resolved"), "resolved_at": {"$ne": None}}
+
     def group(self, time: str) -> Any:
         """The expression of the group; `time` is what a day is of."""
         if self.group_by is None:
@@ -104,12 +109,11 @@ def _between(start: str | datetime, end: str) -> Stage:
 
 def _resolutions(question: Question) -> list[Stage]:
     """Every incident that was resolved in the period, once a group, and whether such a resolution did not hold."""
-    # The last resolution is at or after the one in the period; one that did not hold raised the count.
-    since = {"$ne": None} if question.start is None else {"$gte": question.start}
-    reached = {"$or": [{"resolved_at": since}, {"reopen_count": {"$gt": 0}}]}
+    # The last resolution is at or after the one in the period, and has an index.
+    reached = {"last_resolved": {"$ne": None} if question.start is None else {"$gte": question.start}}
     held = {"$lt": [{"$toInt": "$resolution.k"}, "$reopen_count"]}
     return [
-        _matching(question, reached, {"resolutions": {"$exists": True}}),
+        _matching(question, reached),
         {"$set": {"resolution": {"$objectToArray": "$resolutions"}}},
         {"$unwind": "$resolution"},
         {"$match": question.within("resolution.v")},
@@ -162,12 +166,12 @@ def mtta(question: Question) -> list[Asked]:
 
 def mttr(question: Question) -> list[Asked]:
     """Creation to final resolution."""
-    return [_durations(question, "resolved_at", _between("$create_time", "$resolved_at"), question.within("resolved_at"))]
+    return [_durations(question, "resolved_at", _between("$create_time", "$resolved_at"), question.final)]
 
 
 def mttr_business(question: Question) -> list[Asked]:
     """The same as the resolve clock counted it."""
-    return [_durations(question, "resolved_at", "$business_s", question.within("resolved_at"), {"business_s": {"$ne": None}})]
+    return [_durations(question, "resolved_at", "$business_s", question.final, {"business_s": {"$ne": None}})]
 
 
 def sla(question: Question) -> list[Asked]:
@@ -189,11 +193,7 @@ def sla(question: Question) -> list[Asked]:
 
 def imported_sla(question: Question) -> list[Asked]:
     """The other system's verdicts."""
-    return [
-        _shares(
-            question, "resolved_at", "$imported_made_sla", question.within("resolved_at"), {"imported_made_sla": {"$ne": None}}
-        )
-    ]
+    return [_shares(question, "resolved_at", "$imported_made_sla", question.final, {"imported_made_sla": {"$ne": None}})]
 
 
 def reopened(question: Question) -> list[Asked]:
@@ -203,7 +203,7 @@ def reopened(question: Question) -> list[Asked]:
 
 def reassigned(question: Question) -> list[Asked]:
     """Changed hands."""
-    return [_shares(question, "resolved_at", {"$gt": ["$reassignment_count", 0]}, question.within("resolved_at"))]
+    return [_shares(question, "resolved_at", {"$gt": ["$reassignment_count", 0]}, question.final)]
 
 
 def by_state(question: Question) -> list[Asked]:

@@ -110,7 +110,7 @@ class Snapshots:
 
     async def _count(self, tenant: str, first: datetime, last: datetime) -> Counter[Cell]:
         # Whatever was over for good before the first midnight counts at none of them.
-        reaching = {"$or": [{"open": True}, {"resolved_at": {"$gte": first}}, {"close_time": {"$gte": first}}]}
+        reaching = {"$or": [{"open": True}, {"last_resolved": {"$gte": first}}, {"close_time": {"$gte": first}}]}
         candidates = await self._backend.find(
             INCIDENTS, {"tenant": tenant, "create_time": {"$lte": last}, **reaching}, projection={"_id": 1}
         )

@@ -176,6 +176,7 @@ async def test_merged_and_cancelled_incidents_and_children_are_in_the_inventory_
     ("group_by", "expected"),
     [
         ("team", {"a": 2, "b": 1, "": 1}),
+        ("teamId", {"a": 2, "b": 1, "": 1}),
         ("service", {"svc_1": 1, "": 3}),
         ("priority", {"P1": 1, "P3": 3}),
         ("category", {"mail": 1, "": 3}),
