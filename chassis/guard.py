@@ -17,7 +17,7 @@ from chassis.store import Backend, Update
 
 POLICIES = "policies"
 REFRESH_SECONDS = 15.0
-_FIRST_RETRY_SECONDS = 0.5
+_RETRY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -53,14 +53,16 @@ class Guard:
     async def follow(self) -> None:
         """Keeps the policy fresh until canceled."""
         while True:
-            await self._try_refresh()
-            await asyncio.sleep(REFRESH_SECONDS if self._policy else _FIRST_RETRY_SECONDS)
+            heard = await self._try_refresh()
+            await asyncio.sleep(REFRESH_SECONDS if heard else _RETRY_SECONDS)
 
-    async def _try_refresh(self) -> None:
+    async def _try_refresh(self) -> bool:
         try:
             await self.refresh()
         except Error as error:
             _log.warning("Policy not refreshed.", extra={"reason": error.reason})
+            return False
+        return True
 
     async def refresh(self) -> None:
         """Fetches the policy now; keeps it when it is newer. Raises what the fetch raises."""
