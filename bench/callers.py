@@ -131,7 +131,7 @@ class Rest:
         return id
 
     async def update(self, id: str, value: str) -> str:  # noqa: A002
-        await self._send("PATCH", f"/api/v1/incidents/{id}", {"category": value})
+        await self._send("PATCH", f"/api/v1/incidents/{id}", {"category": value}, "If-Match: *\r\n")
         return id
 
     async def verb(self, id: str, name: str) -> str:  # noqa: A002

@@ -16,7 +16,7 @@ import psutil
 from itsm.auth import v1 as auth_pb
 
 from bench.child import Child
-from bench.cpu import Meter, per_operation
+from bench.cpu import Meter, foreign_share, per_operation
 from bench.data import SEED, load
 from bench.plan import CONSUMED, OPERATIONS, SERVING, TARGETS, TRANSPORTS, VISIBLE_P50, VISIBLE_P95, Plan
 from chassis.rpc import call, connect
@@ -109,10 +109,11 @@ class Bench:
     async def _cell(self, operation: str, transport: str, concurrency: int, number: int) -> dict[str, Any]:
         await self._run(operation, transport, concurrency, self.plan.warm_seconds / 2, self.plan.most)
         meter = Meter({**self.description["processes"], "load generator": self.generator.pid})
-        before = meter.read()
+        before, began = meter.read(), time.perf_counter()
         result = await self._run(operation, transport, concurrency, self.plan.seconds, self.plan.most)
         await asyncio.sleep(_SETTLE)
-        cpu = per_operation(before, meter.read(), result["count"])
+        after, seconds = meter.read(), time.perf_counter() - began
+        cpu = per_operation(before, after, result["count"])
         client = cpu.pop("load generator")
         row = {
             "operation": operation,
@@ -128,10 +129,12 @@ class Bench:
             "cpu_ms": round(sum(ms for name, ms in cpu.items() if name in SERVING), 3),
             "cpu_all_ms": round(sum(cpu.values()), 3),
             "client_cpu_ms": client,
+            "foreign_share": foreign_share(before, after, seconds),
         }
         self.say(
             f"{number} {self.driver:8}{transport:5}{operation:16} x{concurrency:<3} {row['cpu_ms']:6.2f} ms CPU "
             f"{row['throughput']:7.0f}/s  p95 {row.get('p95', 0):7.2f} ms  {row['errors']} errors {row['first_error'][:80]}"
+            f" others {row['foreign_share']:.0%}"
         )
         return row
 
@@ -173,9 +176,10 @@ class Bench:
         }
         base = {"driver": self.driver, "seed": SEED, "records": self.plan.records}
         meter = Meter({**self.description["processes"], "consumer": consumer.pid})
-        before = meter.read()
+        before, began = meter.read(), time.perf_counter()
         eaten = await consumer.do({**start, "do": "backlog", "most": 20_000})
-        cpu = per_operation(before, meter.read(), eaten["count"])
+        after, seconds = meter.read(), time.perf_counter() - began
+        cpu = per_operation(before, after, eaten["count"])
         backlog = {
             "operation": "consume a backlog",
             **base,
@@ -184,6 +188,7 @@ class Bench:
             "throughput": round(eaten["count"] / eaten["seconds"], 1),
             "cpu": cpu,
             "cpu_ms": round(cpu["consumer"] + cpu["mongo"] + cpu["kafka"], 3),
+            "foreign_share": foreign_share(before, after, seconds),
         }
         backlog["targets"] = [CONSUMED.judge(backlog["cpu_ms"])]
         rows = [backlog]
@@ -209,7 +214,7 @@ def summarized(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     summary = []
     for rounds in cells.values():
         merged = dict(rounds[0])
-        for name in ("p50", "p95", "p99", "throughput", "cpu_ms", "cpu_all_ms", "client_cpu_ms"):
+        for name in ("p50", "p95", "p99", "throughput", "cpu_ms", "cpu_all_ms", "client_cpu_ms", "foreign_share"):
             known = [row[name] for row in rounds if name in row]
             merged[name] = round(sum(known) / len(known), 3) if known else None
         merged["cpu"] = {name: round(sum(row["cpu"][name] for row in rounds) / len(rounds), 3) for name in rounds[0]["cpu"]}
