@@ -1,8 +1,9 @@
 """A ServiceNow event log as incidents with their history. Pure: bytes in, incidents and refusals out.
 
 The log is a CSV file in UTF-8 with a header; each row is one update of one incident and holds the values from then on.
-Dates are day-month-year with minutes, taken as UTC; `?` is unknown. The file is read twice: first to count the rows of each
-incident, then to build each incident as soon as its last row is in, so that memory holds only incidents still open.
+Dates are day-month-year with minutes, taken as UTC; `?` is unknown. The order of the rows is the order of the updates. The
+file is read twice: first to count the rows of each incident, then to build each incident as soon as its last row is in, so
+that memory holds only incidents still open.
 
 Fails: `UnreadableLog` when there is no usable header. A row that cannot be used becomes a `Refusal` with its line and
 the reason, and the others go in.
@@ -97,7 +98,7 @@ class _Row:
     requester: str
     opened: datetime
     made_sla: bool | None
-    order: tuple[int, datetime]
+    time: datetime
     values: dict[str, Any]
 
 
@@ -203,6 +204,7 @@ def _row(line: int, cells: dict[str, str]) -> _Row:
         raise _Refused(f"incident_state: {cells['incident_state']!r} is unknown")
     if cells["made_sla"] not in VERDICTS:
         raise _Refused(f"made_sla: {cells['made_sla']!r} is neither TRUE nor FALSE")
+    _count(cells, "sys_mod_count")  # not needed, but a row in which it is broken is not to be trusted
     state, hold_reason = STATES[cells["incident_state"]]
     values = {
         "actor": _known(cells["sys_updated_by"]),
@@ -224,19 +226,21 @@ def _row(line: int, cells: dict[str, str]) -> _Row:
         requester=_known(cells["caller_id"]),
         opened=_date(cells, "opened_at"),
         made_sla=VERDICTS[cells["made_sla"]],
-        order=(_count(cells, "sys_mod_count"), _date(cells, "sys_updated_at")),
+        time=_date(cells, "sys_updated_at"),
         values={name: value for name, value in values.items() if value != ""},
     )
 
 
 def _incident(rows: list[_Row]) -> Imported:
-    rows.sort(key=lambda row: row.order)
     first, last = rows[0], rows[-1]
-    updates = []
-    time = first.opened
-    for row in rows:
-        time = max(time, row.order[1])  # the log has minutes only, and a few updates carry a time before their turn
-        updates.append({"time": _text(time), **row.values})
+    updates: list[dict[str, Any]] = []
+    latest = last.time
+    # The file's own order is the true one: counts and times of a few rows contradict it. A time after that of a later row
+    # is that row's, and none lies before the opening.
+    for row in reversed(rows):
+        latest = min(latest, row.time)
+        updates.append({"time": _text(max(latest, first.opened)), **row.values})
+    updates.reverse()
     message: dict[str, Any] = {
         "externalNumber": first.number,
         "title": last.title,
