@@ -69,7 +69,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         self._paused: dict[TopicPartition, float] = {}
         self._delays: dict[TopicPartition, float] = {}
         self._failures: dict[tuple[TopicPartition, int], int] = {}
-        self._processing = asyncio.Lock()
+        self._processing, self._placing = asyncio.Lock(), asyncio.Lock()
         self._kafka: AIOKafkaConsumer | None = None
         self._measured = 0.0
 
@@ -90,7 +90,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
                 await self._once(kafka)
         finally:
             self._kafka = None
-            self._positions.held.clear()
+            with suppress(Unavailable):  # the next owner then has a careful look first, nothing worse
+                await self._positions.release(list(self._positions.held))
             await kafka.stop()
 
     async def _start(self, kafka: AIOKafkaConsumer) -> None:
@@ -99,7 +100,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
             try:
                 await kafka.start()
             except KafkaError as error:
-                _log.warning("Kafka cannot be reached.", extra={"retry_in": delay}, exc_info=error)
+                _log.warning("Kafka cannot be reached.", extra={"retry_in": delay, "error": str(error)})
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, 5.0)
             else:
@@ -131,8 +132,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called by aiokafka before partitions go to others: a batch under way is finished first."""
         async with self._processing:
+            with suppress(Unavailable):  # as above
+                await self._positions.release(revoked)
             for partition in revoked:
-                self._positions.held.pop(partition, None)
                 self._paused.pop(partition, None)
                 self._delays.pop(partition, None)
                 self._unplaced.discard(partition)
@@ -141,16 +143,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         """Moves assigned partitions to where our own rows say."""
         if not self._unplaced:
             return
-        wanted = set(self._unplaced)
-        try:
-            await self._positions.load(wanted, kafka.beginning_offsets, self._followed)
-        except (Unavailable, KafkaError) as error:
-            _log.warning("Positions cannot be read.", extra={"group": self.group}, exc_info=error)
-            await asyncio.sleep(1)
-            return
-        for partition in wanted:
-            self._seek(kafka, partition, self._positions.held[partition].next)
-        self._unplaced -= wanted
+        async with self._placing:  # the loop and aiokafka's own task both come here
+            wanted = set(self._unplaced)
+            try:
+                await self._positions.load(wanted, kafka.beginning_offsets, self._followed, POLL_RECORDS)
+            except (Unavailable, KafkaError) as error:
+                _log.warning("Positions cannot be read.", extra={"group": self.group}, exc_info=error)
+                await asyncio.sleep(1)
+                return
+            for partition in wanted & self._unplaced:
+                self._seek(kafka, partition, self._positions.held[partition].next)
+            self._unplaced -= wanted
 
     def _followed(self, partition: TopicPartition) -> Iterable[str]:
         return self._subscriptions.followed(self._handling.topic(partition.topic))
@@ -172,7 +175,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         if not batch:
             return
         await self._failpoints.reached("R7")
-        for _ in range(_BUSY_ATTEMPTS):
+        suspects = {
+            partition: batch.pop(partition)
+            for partition in list(batch)
+            if self._positions.held[partition].next < self._positions.held[partition].careful_until
+        }
+        await self._one_by_one(kafka, suspects, careful=True)
+        failure: Exception | None = None
+        for _ in range(_BUSY_ATTEMPTS if batch else 0):
             failure = await self._tried(batch)
             if failure is None:
                 break
@@ -228,12 +238,29 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
             self._seek(kafka, partition, offset)
         return {partition: records for partition, records in batch.items() if partition not in moved}
 
-    async def _one_by_one(self, kafka: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Record]]) -> None:
+    async def _one_by_one(
+        self, kafka: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Record]], *, careful: bool = False
+    ) -> None:
         for partition, records in batch.items():
             for record in records:
-                if not await self._single(partition, record):
+                if not await (self._suspected if careful else self._single)(partition, record):
                     self._seek(kafka, partition, record.offset)
                     break
+
+    async def _suspected(self, partition: TopicPartition, record: Record) -> bool:
+        """The same for a record that may kill the process, as it may have done in a batch before."""
+        try:
+            attempts = await self._positions.attempt(partition, record.offset)
+        except Unavailable as error:
+            self._block(partition, error)
+            return False
+        if attempts >= ATTEMPTS:
+            return await self._give_up(partition, record, RuntimeError("the process did not survive it"), attempts)
+        handled = await self._single(partition, record)
+        if not handled:
+            with suppress(Unavailable):  # then one attempt too many is counted, of five
+                await self._positions.survived(partition, record.offset)
+        return handled
 
     async def _single(self, partition: TopicPartition, record: Record) -> bool:
         """Handles one record by itself; says whether the partition may go on."""

@@ -3,6 +3,8 @@
 Fails: opening with `Unavailable` while no broker answers.
 """
 
+import logging
+import time
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -13,14 +15,41 @@ from chassis.events.wire import LARGEST_RECORD
 from chassis.settings import Settings
 
 _REQUEST_MS = 15_000
+_RETRY_MS = 250
+_SELDOM_SECONDS = 30.0
+_LOGGERS = ("", ".cluster", ".conn", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender")
+
+
+class _Seldom(logging.Filter):
+    """While a broker is away, aiokafka says so up to a hundred times a second; one of each in half a minute is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, text = time.monotonic(), str(record.msg)
+        if record.levelno >= logging.CRITICAL or now - self._said.get(text, -_SELDOM_SECONDS) >= _SELDOM_SECONDS:
+            self._said[text] = now
+            return True
+        return False
+
+
+def _quieten() -> None:
+    for name in _LOGGERS:
+        log = logging.getLogger(f"aiokafka{name}")
+        if not any(isinstance(present, _Seldom) for present in log.filters):
+            log.addFilter(_Seldom())
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """Where the brokers are and how this process signs in."""
+    _quieten()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap,
         "client_id": settings.kafka_username or "itsm",
         "request_timeout_ms": _REQUEST_MS,
+        "retry_backoff_ms": _RETRY_MS,
     }
     if settings.kafka_username:
         options |= {

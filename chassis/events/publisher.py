@@ -84,7 +84,7 @@ class Publisher:
             try:
                 self._producer = await open_producer(self._settings)
             except Unavailable as error:
-                _log.warning("Kafka cannot be reached.", extra={"retry_in": delay}, exc_info=error)
+                _log.warning("Kafka cannot be reached.", extra={"retry_in": delay, "error": str(error.__cause__ or error)})
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _LAST_DELAY)
 

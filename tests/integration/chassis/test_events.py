@@ -253,3 +253,44 @@ async def test_a_transient_failure_holds_the_partition_until_it_passes(place: Pl
         await opened(relayed)
         assert len(await effects(store, 1)) == 1
     assert await store.backend.find("dead_letters", {}) == []
+
+
+async def test_a_record_that_kills_its_process_is_given_up_after_five_deaths(place: Place, relayed: Store) -> None:
+    entered = asyncio.Event()
+
+    def subscriptions() -> Subscriptions:
+        deadly = Subscriptions()
+
+        @deadly.on(pb.IncidentOpened)
+        async def die_of_some(event: pb.IncidentOpened, envelope: Envelope) -> None:
+            if event.incident.title == "deadly":
+                entered.set()
+                await asyncio.Event().wait()
+            async with store.transaction() as tx:
+                query = {"_id": event.incident.title, "tenant": "main"}
+                tx.write(Update("effects", query, {"$inc": {"times": 1}}, strict=False, upsert=True))
+
+        return deadly
+
+    await opened(relayed, "deadly")
+    await opened(relayed, "fine")
+    await cleared(relayed)
+    store = place.store()
+    deaths = 0
+    while not await store.backend.find("dead_letters", {}):
+        entered.clear()
+        async with background(place.consumer(store, subscriptions()).run):
+            async with asyncio.timeout(15):
+                while not entered.is_set() and not await store.backend.find("dead_letters", {}):  # noqa: ASYNC110 - two ends
+                    await asyncio.sleep(0.02)
+        if entered.is_set():
+            deaths += 1
+            # A process that is killed says no last word.
+            await store.backend.update_many("offsets", {}, {"$set": {"working": True}})
+    assert deaths == 5
+    assert [letter["detail"] for letter in await store.backend.find("dead_letters", {})] == [
+        "RuntimeError: the process did not survive it"
+    ]
+    async with background(place.consumer(store, subscriptions()).run):
+        found = await effects(store, 1)
+    assert [(effect["_id"], effect["times"]) for effect in found] == [("fine", 1)]
