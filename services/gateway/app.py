@@ -2,35 +2,40 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 
-import httpx
 import orjson
-import uvicorn
 from fastapi import FastAPI
 from pydantic import Field, SecretStr
+from starlette.routing import Route
 
 from chassis import settings as chassis_settings
+from chassis.assembly import Assembly
 from chassis.failpoints import Failpoints
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
 from services.gateway import answers, openapi
 from services.gateway.credentials import Auth, Credentials
 from services.gateway.exchange import Receive, Scope, Send
+from services.gateway.hub import Hub
 from services.gateway.limits import App, Limits
+from services.gateway.listener import Listener
+from services.gateway.ring import Cursors, Ring
 from services.gateway.routes import declared
 from services.gateway.session import Realm, SignIn
+from services.gateway.stream import PATH, Stream
+from services.gateway.tail import Tail
 from services.gateway.transcode import Transcoder
 from services.gateway.upstream import Upstream
 
-_GRACE_SECONDS = 20
+_LAST_WORDS_SECONDS = 2.0
 
 
 class Settings(chassis_settings.Settings):
     """What the gateway is told beside what every process is."""
 
     public_url: str = Field("http://127.0.0.1:8080", description="how browsers and programs reach this installation")
+    grpc_listen: str = Field("127.0.0.1:0", description="host:port of the gateway's own gRPC listener")
     console_client_id: str = Field("itsm-console", description="the client of the realm that people sign in through")
     console_client_secret: SecretStr = Field(SecretStr(""), description="its secret")
     incident_target: str = Field("", description="gRPC address of the incident service")
@@ -52,13 +57,12 @@ class Settings(chassis_settings.Settings):
 
 def build(settings: Settings) -> Service:
     """The process with all its parts."""
-    service = Service("gateway", settings)
-    failpoints = Failpoints("gateway", settings.failpoints)
-    channels, targets = Channels(), settings.targets()
-    http = httpx.AsyncClient(timeout=5, trust_env=False)
-    upstream = Upstream(channels, targets)
+    # The address that the gateway is known by is that of HTTP; RPCs of its own come from this very process.
+    assembly = Assembly("gateway", settings.model_copy(update={"listen": settings.grpc_listen}))
+    service, channels = assembly.service, assembly.channels
     auth = Auth(channels, settings.auth_target)
     credentials = Credentials(auth, settings.public_url)
+    key = settings.page_token_key.get_secret_value().encode()
     realm = Realm(
         settings.oidc_issuer,
         settings.oidc_internal_url or settings.oidc_issuer,
@@ -66,20 +70,18 @@ def build(settings: Settings) -> Service:
         settings.console_client_secret.get_secret_value(),
         settings.public_url,
     )
-    key = settings.page_token_key.get_secret_value().encode()
-    sign_in = SignIn(realm, credentials, auth, http, key)
+    sign_in = SignIn(realm, credentials, auth, assembly.http, key)
+    stream = _stream(settings, assembly, credentials, key)
 
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))
     api.include_router(sign_in.router)
-    api.mount("/", _rest(settings, upstream, credentials, failpoints))
-    _listen(service, settings, Limits(api, secure=settings.public_url.startswith("https://")))
+    api.router.routes.append(_Get(PATH, stream))
+    api.mount("/", _rest(settings, Upstream(channels, settings.targets()), credentials, assembly.failpoints))
+    app = Limits(api, secure=settings.public_url.startswith("https://"))
+    listener = Listener(settings.listen, app, partial(stream.hub.close, _LAST_WORDS_SECONDS))
+    service.on_start(listener.start)
+    service.on_stop(Stage.EDGE, listener.stop)
     service.check("auth", partial(_reachable, channels, settings.auth_target))
-
-    async def close() -> None:
-        await http.aclose()
-        await channels.close()
-
-    service.on_stop(Stage.STORE, close)
     return service
 
 
@@ -96,50 +98,21 @@ def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, fail
     return entry
 
 
-def _listen(service: Service, settings: Settings, app: App) -> None:
-    host, _, port = settings.listen.rpartition(":")
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=int(port),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_keep_alive=75,
-        h11_max_incomplete_event_size=64 << 10,
-    )
-    server = _Server(config)
-
-    async def start() -> None:
-        server.serving = asyncio.create_task(server.serve())
-        while not server.started:
-            if server.serving.done():
-                await server.serving
-                raise RuntimeError(f"the HTTP listener on {settings.listen} ended at once")
-            await asyncio.sleep(0.01)
-
-    async def stop() -> None:
-        server.should_exit = True
-        if server.serving is not None:
-            with suppress(SystemExit):
-                await server.serving
-
-    service.on_start(start)
-    service.on_stop(Stage.EDGE, stop)
+def _stream(settings: Settings, assembly: Assembly, credentials: Credentials, key: bytes) -> Stream:
+    hub = Hub(Ring(Cursors(key, settings.epoch)))
+    tail = Tail(settings, hub.ring, hub.offer, hub.lost)
+    if settings.kafka_bootstrap:
+        assembly.service.background("stream", tail.run, stage=Stage.CONSUMERS)
+        assembly.service.check("stream", tail.check, required=False)
+    return Stream(hub, tail, credentials, assembly.guard, assembly.failpoints, assembly.service.metrics)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn as a part of our process: signals are the service's business."""
+class _Get(Route):
+    """An ASGI application at one path; HEAD, which Starlette adds to GET, would wait for a body that it never gets."""
 
-    serving: asyncio.Task[None] | None = None
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-        """Leaves them to the lifecycle in `chassis.service`."""
-        return nullcontext()
+    def __init__(self, path: str, app: App) -> None:
+        super().__init__(path, app, methods=["GET"])
+        self.methods = {"GET"}
 
 
 async def _reachable(channels: Channels, target: str) -> None:

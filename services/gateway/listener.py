@@ -1,0 +1,109 @@
+"""The HTTP listener as a part of our process: uvicorn with its signals taken away and patience for slow clients bounded."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.gateway.limits import App
+
+_GRACE_SECONDS = 20
+_HEAD_SECONDS = 10.0
+_KEEP_ALIVE_SECONDS = 75
+
+
+class Listener:
+    """Serves `app` on `listen` (host:port). `before_stop` runs before running requests are waited for."""
+
+    def __init__(self, listen: str, app: App, before_stop: Callable[[], Awaitable[object]]) -> None:
+        host, _, port = listen.rpartition(":")
+        self._listen = listen
+        self._before_stop = before_stop
+        self._serving: asyncio.Task[None] | None = None
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=int(port),
+                http=_Protocol,
+                proxy_headers=False,  # what a client says of itself is no fact
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            )
+        )
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once started."""
+        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    async def start(self) -> None:
+        """Returns when connections are taken. Raises `RuntimeError` for an address that cannot be had."""
+        self._serving = asyncio.create_task(self._serve())
+        while not self._server.started:
+            if self._serving.done():
+                raise RuntimeError(f"the HTTP listener on {self._listen} ended at once")
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Ends streams, then takes no more connections, and returns when running requests are answered."""
+        await self._before_stop()
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+
+    async def _serve(self) -> None:
+        with suppress(SystemExit):  # how uvicorn says that the port is taken
+            await self._server.serve()
+
+
+class _Server(uvicorn.Server):
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Leaves them to the lifecycle in `chassis.service`."""
+        return nullcontext()
+
+
+class _Protocol(HttpToolsProtocol):
+    """A connection, given ten seconds for each head of a request: uvicorn itself would wait for ever."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begins to wait for the first head."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends waiting."""
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head has begun."""
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """It is here; the application may cut the connection."""
+        self._head_is_here()
+        self.scope["itsm.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
+        super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def _head_is_here(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
