@@ -49,8 +49,8 @@ bench: .state/protos ## measure load and cost against a stack of its own; result
 soak: .state/protos ## the stated durations and counts; writes a dated JSON report (ARGS=...)
 	$(PY) -m bench.soak $(ARGS)
 
-docs: .state/protos ## generate docs/reference
-	$(PY) -m cli.main docs
+docs: .state/protos ## generate the pages that follow from the code: docs/reference, docs/coverage.md
+	$(PY) -m docs.generate
 
 protos: .state/protos ## generate gen/ from protos/
 

@@ -1,0 +1,165 @@
+"""`docs/coverage.md`: which capability is driven through REST on the live stack, with a refusal and a permission case.
+
+The table below names tests; those that do not exist are left out of the page, which then says what is missing. Tests on real
+parts below REST are named as well, so that a gap is seen for what it is.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from docs.generate.markdown import table, text
+
+_TESTS = Path(__file__).parents[2] / "tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """`works`, `refused` and `denied` are tests on the live stack as `file::test`; `below` are folders or files beneath it."""
+
+    name: str
+    works: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    below: tuple[str, ...] = field(default=())
+
+
+_MATRIX = ("e2e/test_matrix.py::test_only_what_the_table_allows_is_let_in",)
+_REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
+_LOG = "e2e/test_servicenow_import.py"
+
+CAPABILITIES = (
+    Capability(
+        "incidents: open, read, change, verbs",
+        (
+            "e2e/test_story.py::test_an_incident_from_report_to_resolution",
+            "e2e/test_story.py::test_by_number_an_incident_is_the_same",
+            "e2e/test_story.py::test_a_repeated_key_answers_with_what_was_done_and_does_it_once",
+        ),
+        (
+            "e2e/test_story.py::test_what_a_rule_forbids_says_which_state_it_is_in",
+            "e2e/test_story.py::test_a_stale_version_is_refused_with_the_present_one_and_changes_nothing",
+            "e2e/test_story.py::test_a_change_without_a_version_is_refused",
+        ),
+        _MATRIX,
+        ("integration/incident/test_incidents.py",),
+    ),
+    Capability(
+        "notes and timeline",
+        ("e2e/test_story.py::test_an_incident_from_report_to_resolution",),
+        (),
+        _MATRIX,
+        ("integration/incident/test_incidents.py",),
+    ),
+    Capability("service-level policies and clocks", (), (), _MATRIX, ("integration/incident/test_service_levels.py",)),
+    Capability("calendars", (), (), _MATRIX, ("integration/incident/test_service_levels.py",)),
+    Capability(
+        "import of a ServiceNow log",
+        (
+            f"{_LOG}::test_every_incident_of_the_log_is_there_once",
+            f"{_LOG}::test_a_second_import_changes_nothing",
+            f"{_LOG}::test_an_interrupted_import_goes_on_where_it_ended",
+        ),
+        (f"{_LOG}::test_a_malformed_row_is_told_and_the_rest_goes_in",),
+        _MATRIX,
+        ("integration/incident/test_imports.py",),
+    ),
+    Capability(
+        "figures (KPIs)",
+        (
+            f"{_LOG}::test_the_time_to_resolve_by_group_is_what_the_second_opinion_computes",
+            "e2e/test_story.py::test_an_incident_from_report_to_resolution",
+        ),
+        (),
+        (*_MATRIX, "e2e/test_matrix.py::test_a_figure_counts_its_own_tenant_only"),
+        ("integration/analytics/test_kpis.py", "integration/analytics/test_service.py"),
+    ),
+    Capability("tokens and keys", (), (), _MATRIX, ("integration/auth/test_service.py",)),
+    Capability("users, teams, roles", (), (), _MATRIX, ("integration/auth/test_service.py",)),
+    Capability(
+        "audit log",
+        ("e2e/test_failpoints.py::test_a_death_loses_nothing_and_doubles_nothing",),
+        (),
+        _MATRIX,
+        ("integration/chassis/test_events.py",),
+    ),
+    Capability(
+        "sign-in with a browser",
+        ("e2e/test_story.py::test_a_sign_in_ends_in_a_cookie_that_pages_cannot_read",),
+        (
+            "e2e/test_story.py::test_a_wrong_password_gets_no_session",
+            "e2e/test_story.py::test_a_return_from_keycloak_that_nobody_asked_for_is_refused",
+        ),
+        ("e2e/test_story.py::test_after_a_sign_out_the_cookie_is_worth_nothing", _REFUSALS),
+        ("integration/auth/test_tokens.py",),
+    ),
+    Capability(
+        "live stream",
+        (
+            "e2e/test_story.py::test_an_incident_from_report_to_resolution",
+            "e2e/test_failpoints.py::test_a_death_loses_nothing_and_doubles_nothing",
+        ),
+        (),
+        (),
+        ("integration/gateway",),
+    ),
+    Capability("dead letters and replays", (), (), _MATRIX, ("integration/chassis/test_operations.py",)),
+)
+
+_INTRODUCTION = """
+# Coverage
+
+A capability counts when it is driven through REST on the live stack, with a refusal and a permission case. The permission
+case of an RPC is the matrix `tests/e2e/test_matrix.py`: each RPC is called past the gateway as nobody, as every role and from
+another tenant. Integration tests below REST run on real parts (mongod, Kafka, Keycloak) too; they are counted by file.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    rows = [
+        (
+            each.name,
+            "**yes**" if all(_there(tests) for tests in (each.works, each.refused, each.denied)) else "no",
+            *(_cell(tests) for tests in (each.works, each.refused, each.denied)),
+            ", ".join(_below(each.below)) or "none",
+        )
+        for each in CAPABILITIES
+    ]
+    counted = sum(row[1] != "no" for row in rows)
+    return text(
+        _INTRODUCTION,
+        f"{counted} of {len(rows)} capabilities count.",
+        table(("capability", "counts", "works", "is refused", "permission", "tests below REST"), rows),
+    )
+
+
+@cache
+def _names(file: str) -> tuple[str, ...]:
+    path = _TESTS / file
+    if not path.exists():
+        return ()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return tuple(node.name for node in defined if node.name.startswith("test_"))
+
+
+def _there(tests: Iterable[str]) -> list[str]:
+    pairs = [(test, *test.split("::")) for test in tests]
+    return [test for test, file, name in pairs if name in _names(file)]
+
+
+def _cell(tests: Iterable[str]) -> str:
+    return "; ".join(f"`{test.partition('::')[2].removeprefix('test_')}`" for test in _there(tests)) or "none yet"
+
+
+def _below(places: Iterable[str]) -> Iterator[str]:
+    for place in places:
+        path = _TESTS / place
+        files = sorted(path.glob("test_*.py")) if path.is_dir() else [path]
+        for file in files:
+            inside = file.relative_to(_TESTS).as_posix()
+            if count := len(_names(inside)):
+                yield f"`{inside}` ({count})"
