@@ -110,6 +110,11 @@ class Verifier:
     now: Callable[[], float] = time.time
     _verified: dict[tuple[bytes, str], Principal] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def keys(self) -> tuple[Keys, Keys]:
+        """Those of both issuers."""
+        return self.keycloak.keys, self.own.keys
+
     async def verify(self, token: str, tenant_hint: str = "") -> Principal:
         """Verifies the token. `tenant_hint` is the tenant that the caller asked for, in metadata `x-itsm-tenant`.
 

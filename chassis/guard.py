@@ -51,7 +51,13 @@ class Guard:
         await self._try_refresh()
 
     async def follow(self) -> None:
-        """Keeps the policy fresh until canceled."""
+        """Keeps the policy and the keys of both issuers fresh until canceled."""
+        async with asyncio.TaskGroup() as tasks:
+            for keys in self._verifier.keys:
+                tasks.create_task(keys.keep())
+            tasks.create_task(self._keep_policy())
+
+    async def _keep_policy(self) -> None:
         while True:
             heard = await self._try_refresh()
             await asyncio.sleep(REFRESH_SECONDS if heard else _RETRY_SECONDS)

@@ -27,6 +27,7 @@ REFRESH_AFTER = 45.0
 USABLE_FOR = 24 * 3600.0
 UNKNOWN_EVERY = 30.0
 _RETRY_AFTER = 1.0
+_LOOK_EVERY = 5.0
 _PATIENCE = 3.0
 _MAX_BYTES = 256 * 1024
 _MIN_RSA_BITS = 2048
@@ -75,6 +76,13 @@ class Keys:
         if key is None:
             key = await self._unknown(kid, now)
         return key
+
+    async def keep(self) -> None:
+        """Has the keys at hand before anybody needs them, until canceled: what is valid then works while its issuer is away."""
+        while True:
+            if self._monotonic() - self._good_at >= REFRESH_AFTER:
+                await asyncio.shield(self._refresh())
+            await asyncio.sleep(_LOOK_EVERY)
 
     async def aclose(self) -> None:
         """Ends a running fetch."""

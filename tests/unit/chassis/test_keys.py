@@ -8,7 +8,9 @@ from joserfc import jwk
 
 from chassis.errors import Unauthenticated, Unavailable
 from chassis.keys import Keys
+from tests.support.eventually import eventually
 from tests.support.issuers import KEYCLOAK, FakeIssuer
+from tests.support.running import background
 
 
 class Hours:
@@ -43,6 +45,15 @@ async def test_keys_are_refreshed_in_the_background_after_45_seconds() -> None:
     await keys.get("first")
     await asyncio.sleep(0.03)
     assert issuer.fetches == 2
+
+
+async def test_keys_that_are_kept_are_there_for_the_first_token_although_the_issuer_is_away_by_then() -> None:
+    issuer, clock = FakeIssuer(KEYCLOAK), Hours()
+    keys = keys_of(issuer, clock)
+    async with background(keys.keep):
+        await eventually(lambda: issuer.fetches == 1)
+        issuer.broken = True
+        assert (await keys.get("first")).kid == "first"
 
 
 async def test_a_rotated_key_is_fetched_at_once_and_the_old_one_stays_while_published() -> None:
