@@ -63,9 +63,9 @@ class Aftermath:
         """What is still under way: pending rows, parked events, and by how many records each group is behind."""
         found: dict[str, Any] = {}
         ends: dict[str, dict[TopicPartition, int]] = {}
-        for owner in OWNERS:
+        for owner, pending in (await self.pending()).items():
             database = self._mongo[f"itsm_{owner}"]
-            found[f"{owner} pending"] = await database["changes"].count_documents({"pending": True})
+            found[f"{owner} pending"] = pending
             found[f"{owner} parked"] = await database["parked"].count_documents({})
             async for row in database["offsets"].find():
                 group, topic, partition = row["_id"].rsplit("|", 2)
@@ -74,6 +74,15 @@ class Aftermath:
                 behind = ends[topic][TopicPartition(topic, int(partition))] - row["next"]
                 found[group] = found.get(group, 0) + max(behind, 0)
         return {name: count for name, count in found.items() if count}
+
+    async def pending(self) -> dict[str, int]:
+        """How many change rows of each service wait for Kafka."""
+        return {owner: await self._changes(owner).count_documents({"pending": True}) for owner in OWNERS}
+
+    async def published(self) -> int:
+        """How many records were published since `mark`."""
+        ends = {partition: end for topic in TOPICS.values() for partition, end in (await self._ends(topic)).items()}
+        return sum(end - self._begin.get(partition, 0) for partition, end in ends.items())
 
     async def dead_letters(self) -> list[dict[str, Any]]:
         """What was given up by any service."""

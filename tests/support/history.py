@@ -57,6 +57,10 @@ class Recorder:
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)
 
+    def count(self, outcome: Outcome) -> int:
+        """How many operations ended so."""
+        return sum(1 for operation in self.operations if operation.outcome is outcome)
+
     async def run(
         self, kind: str, send: Send, *, subject: str = "", based_on: int = 0, value: str = "", plural: str = "incidents"
     ) -> Operation:

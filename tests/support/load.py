@@ -22,15 +22,16 @@ class Load:
         self._gateway = gateway
         self.recorder = recorder
         self._repeatable: dict[str, Callable[[str], Any]] = {}
-        self.count = 0
 
-    async def work(self, *, clients: int = 4, until: Callable[[], bool], most: int = 60) -> None:
+    async def work(self, *, clients: int = 4, until: Callable[[], bool], most: int = 10_000) -> None:
         """Each client writes story after story until the condition holds; no more than `most` stories in all."""
+        left = iter(range(most))
 
         async def client() -> None:
-            while not until() and self.count < most:
-                self.count += 1
-                await self.story(with_key=bool(self.count % 2))
+            for number in left:
+                if until():
+                    return
+                await self.story(with_key=bool(number % 2))
 
         await asyncio.gather(*(client() for _ in range(clients)))
 

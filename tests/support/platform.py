@@ -27,15 +27,6 @@ class Breakable:
         part.write_text(json.dumps(orders))
         part.replace(self.failpoints)
 
-    async def died(self, *names: str, within: float = 30) -> None:
-        """Waits until these processes have ended. Raises `TimeoutError`, naming those that live."""
-        try:
-            async with asyncio.timeout(within):
-                while self.alive(*names):  # noqa: ASYNC110 - the kernel ends them, not this loop
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise TimeoutError(f"{', '.join(self.alive(*names))} did not reach the failpoint within {within:.0f} s") from None
-
     def alive(self, *names: str) -> list[str]:
         """Those of the processes that run."""
         return [name for name in names if self.stack.process(name).pid is not None]
