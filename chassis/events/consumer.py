@@ -38,6 +38,7 @@ _POLL_MS = 1000
 _BUSY_ATTEMPTS = 3  # a lost race with somebody who works on the same records; most are won the second time
 _FIRST_DELAY, _LAST_DELAY = 0.1, 30.0
 _MEASURE_SECONDS = 5.0
+_TOPIC_LOOKS, _TOPIC_SECONDS = 20, 0.5
 _TRANSIENT = (Unavailable, DeadlinePassed, Exhausted)
 
 
@@ -85,7 +86,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         await self._handling.load_waiting()
         try:
             await self._start(kafka)
-            kafka.subscribe([self._names.get(topic, topic) for topic in sorted(self._subscriptions.topics)], listener=self)
+            topics = [self._names.get(topic, topic) for topic in sorted(self._subscriptions.topics)]
+            await self._known(kafka, topics)
+            kafka.subscribe(topics, listener=self)
             while True:
                 await self._once(kafka)
         finally:
@@ -105,6 +108,16 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
                 delay = min(2 * delay, 5.0)
             else:
                 return
+
+    async def _known(self, kafka: AIOKafkaConsumer, topics: Iterable[str]) -> None:
+        """Waits a little for topics that are just being created: who joins without them is given no partition of them."""
+        for _ in range(_TOPIC_LOOKS):
+            with suppress(KafkaError):  # asked again
+                missing = set(topics) - await kafka.topics()
+                if not missing:
+                    return
+            await asyncio.sleep(_TOPIC_SECONDS)
+        _log.warning("Topics are missing.", extra={"group": self.group, "topics": sorted(topics)})
 
     async def _once(self, kafka: AIOKafkaConsumer) -> None:
         await self._place(kafka)

@@ -16,6 +16,7 @@ from chassis.settings import Settings
 
 _REQUEST_MS = 15_000
 _RETRY_MS = 250
+_METADATA_MS = 15_000  # how long a consumer may not notice that a topic has been created (five minutes by default)
 _SELDOM_SECONDS = 30.0
 _LOGGERS = ("", ".cluster", ".conn", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender")
 
@@ -92,5 +93,6 @@ def new_consumer(settings: Settings, group: str | None, **options: Any) -> AIOKa
         auto_offset_reset="none",
         max_poll_records=500,
         fetch_max_wait_ms=500,
+        metadata_max_age_ms=_METADATA_MS,
         **options,
     )
