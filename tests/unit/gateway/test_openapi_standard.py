@@ -1,0 +1,15 @@
+"""The OpenAPI document against the standard's own schema."""
+
+import orjson
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from services.gateway import openapi
+from services.gateway.routes import declared
+from tests.unit.gateway.conftest import OIDC
+
+
+def test_the_document_is_openapi() -> None:
+    document = orjson.loads(orjson.dumps(openapi.document(declared(), version="1.0.0", oidc_url=OIDC)))
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+    del document["info"]["title"]
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == ["'title' is a required property"]
