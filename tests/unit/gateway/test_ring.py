@@ -78,7 +78,7 @@ STEP = st.one_of(
 )
 
 
-@given(st.lists(STEP, max_size=120))
+@given(st.lists(STEP, min_size=40, max_size=150))
 def test_whoever_reconnects_anywhere_gets_each_event_once(steps: list[tuple[str, int, int]]) -> None:
     processes = [Process(), Process(), Process()]
     at = processes[0].hub
