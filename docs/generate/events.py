@@ -21,7 +21,8 @@ _INTRODUCTION = """
 
 Each change of a record is told by exactly one event. A service tells its events on the topic `itsm.<service>.v1`
 (24 partitions, key `tenant/id`, in order for each record, at least once); the full difference of every change goes to
-`itsm.audit.v1`, which only the auth service reads. What a service gives up on goes to `itsm.<service>.v1.dead`.
+`itsm.audit.v1`, which only the auth service reads. What a service gives up on goes to
+`itsm.<service>.v1.dead`. The gateway reads all public topics for the live stream (`rest.md`), beside the consumers named here.
 
 An event holds what happened, `changes` (the public fields with their old and new values; a change that has none lacks it)
 and the record as it is now. Field numbers 14 and 15 are these two in every event.

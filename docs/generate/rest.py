@@ -18,8 +18,10 @@ from docs.generate.markdown import table, text
 from services.analytics.store import INCIDENT_FIELDS as KPI_FIELDS
 from services.auth.store import listings as auth_listings
 from services.gateway.exchange import MAX_KEY, MAX_PARAMETERS
+from services.gateway.hub import MAX_STREAMS
 from services.gateway.limits import MAX_ADDRESS, MAX_HEADER_BYTES, MAX_HEADERS
 from services.gateway.problems import TITLES
+from services.gateway.stream import MAX_TOPICS
 from services.gateway.transcode import IMPORT_TIMEOUT, MAX_BODY, MAX_IMPORT, TIMEOUT
 from services.incident.store import listings as incident_listings
 
@@ -75,6 +77,8 @@ def page() -> str:
         "filter_terms": MAX_TERMS,
         "filter_depth": MAX_DEPTH,
         "filter_values": MAX_LIST,
+        "topics": MAX_TOPICS,
+        "streams": MAX_STREAMS,
         "problems": "\n".join(table(("type", "status", "title", "when"), slugs)),
         "lists": "\n".join(lists),
     }
