@@ -31,6 +31,13 @@ _POLL_MS = 1000
 _PROBE_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
 _ASK_SECONDS = 3.0
+_LINE_ENDS = (
+    (b"\n", b" "),
+    (b"\r", b" "),
+    ("\u2028".encode(), rb"\u2028"),
+    ("\u2029".encode(), rb"\u2029"),
+    ("\x85".encode(), rb"\u0085"),
+)
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.]*", re.ASCII)
 _TOPICS: Mapping[str, str] = {wire.topic_of(service): service for service in SERVICES}
 
@@ -193,8 +200,6 @@ def read(record: ConsumerRecord) -> Entry | None:
         "subject": envelope.subject,
         "version": envelope.version,
     }
-    # A line break may stand in JSON between its tokens alone, where a space says the same; on the wire it would end the data.
-    value = record.value.replace(b"\n", b" ").replace(b"\r", b" ")
     return Entry(
         service=_TOPICS[record.topic],
         partition=record.partition,
@@ -203,9 +208,21 @@ def read(record: ConsumerRecord) -> Entry | None:
         plural=envelope.plural,
         subject=envelope.subject,
         type=envelope.type,
-        head=orjson.dumps(about)[:-1] + b',"data":',
-        value=value,
+        head=_on_one_line(orjson.dumps(about)[:-1]) + b',"data":',
+        value=_on_one_line(record.value),
     )
+
+
+def _on_one_line(text: bytes) -> bytes:
+    """The same JSON without anything that a client might take for the end of a line.
+
+    A line break may stand between its tokens alone, where a space says the same; the characters that many libraries split
+    lines at, although server-sent events do not, may stand in texts alone, where they can be escaped.
+    """
+    for given, harmless in _LINE_ENDS:
+        if given in text:
+            text = text.replace(given, harmless)
+    return text
 
 
 def _partition(service: str, number: int) -> TopicPartition:
