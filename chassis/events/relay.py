@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _FLYING = 2_000  # unanswered rows: bounds what a lost producer repeats
 _TAKE = 500
+_GATHER_SECONDS = 0.015  # after a send, so that a busy process sends a few requests with many rows, not one a row
 _CLEAR_SECONDS, _CLEAR_ROWS = 0.1, 500
 _SWEEP_SECONDS = 5.0
 _PAGE = 500
@@ -117,6 +118,7 @@ class Relay:
             if leaving:
                 await self._failpoints.reached("R5")
                 await self._send(leaving)
+                await asyncio.sleep(_GATHER_SECONDS)
             if unsure:
                 await self._look_up(unsure)
             if not leaving and not unsure:
