@@ -94,7 +94,7 @@ _hash = lru_cache(maxsize=10_000)(murmur2)
 
 def _partition(key: bytes, partitions: Sequence[int], _available: Sequence[int]) -> int:
     """Where a key belongs, the same as in every client of Kafka."""
-    place = (_hash(key) & 0x7FFFFFFF) % len(partitions)
+    place: int = (_hash(key) & 0x7FFFFFFF) % len(partitions)
     return partitions[place]
 
 
