@@ -137,6 +137,14 @@ async def test_a_repeated_key_answers_with_what_was_done_and_does_it_once(olivia
     assert_problem(other, "IDEMPOTENCY_MISMATCH")
 
 
+async def test_a_repeated_token_is_the_same_one_and_its_secret_is_told_once(olivia: Browser) -> None:
+    key, body = f"key-{uuid4().hex}", {"name": f"token {uuid4().hex}"}
+    first, again = [await olivia.write("POST", "tokens", body, idempotency_key=key) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (201, 201), again.text
+    assert again.json()["token"] == first.json()["token"]
+    assert (bool(first.json()["secret"]), again.json()["secret"]) == (True, "")
+
+
 async def test_every_refusal_is_a_problem_document(olivia: Browser, stack: dict[str, Any]) -> None:
     refusals = {
         404: await olivia.request("GET", "/api/v1/incidents/inc_00000000000000000000000000"),

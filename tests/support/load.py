@@ -11,6 +11,7 @@ from tests.support.gateway import Gateway
 from tests.support.history import Operation, Outcome, Recorder
 
 NOTES = "notes"
+_PLURALS = {"note": NOTES, "token": "tokens"}
 _PACE = 0.1  # seconds between attempts of a client that is refused
 
 
@@ -37,7 +38,7 @@ class Load:
 
     async def story(self, *, with_key: bool) -> None:
         """Opens an incident, renames it, hands it over, says something, works, waits, resolves; ends at the first doubt."""
-        await self._token()
+        await self._token(with_key=with_key)
         opened = await self._open(with_key=with_key)
         version = opened.version if opened.outcome is Outcome.OK else 0
         if not version:
@@ -56,7 +57,7 @@ class Load:
         for operation in list(self.recorder):
             send = self._repeatable.get(operation.nonce)
             if operation.outcome is Outcome.INFO and send is not None:
-                plural = NOTES if operation.kind == "note" else "incidents"
+                plural = _PLURALS.get(operation.kind, "incidents")
                 await self.recorder.again(operation, send, plural=plural)
 
     async def _open(self, *, with_key: bool) -> Operation:
@@ -64,9 +65,9 @@ class Load:
         body = {"title": title, "category": self.run_id, "impact": "LOW", "urgency": "LOW"}
         return await self._write("create", "incidents", body, with_key=with_key, value=title)
 
-    async def _token(self) -> Operation:
+    async def _token(self, *, with_key: bool) -> Operation:
         name = f"{self.run_id} {uuid4().hex}"
-        return await self._write("token", "tokens", {"name": name}, with_key=False, value=name, plural="tokens")
+        return await self._write("token", "tokens", {"name": name}, with_key=with_key, value=name, plural="tokens")
 
     async def _rename(self, opened: Operation, version: int, with_key: bool) -> Operation:
         title = f"title-{uuid4().hex}"
