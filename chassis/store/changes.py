@@ -50,6 +50,11 @@ class Kind:
         resource = options.Extensions[annotations_pb2.resource]
         return str(resource.plural)
 
+    @property
+    def numbered(self) -> bool:
+        """Whether records of this kind have a human number beside their id."""
+        return "number" in self.message.DESCRIPTOR.fields_by_name
+
     def subject(self, id: str) -> str:  # noqa: A002 - the field's name everywhere
         """How events and timelines name a record of this kind."""
         return f"{self.plural}/{id}"

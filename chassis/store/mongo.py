@@ -38,6 +38,8 @@ from chassis.store.backend import Delete, Document, Index, Insert, Query, Sort, 
 _OPTIONS: dict[str, Any] = {"tz_aware": True, "serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "retryWrites": True}
 _COMMIT_ATTEMPTS = 3
 _THREADS = 16  # transactions at once of one process
+_DUPLICATE = 11000
+_RACES = frozenset({112, 251})  # WriteConflict, NoSuchTransaction
 
 Steps = Generator[Any, Any, None]
 
@@ -210,7 +212,9 @@ def _apply(database: Any, batch: Sequence[Write], session: Any) -> Steps:
         if result.matched_count < strict:
             raise Busy("the record changed meanwhile")
     else:
-        result = yield collection.bulk_write([_operation(write) for write in batch], ordered=False, session=session)
+        # What is released may be claimed again in the same step: the order then counts.
+        ordered = len({type(write) for write in batch}) > 1
+        result = yield collection.bulk_write([_operation(write) for write in batch], ordered=ordered, session=session)
         if strict and result.matched_count < strict:
             raise Busy("a record changed meanwhile")
 
@@ -257,15 +261,13 @@ def _translated() -> Iterator[None]:
         yield
     except DuplicateKeyError as error:
         raise _taken(error.details or {}) from error
-    except BulkWriteError as error:
-        failures = error.details.get("writeErrors") or [{}]
-        if failures[0].get("code") == 11000:
-            raise _taken(failures[0]) from error
-        raise Busy("the write lost a race") from error
     except (ServerSelectionTimeoutError, ConnectionFailure) as error:
         raise Unavailable("the database does not answer") from error
     except OperationFailure as error:
-        if error.has_error_label("TransientTransactionError") or error.code in (112, 251):
+        failure = ((error.details or {}).get("writeErrors") or [{}])[0] if isinstance(error, BulkWriteError) else {}
+        if failure.get("code") == _DUPLICATE:
+            raise _taken(failure) from error
+        if error.has_error_label("TransientTransactionError") or {error.code, failure.get("code")} & _RACES:
             raise Busy("the write lost a race") from error
         raise
 

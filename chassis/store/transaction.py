@@ -1,5 +1,6 @@
 """The store and its unit of work; the only place that stamps the tenant and applies the row scope."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ CHASSIS_INDEXES = (
 )
 
 RECENT = 2_000  # records that a process remembers as it saved them: spares the next command on them a read
+RECENT_LARGEST = 16 * 1024  # bytes in an event, above which a record is not worth its memory
 
 CommitListener = Callable[[Sequence[Document]], None]
 
@@ -91,7 +93,8 @@ class Store:
     async def transaction(self) -> AsyncIterator["Transaction"]:
         """The unit of work of a use case. Inside another one it joins that one and leaves the commit to it."""
         outer = _ambient.get()
-        if outer is not None and outer.store is self:
+        # A task that was begun inside of a transaction carries it along, and may live longer.
+        if outer is not None and outer.store is self and not outer.over:
             yield outer
             return
         tx = Transaction(self)
@@ -103,6 +106,7 @@ class Store:
                 raise Busy("decided on a remembered record; its present state decides") from error
             raise
         finally:
+            tx.over = True
             _ambient.reset(token)
         await tx.commit()
 
@@ -113,7 +117,7 @@ class Store:
     async def document(self, kind: type[Aggregate], id: str, *, naive: bool = False) -> Document:  # noqa: A002 - as above
         """The same as stored; `naive` for what only becomes a message, as in `find`."""
         registered = self.kinds[kind]
-        by = {"_id": id} if "_" in id else {"number": id}
+        by = {"_id": id} if "_" in id or not registered.numbered else {"number": id}
         document = await self.backend.find_one(registered.collection, self.scoped(by), naive=naive)
         if document is None:
             raise NotFound(kind.__name__.lower(), id)
@@ -195,6 +199,7 @@ class Transaction:
     _rows: list[Document] = field(default_factory=list)
     _writes: list[Write] = field(default_factory=list)
     _answer: tuple[Aggregate, Kind] | None = None
+    over: bool = False
 
     async def get(self, kind: type[A], id: str, *, etag: str = "") -> A:  # noqa: A002 - the field's name everywhere
         """One record by id or human number, the same object each time. Raises `NotFound`; `Stale` when `etag` is another."""
@@ -265,7 +270,10 @@ class Transaction:
         self._writes.append(write)
 
     async def commit(self) -> None:
-        """Writes everything at once. Raises `Busy` when a record changed since it was read."""
+        """Writes everything at once. Raises `Busy` when a record changed since it was read.
+
+        A caller that is canceled meanwhile does not learn how it ended; it ends nevertheless.
+        """
         context = ctx.current_or_none()
         if any(loaded.remembered and not loaded.touched for loaded in self._records.values()):
             # No compare-and-set will prove what was only read from memory.
@@ -281,17 +289,21 @@ class Transaction:
             self.store.recent.pop(key, None)
         await self.store.failpoints.reached("R3")
         try:
-            await self.store.backend.write(writes)
+            # Who stops waiting does not stop the database: what it commits has to be told all the same.
+            await asyncio.shield(self._write(writes))
         except Taken as taken:
             if context and request is not None and taken.key == request.document["_id"]:
                 replay = await self.store.replay(context.tenant, context.request_id)
                 if replay is not None:
                     raise replay from taken
             raise
+        await self.store.failpoints.reached("R4")
+
+    async def _write(self, writes: Sequence[Write]) -> None:
+        await self.store.backend.write(writes)
         self._remember()
         if self._rows:
             self.store.committed(self._rows)
-        await self.store.failpoints.reached("R4")
 
     def forget_remembered(self) -> bool:
         """Drops what this transaction took from memory instead of the database; says whether there was any."""
@@ -302,8 +314,9 @@ class Transaction:
 
     def _remember(self) -> None:
         recent = self.store.recent
+        large = {(row["tenant"], row["key"]) for row in self._rows if len(row["data"]) > RECENT_LARGEST}
         for key, loaded in self._records.items():
-            if loaded.touched:
+            if loaded.touched and (loaded.tenant, loaded.aggregate.id) not in large:
                 recent[key] = loaded.saved
         while len(recent) > RECENT:
             recent.popitem(last=False)

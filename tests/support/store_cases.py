@@ -183,6 +183,30 @@ class StoreCases:
             async with store.transaction() as tx:
                 tx.claim("open", "disk-full", "inc_3")
 
+    async def test_a_claim_can_pass_to_another_record_in_one_transaction(self, store: Store) -> None:
+        with ctx.use(caller()):
+            async with store.transaction() as tx:
+                tx.claim("open", "disk-full", "inc_1")
+            async with store.transaction() as tx:
+                tx.release("open", "disk-full")
+                tx.claim("open", "disk-full", "inc_2")
+            async with store.transaction() as tx:
+                assert await tx.holder("open", "disk-full") == "inc_2"
+
+    async def test_work_that_outlives_a_transaction_has_one_of_its_own(self, store: Store) -> None:
+        over = asyncio.Event()
+
+        async def later() -> None:
+            await over.wait()
+            await self._added(store)
+
+        with ctx.use(caller()):
+            async with store.transaction():
+                task = asyncio.create_task(later())
+            over.set()
+            await task
+            assert len(await store.find("tickets", {})) == 1
+
     async def test_a_failed_claim_leaves_nothing_behind(self, store: Store) -> None:
         with ctx.use(caller()):
             async with store.transaction() as tx:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure
 
 from chassis.settings import MongoDriver
-from chassis.store import Backend
+from chassis.store import Backend, Insert, Update
 from chassis.store.mongo import MongoBackend
 from chassis.store.transaction import CHASSIS_INDEXES
 from tests.support.store_cases import StoreCases
@@ -25,3 +26,8 @@ class TestMongoStore(StoreCases):
         await backend.close()
         async with AsyncMongoClient(uri) as client:
             await client.drop_database("itsm_store_test")
+
+    async def test_a_write_that_can_never_succeed_is_no_lost_race(self, backend: Backend) -> None:
+        await backend.write([Insert("facts", {"_id": name, "tenant": "main", "n": "a word"}) for name in "ab"])
+        with pytest.raises(OperationFailure):
+            await backend.write([Update("facts", {"_id": name, "tenant": "main"}, {"$inc": {"n": 1}}) for name in "ab"])
