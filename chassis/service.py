@@ -41,9 +41,9 @@ _MARGIN_SECONDS = 20.0  # all stages together beside drain and grace: 50 s by de
 SERVER_OPTIONS = (
     ("grpc.max_connection_age_ms", 300_000),  # so that clients resolve anew and find added replicas
     ("grpc.max_connection_age_grace_ms", 30_000),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.max_receive_message_length", 12 << 20),  # an import of 10 MiB with room for what protobuf adds
     ("grpc.so_reuseport", 0),  # else a second process on the same port starts, and takes half of the calls
 )
 

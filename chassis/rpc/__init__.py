@@ -1,7 +1,18 @@
 """The gRPC edge: what surrounds each call on the server (`edge.py`) and how one service calls another (`client.py`)."""
 
 from chassis.rpc.client import CHANNEL_OPTIONS, Channels, call, connect
-from chassis.rpc.edge import Edge, Guard
+from chassis.rpc.edge import REPLAYED_KEY, Edge, Guard
 from chassis.rpc.methods import Method, methods, required_permissions
 
-__all__ = ["CHANNEL_OPTIONS", "Channels", "Edge", "Guard", "Method", "call", "connect", "methods", "required_permissions"]
+__all__ = [
+    "CHANNEL_OPTIONS",
+    "REPLAYED_KEY",
+    "Channels",
+    "Edge",
+    "Guard",
+    "Method",
+    "call",
+    "connect",
+    "methods",
+    "required_permissions",
+]

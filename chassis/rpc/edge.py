@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 LONGEST = 30.0  # seconds that a call may take, whatever its client says
 ATTEMPTS = 5
 KEY_LENGTH = 255
+REPLAYED_KEY = "x-idempotency-replayed"  # in the trailing metadata of an answer that was given before
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _CORRELATION = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 
@@ -109,7 +110,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             try:
                 remaining = servicer_context.time_remaining()
                 async with asyncio.timeout(min(remaining, LONGEST) if remaining is not None else LONGEST):
-                    return await self._within(call, request, metadata)
+                    return await self._within(call, request, metadata, servicer_context)
             except Error as error:
                 status = to_status(error)
             except TimeoutError:
@@ -128,7 +129,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         await servicer_context.abort(code, status.message, ((STATUS_KEY, status.SerializeToString()),))
         raise AssertionError("abort raises")
 
-    async def _within(self, call: _Call, request: Message, metadata: Mapping[str, str]) -> Message:
+    async def _within(self, call: _Call, request: Message, metadata: Mapping[str, str], servicer_context: Any) -> Message:
         context = await self._context(call, request, metadata)
         if self._reached is not None:
             await self._reached("R2")
@@ -137,15 +138,19 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         with ctx.use(context):
             try:
                 return await self._run(call, request)
-            except Replay as replay:
-                return self._replayed(call, context, replay)
-            except Error:
-                # A verb that was done before is refused by the state that it left; its key tells that it was this very call.
-                if context.request_id and self._store is not None:
-                    replay_ = await self._store.replay(context.tenant, context.request_id)
-                    if replay_ is not None:
-                        return self._replayed(call, context, replay_)
-                raise
+            except (Replay, Error) as end:
+                replay = end if isinstance(end, Replay) else await self._earlier(context)
+                if replay is None:
+                    raise
+                answer = self._replayed(call, context, replay)
+                servicer_context.set_trailing_metadata(((REPLAYED_KEY, "true"),))
+                return answer
+
+    async def _earlier(self, context: ctx.Context) -> Replay | None:
+        """A verb that was done before is refused by the state that it left; its key tells that it was this very call."""
+        if not context.request_id or self._store is None:
+            return None
+        return await self._store.replay(context.tenant, context.request_id)
 
     async def _run(self, call: _Call, request: Message) -> Message:
         for attempt in range(ATTEMPTS):

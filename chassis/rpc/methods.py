@@ -3,7 +3,8 @@
 Fails with `RuntimeError` at start when an RPC of ours says no permission: nothing may be callable by accident.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from itsm.type.v1 import annotations_pb2
 from chassis.codec import has_behavior
 
 Descriptor = Any
+_NAME_END = re.compile(r"[.\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,17 @@ def missing(message: Message, path: str = "") -> Iterator[str]:
         elif nested == "many":
             for place, item in enumerate(value):
                 yield from missing(item, f"{path}{name}[{place}].")
+        elif nested == "part":
+            mask = set_fields.get("update_mask")
+            yield from _missing_of(value, f"{path}{name}.", mask.paths if mask is not None else ())
+
+
+def _missing_of(message: Message, path: str, mask: Iterable[str]) -> Iterator[str]:
+    """The same for a resource of which only what `mask` names is to change; without a mask that is what is set."""
+    changing = {name.partition(".")[0] for name in mask} or {field.name for field, _ in message.ListFields()}
+    for found in missing(message):
+        if _NAME_END.split(found, 1)[0] in changing:
+            yield f"{path}{found}"
 
 
 @cache
@@ -84,8 +97,8 @@ def _table(descriptor: Descriptor) -> tuple[tuple[str, bool, frozenset[int] | No
         required = has_behavior(field, field_behavior_pb2.REQUIRED)
         numbers = frozenset(field.enum_type.values_by_number) if field.enum_type is not None else None
         nested = ""
-        if not partial and field.message_type is not None and field.message_type.file.package.startswith("itsm."):
-            nested = "many" if field.is_repeated else "one"
+        if field.message_type is not None and field.message_type.file.package.startswith("itsm."):
+            nested = "many" if field.is_repeated else "part" if partial else "one"
         if required or numbers or nested:
             rows.append((field.name, required, numbers, nested))
     return tuple(rows)

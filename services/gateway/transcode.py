@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from chassis import protojson, telemetry
 from chassis.errors import Error, Invalid
+from chassis.rpc import REPLAYED_KEY
 from services.gateway import problems
 from services.gateway.answers import Answer, refusal
 from services.gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
@@ -86,8 +87,10 @@ class Transcoder:
         route, values = self._routes.find(exchange.method, exchange.path)
         exchange.check_accept()
         metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
+        trailing: dict[str, Any] | None = None
         if route.verb != "GET" and (key := exchange.idempotency_key()):
             metadata.append(("idempotency-key", key))
+            trailing = {}
         conditional = False
         try:
             metadata += await self._credentials(exchange.scope, route)
@@ -97,10 +100,13 @@ class Transcoder:
                 raise Problem(428, "precondition", "say in If-Match which version this is about", reason="IF_MATCH_REQUIRED")
             request = await _request(exchange, route, values, version or "")
             timeout = IMPORT_TIMEOUT if route.imports else self._timeout
-            reply = await self._call(route.service, route.rpc, request, metadata=metadata, timeout=timeout)
+            reply = await self._call(route.service, route.rpc, request, metadata=metadata, timeout=timeout, trailing=trailing)
         except Error as error:
             raise problems.of_error(error, conditional=conditional, locate=route.locate) from error
-        return self._success(exchange, route, reply)
+        answer = self._success(exchange, route, reply)
+        if trailing and REPLAYED_KEY in trailing:
+            answer.add("idempotency-replayed", "true")
+        return answer
 
     def _success(self, exchange: Exchange, route: Route, reply: Message) -> Answer:
         answer = Answer(200)

@@ -21,8 +21,20 @@ Metadata = Sequence[tuple[str, str]]
 class Call(Protocol):
     """How a request reaches the service that answers it."""
 
-    async def __call__(self, service: str, method: Method, request: Message, *, metadata: Metadata, timeout: float) -> Message:
-        """The answer of `method` of `service` (`itsm.incident.v1.IncidentService`) within `timeout` seconds."""
+    async def __call__(
+        self,
+        service: str,
+        method: Method,
+        request: Message,
+        *,
+        metadata: Metadata,
+        timeout: float,
+        trailing: dict[str, Any] | None = None,
+    ) -> Message:
+        """The answer of `method` of `service` (`itsm.incident.v1.IncidentService`) within `timeout` seconds.
+
+        `trailing` is filled with what the service says of its answer, where somebody asks for it.
+        """
 
 
 class Upstream:
@@ -32,7 +44,16 @@ class Upstream:
         self._channels, self._targets = channels, targets
         self._stubs: dict[tuple[str, str], Any] = {}
 
-    async def __call__(self, service: str, method: Method, request: Message, *, metadata: Metadata, timeout: float) -> Message:
+    async def __call__(
+        self,
+        service: str,
+        method: Method,
+        request: Message,
+        *,
+        metadata: Metadata,
+        timeout: float,
+        trailing: dict[str, Any] | None = None,
+    ) -> Message:
         """See `Call`."""
         package = service.rpartition(".")[0]
         if package == _EVERYWHERE:
@@ -40,7 +61,10 @@ class Upstream:
             package = f"itsm.{owner.service}.v1"
         stub = self._stubs.get((package, method.path)) or self._stub(package, method)
         try:
-            answer: Message = await stub(request, metadata=metadata, timeout=timeout)
+            call = stub(request, metadata=metadata, timeout=timeout)
+            answer: Message = await call
+            if trailing is not None:
+                trailing.update(await call.trailing_metadata() or ())
         except grpc.aio.AioRpcError as failure:
             raise from_rpc(failure) from failure
         return answer

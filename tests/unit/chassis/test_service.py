@@ -282,14 +282,16 @@ async def test_a_taken_port_fails_the_start() -> None:
 async def test_the_server_has_the_options_that_clients_of_a_growing_service_need() -> None:
     options = dict(SERVER_OPTIONS)
     assert options["grpc.max_connection_age_ms"] == 300_000
-    assert options["grpc.http2.min_recv_ping_interval_without_data_ms"] < 30_000  # the clients' keepalive
-    assert options["grpc.max_receive_message_length"] == 4 * 1024 * 1024
+    assert options["grpc.http2.min_ping_interval_without_data_ms"] < 30_000  # the clients' keepalive
+    assert options["grpc.max_receive_message_length"] > 11 * 1024 * 1024, "an import of 10 MiB goes through"
 
 
-async def test_a_message_above_four_mebibytes_is_refused() -> None:
+async def test_a_message_above_twelve_mebibytes_is_refused() -> None:
     service = a_service()
     service.serve(add_echo, Echo())
-    async with running(service), grpc.aio.insecure_channel(service.address) as channel:
+    unlimited = [("grpc.max_receive_message_length", -1)]
+    async with running(service), grpc.aio.insecure_channel(service.address, options=unlimited) as channel:
+        assert len(await channel.unary_unary("/test.Echo/Call")(b"x" * 11 * 1024 * 1024, timeout=5)) == 11 * 1024 * 1024
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await channel.unary_unary("/test.Echo/Call")(b"x" * (4 * 1024 * 1024 + 1), timeout=5)
+            await channel.unary_unary("/test.Echo/Call")(b"x" * (12 * 1024 * 1024 + 1), timeout=5)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

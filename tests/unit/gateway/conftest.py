@@ -29,6 +29,7 @@ class Incidents:
 
     answer: Message | Error | None = None
     delay: float = 0
+    trailing: tuple[tuple[str, str], ...] = ()
     request: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -36,6 +37,7 @@ class Incidents:
         """Any RPC."""
         self.request = request
         self.metadata = dict(context.invocation_metadata())
+        context.set_trailing_metadata(self.trailing)
         await asyncio.sleep(self.delay)
         if isinstance(self.answer, Error):
             status = to_status(self.answer)

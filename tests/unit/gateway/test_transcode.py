@@ -267,3 +267,13 @@ async def test_head_is_get_without_its_body(gateway: httpx.AsyncClient, service:
     service.answer = pb.Incident(id="inc_1", etag="2")
     answer = await gateway.head(f"{INCIDENTS}/inc_1")
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (200, b"", '"2"')
+
+
+async def test_an_answer_that_was_given_before_says_so(gateway: httpx.AsyncClient, service: Incidents) -> None:
+    service.answer = pb.Incident(id="inc_1", title="Mail is down", etag="1")
+    first = await gateway.post(INCIDENTS, json={"title": "Mail is down"}, headers={"idempotency-key": "k1"})
+    service.trailing = (("x-idempotency-replayed", "true"),)
+    second = await gateway.post(INCIDENTS, json={"title": "Mail is down"}, headers={"idempotency-key": "k1"})
+    assert "idempotency-replayed" not in first.headers
+    assert (second.status_code, second.headers["idempotency-replayed"]) == (201, "true")
+    assert second.content == first.content
