@@ -43,7 +43,7 @@ PLACES: Mapping[str, int] = {
     "auth/R9": 2,
 }
 ENOUGH = 20  # writes that must succeed after the healing, and how soon
-RECOVERY = 30.0
+RECOVERY = 60.0
 
 # The short form lets services die together, which is also the harder case; the long one takes them one by one too.
 TOGETHER = (

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from tests.support.aftermath import Aftermath
 from tests.support.browser import Browser
@@ -32,6 +33,7 @@ async def away(breakable: Breakable, *names: str) -> AsyncIterator[None]:
         await breakable.heal()
 
 
+@pytest.mark.timeout(900)
 async def test_without_kafka_every_write_works_and_later_every_event_arrives_in_order(
     breakable: Breakable, agent: Gateway, auditor: Gateway, aftermath: Aftermath, tmp_path: Path, soak: bool
 ) -> None:
