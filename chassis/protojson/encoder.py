@@ -124,14 +124,22 @@ def _number(value: float) -> float | str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
+# A page of records holds hundreds of instants, of a few days and of any second: both halves are worth keeping.
 @lru_cache(maxsize=8192)
-def _second(seconds: int) -> str:
+def _day(days: int) -> str:
     try:
-        return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+        return (_EPOCH + timedelta(days=days)).date().isoformat()
     except OverflowError as error:
-        raise ValueError(f"a Timestamp of {seconds} seconds lies outside of the years 1 to 9999") from error
+        raise ValueError(f"a Timestamp of {days} days lies outside of the years 1 to 9999") from error
 
 
+@lru_cache(maxsize=86_400)
+def _time_of_day(second: int) -> str:
+    minutes, seconds = divmod(second, 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+
+
+@lru_cache(maxsize=2048)
 def _fraction(nanos: int) -> str:
     """With 0, 3, 6 or 9 digits, as proto3 JSON has it."""
     if not nanos:
@@ -145,11 +153,16 @@ def _timestamp(value: Any) -> str:
     nanos = value.nanos
     if not 0 <= nanos < 1_000_000_000:
         raise ValueError(f"a Timestamp has {nanos} nanoseconds")
-    return f"{_second(value.seconds)}{_fraction(nanos)}Z"
+    days, second = divmod(value.seconds, 86_400)
+    return f"{_day(days)}T{_time_of_day(second)}{_fraction(nanos)}Z"
 
 
 def _duration(value: Any) -> str:
-    seconds, nanos = value.seconds, value.nanos
+    return _seconds(value.seconds, value.nanos)
+
+
+@lru_cache(maxsize=4096)
+def _seconds(seconds: int, nanos: int) -> str:
     if abs(seconds) > _MAX_DURATION or abs(nanos) >= 1_000_000_000 or (seconds < 0 < nanos) or (nanos < 0 < seconds):
         raise ValueError(f"no Duration: {seconds} seconds and {nanos} nanoseconds")
     sign = "-" if seconds < 0 or nanos < 0 else ""
