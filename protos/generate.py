@@ -53,7 +53,7 @@ def generate(root: Path = ROOT) -> None:
 
 
 def _googleapis() -> Path:
-    import google.api  # noqa: PLC0415 - a namespace package: its folder is known only after the import
+    import google.api
 
     return Path(next(iter(google.api.__path__))).parent.parent
 
