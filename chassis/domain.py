@@ -21,7 +21,7 @@ class Event(Protocol):
 class Clock(Protocol):
     """Says the present instant: aware, UTC, whole milliseconds (what the store keeps)."""
 
-    def __call__(self) -> datetime: ...  # noqa: D102
+    def __call__(self) -> datetime: ...
 
 
 class SystemClock:
