@@ -50,9 +50,8 @@ def a_policy(scope: Any = None) -> Policy:
 
 
 def somebody(role: str = "worker", **more: Any) -> Principal:
-    return Principal(
-        subject="u1", kind="user", tenant="main", roles=frozenset({role}), expires_at=0, issuer="i", **more
-    )  # fmt: skip
+    given = {"subject": "u1", "kind": "user", "tenant": "main", "expires_at": 0, "issuer": "i"} | more
+    return Principal(roles=frozenset({role}), **given)
 
 
 def test_headers_alone_decide_who_is_woken() -> None:
