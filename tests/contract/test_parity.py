@@ -16,6 +16,7 @@ INSIDE = {
     "Incident.next_due_time": "when the timer looks again",
     "Incident.told": "which steps of the clocks were told",
     "Incident.matrix_version": "the priority matrix that ranked it",
+    "Incident.resolved_facts": "what its promises went by when it was resolved",
     "Clock.policy_reason": "told by ExplainClocks",
     "Clock.calendar_version": "told by ExplainClocks",
     "Clock.ledger": "told by ExplainClocks",

@@ -19,6 +19,8 @@ from chassis.errors import ForbiddenMove, Invalid
 from services.incident.domain.calendar import MILLISECOND, BusinessCalendar, from_ms, to_ms
 
 NOTHING = timedelta(0)
+HEARD = "the reporter heard"
+"""Why a clock for the next update ends and another begins."""
 
 
 class ClockKind(StrEnum):
@@ -125,6 +127,11 @@ class Clock:
     def is_open(self) -> bool:
         """True while the verdict is not final: running or paused."""
         return self.state in (ClockState.RUNNING, ClockState.PAUSED)
+
+    @property
+    def has_successor(self) -> bool:
+        """True for a missed update that was given at last: decided for good, whatever becomes of the incident."""
+        return self.state is ClockState.STOPPED and self.ledger[-1].reason == HEARD
 
     @property
     def gaps(self) -> list[tuple[datetime, datetime]]:

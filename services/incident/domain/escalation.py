@@ -33,10 +33,13 @@ def label(clock: Clock, step: Step) -> str:
 
 
 def planned(clocks: Sequence[Clock], told: Iterable[str]) -> list[Due]:
-    """What is still to be told, the earliest first. A missed target stays to be told when the clock was stopped since."""
+    """What is still to be told, the earliest first. A missed target stays to be told when the clock was stopped since.
+
+    Only that of an update that was given since does not: its successor has the word.
+    """
     told, steps = frozenset(told), []
     for clock in clocks:
-        if clock.state is ClockState.CANCELLED:
+        if clock.state is ClockState.CANCELLED or clock.has_successor:
             continue
         running = clock.state is ClockState.RUNNING
         missed = clock.breach_time or (clock.due_time if running else None)

@@ -85,10 +85,12 @@ class Incident(Aggregate):
     external_number: str = ""
     imported_made_sla: bool | None = None
     links: list[Link] = field(default_factory=list)
-    # Kept inside: what the timer still has to tell and has told, and the matrix that ranked it.
+    # Kept inside: what the timer still has to tell and has told, the matrix that ranked it, and what its promises went by
+    # when it was resolved.
     next_due_time: datetime | None = None
     told: list[str] = field(default_factory=list)
     matrix_version: int = MATRIX_VERSION
+    resolved_facts: Facts | None = None
 
     @classmethod
     def open(cls, moment: Moment, *, id: str, number: str, title: str, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -144,7 +146,8 @@ class Incident(Aggregate):
         self._move("start", moment)
         if not self.assignee_id:
             self._hand_over(self.team_id, moment.by)
-        self._acknowledge(moment)
+        if moment.by_person:
+            self._acknowledge(moment)
         self._changed(pb.IncidentStarted(), moment)
 
     def hold(self, moment: Moment, reason: HoldReason, *, note: str = "") -> None:
@@ -178,7 +181,7 @@ class Incident(Aggregate):
         self._move("reopen", moment)
         self._back_to_work(moment, reason)
         self.reopen_count += 1
-        self._changed(pb.IncidentReopened(), moment)
+        self._changed(pb.IncidentReopened(reason=reason), moment)
 
     def close(self, moment: Moment) -> None:
         """Over for good."""
@@ -331,13 +334,14 @@ class Incident(Aggregate):
 
     def _end_work(self, moment: Moment, code: str) -> None:
         self._wake(moment)
-        self.resolve_time, self.resolution_code = moment.at, code
+        self.resolve_time, self.resolution_code, self.resolved_facts = moment.at, code, self.facts
         moment.levels.stop(self.clocks, moment.at, reason="resolved")
 
     def _back_to_work(self, moment: Moment, reason: str) -> None:
         self.resolution_code = self.resolution = ""
         self.close_time = None
         moment.levels.reopen(self.clocks, moment.at, reason)
+        self._replan(self.resolved_facts or self.facts, moment)
 
     def _withdraw(self, moment: Moment, reason: str) -> None:
         self.hold_reason, self.close_time = None, moment.at
@@ -348,8 +352,10 @@ class Incident(Aggregate):
         if self.facts == before:
             return
         kept = {(clock.kind, clock.start_time, clock.target) for clock in self.clocks if clock.is_open}
-        owed = set(ClockKind) - ({ClockKind.RESPONSE} if self.acknowledge_time is not None else set())
-        self.clocks = moment.levels.replan(self.clocks, self.facts, moment.at, owed)
+        owed = set(ClockKind) if self.state.is_open else set()
+        if self.acknowledge_time is not None:
+            owed.discard(ClockKind.RESPONSE)
+        self.clocks = moment.levels.replan(self.clocks, self.facts, moment.at, owed, began=self.create_time)
         if self.hold_reason is not None:
             moment.levels.pause(self.clocks, self.hold_reason, moment.at)
         fresh = [c for c in self.clocks if c.is_open and (c.kind, c.start_time, c.target) not in kept]

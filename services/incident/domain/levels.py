@@ -4,11 +4,12 @@ How it can fail: `KeyError` for a calendar that was never there, which is a defe
 """
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.incident.domain.calendar import EPOCH, ROUND_THE_CLOCK, BusinessCalendar
-from services.incident.domain.clock import Clock, ClockKind, ClockState, Retarget
+from services.incident.domain.clock import HEARD, Clock, ClockKind, ClockState, Retarget
 from services.incident.domain.sla import Facts, SlaPolicy, Target, choose, default_policy
 from services.incident.domain.states import HoldReason
 
@@ -76,11 +77,11 @@ class ServiceLevels:
         return moved
 
     def pause(self, clocks: Sequence[Clock], reason: HoldReason, at: datetime) -> None:
-        """Pauses the clocks whose policy says so for the reason."""
+        """Pauses the clocks whose policy says so for the reason; one that came under another policy while it waited runs on."""
         for clock in clocks:
             policy = self._by_id.get(clock.policy_id)
-            if policy is not None and policy.pauses(clock.kind, reason):
-                clock.pause(reason.value, at, self.counting(clock))
+            pauses = policy is not None and policy.pauses(clock.kind, reason)
+            (clock.pause if pauses else clock.resume)(reason.value, at, self.counting(clock))
 
     def resume(self, clocks: Sequence[Clock], reason: HoldReason, at: datetime) -> None:
         """Takes the reason away again."""
@@ -101,23 +102,37 @@ class ServiceLevels:
     def reopen(self, clocks: Sequence[Clock], at: datetime, reason: str) -> None:
         """Continues what was stopped; the response is not owed again."""
         for clock in clocks:
-            clock.reopen(at, self.counting(clock), reason)
+            if not clock.has_successor:
+                clock.reopen(at, self.counting(clock), reason)
         self.catch_up(clocks)
 
     def restart(self, clocks: Sequence[Clock], kind: ClockKind, at: datetime) -> tuple[list[Clock], list[Clock]]:
-        """The clocks after those of one kind began anew at an instant, and those that did. The replaced ones are gone."""
-        fresh = {
-            index: clock.retarget(clock.target, Retarget.RESTART, at, self.counting(clock), reason="the reporter heard")
-            for index, clock in enumerate(clocks)
-            if clock.kind is kind and clock.is_open
-        }
-        return [fresh.get(index, clock) for index, clock in enumerate(clocks)], list(fresh.values())
+        """The clocks after those of one kind began anew at an instant, and those that did.
 
-    def replan(self, clocks: Sequence[Clock], facts: Facts, at: datetime, owed: Iterable[ClockKind]) -> list[Clock]:
+        One that was in time makes room for its successor; one that was missed stays as what it is, the last few of them.
+        """
+        current: list[Clock] = []
+        missed: list[Clock] = []
+        fresh: list[Clock] = []
+        for clock in clocks:
+            if clock.kind is not kind or not clock.is_open:
+                (missed if clock.has_successor else current).append(clock)
+                continue
+            late = deepcopy(clock)
+            late.stop(at, self.counting(clock), HEARD)
+            missed += [late] if late.breached else []
+            successor = clock.retarget(clock.target, Retarget.RESTART, at, self.counting(clock), reason=HEARD)
+            current.append(successor)
+            fresh.append(successor)
+        return [*current, *missed[-REPLACED_KEPT:]], fresh
+
+    def replan(
+        self, clocks: Sequence[Clock], facts: Facts, at: datetime, owed: Iterable[ClockKind], *, began: datetime
+    ) -> list[Clock]:
         """The clocks after the facts changed: each open one gets the target that now holds for it, the replaced ones follow.
 
-        A kind that the new policy does not promise is cancelled; one of `owed` that only the new policy promises starts as the
-        incident began when the policy works retroactively, else now.
+        A kind that the new policy does not promise is cancelled; one of `owed` that only the new policy promises starts at
+        `began`, as the incident did, when the policy works retroactively, else now.
         """
         policy, why = choose(self._policies, facts)
         current: list[Clock] = []
@@ -127,11 +142,10 @@ class ServiceLevels:
             if after is not clock:
                 current.append(after)
             (replaced if clock.state is ClockState.CANCELLED else current).append(clock)
-        if any(clock.is_open for clock in current):
-            began = min(clock.start_time for clock in clocks)
-            start = began if policy.retarget is Retarget.RETROACTIVE else at
-            targets = (policy.target_for(facts.priority, kind) for kind in sorted(set(owed) - {own.kind for own in current}))
-            current.extend([self._started(policy, target, why, start) for target in targets if target is not None])
+        start = began if policy.retarget is Retarget.RETROACTIVE else at
+        had = {own.kind for own in current if not own.has_successor}
+        targets = (policy.target_for(facts.priority, kind) for kind in sorted(set(owed) - had))
+        current.extend([self._started(policy, target, why, start) for target in targets if target is not None])
         return [*current, *replaced[-REPLACED_KEPT:]]
 
     def _started(self, policy: SlaPolicy, target: Target, why: str, at: datetime) -> Clock:
