@@ -109,7 +109,7 @@ class Rest:
         """A connection of its own."""
         address = urlsplit(url)
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(_Connection, address.hostname, address.port)
+        _, connection = await loop.create_connection(_Connection, address.hostname or "", address.port or 80)
         return cls(connection, address.netloc, token)
 
     async def _send(self, method: str, path: str, body: Any = None, more: str = "") -> bytes:

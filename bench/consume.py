@@ -16,11 +16,14 @@ from typing import Any
 import orjson
 import uvloop
 from itsm.incident import v1 as pb
+from pymongo import AsyncMongoClient
 
 from bench.load import percentiles
 from chassis.domain import SystemClock
 from chassis.events.consumer import Consumer
+from chassis.events.positions import OFFSETS
 from chassis.events.subscriptions import Subscriptions
+from chassis.events.versions import SEEN
 from chassis.events.wire import Envelope
 from chassis.settings import Settings
 from chassis.store import Store, Update
@@ -60,8 +63,10 @@ class Reader:
     """The consumer and what it has seen."""
 
     def __init__(self, environment: dict[str, str], driver: str, group: str) -> None:
+        self._group = group
         given = {name.removeprefix("ITSM_").lower(): value for name, value in environment.items()}
-        settings = Settings(**{**given, "mongo_driver": driver})
+        settings = Settings.model_validate({**given, "mongo_driver": driver})
+        self._uri = settings.mongo_uri.get_secret_value()
         self._backend = Watched(settings)
         store = Store(self._backend, SystemClock(), ())
         subscriptions = Subscriptions("bench")
@@ -112,6 +117,10 @@ class Reader:
         with suppress(asyncio.CancelledError):
             await self._task
         await self._backend.close()
+        own = {"_id": {"$gte": f"{self._group}|", "$lt": f"{self._group}}}"}}  # `}` follows `|`
+        async with AsyncMongoClient[dict[str, Any]](self._uri) as client:
+            for collection in (COLLECTION, OFFSETS, SEEN):
+                await client.get_default_database()[collection].delete_many(own)
 
 
 async def _main() -> None:

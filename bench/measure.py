@@ -108,7 +108,8 @@ class Bench:
 
     async def _cell(self, operation: str, transport: str, concurrency: int, number: int) -> dict[str, Any]:
         await self._run(operation, transport, concurrency, self.plan.warm_seconds / 2, self.plan.most)
-        meter = Meter({**self.description["processes"], "load generator": self.generator.pid})
+        pids: dict[str, int] = {**self.description["processes"], "load generator": self.generator.pid}
+        meter = Meter(pids)
         before, began = meter.read(), time.perf_counter()
         result = await self._run(operation, transport, concurrency, self.plan.seconds, self.plan.most)
         await asyncio.sleep(_SETTLE)
@@ -219,6 +220,7 @@ def summarized(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             merged[name] = round(sum(known) / len(known), 3) if known else None
         merged["cpu"] = {name: round(sum(row["cpu"][name] for row in rounds) / len(rounds), 3) for name in rounds[0]["cpu"]}
         merged["count"], merged["errors"] = (sum(row[name] for row in rounds) for name in ("count", "errors"))
+        merged["first_error"] = next((row["first_error"] for row in rounds if row["first_error"]), "")
         merged["round"] = len(rounds)
         costs = [row["cpu_ms"] for row in rounds]
         merged["rounds_ratio"] = round(max(costs) / min(costs), 2) if min(costs) > 0 else None

@@ -66,10 +66,10 @@ class Plan:
 QUICK = Plan(
     seconds=0.5,
     warm_seconds=0.2,
-    most=400,
+    most=100,
     rounds=1,
     records=2_000,
     concurrencies=(1, 8),
-    seed_events=600,
+    seed_events=200,
     steady_seconds=2.0,
 )

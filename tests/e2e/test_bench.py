@@ -1,0 +1,35 @@
+"""The bench runs against a stack and says what it promises to say; how fast anything was is no matter of a test."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.plan import OPERATIONS, SERVING
+from stack.options import ROOT
+
+
+async def test_a_quick_bench_of_a_running_stack_has_a_row_for_every_cell(stack: dict[str, Any], tmp_path: Path) -> None:
+    described = tmp_path / "stack.json"
+    described.write_text(json.dumps(stack))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench", "--quick", "--stack", str(described)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    printed, said = await asyncio.wait_for(process.communicate(), 240)
+    assert process.returncode == 0, said.decode()[-3000:]
+    report = json.loads(printed)
+    cells = {(row["operation"], row.get("transport"), row.get("concurrency")) for row in report["rows"]}
+    assert {(operation, way, 8) for operation in OPERATIONS for way in ("rest", "grpc")} <= cells
+    for row in report["rows"]:
+        assert row["count"] > 0, row
+        assert {"driver", "seed", "records", "versions"} <= row.keys()
+        if "concurrency" in row:
+            assert row["errors"] == 0, row
+            assert set(SERVING) <= row["cpu"].keys()
+            assert row["p50"] <= row["p95"] <= row["p99"]
+    judged = [target for row in report["rows"] for target in row.get("targets", [])]
+    assert {"figure", "target", "floor", "value", "met"} == set().union(*judged)
