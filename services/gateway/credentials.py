@@ -8,6 +8,7 @@ Fails: `Unauthenticated`, `Problem` 403 for a write that another site may have c
 
 import asyncio
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ CSRF_HEADER = b"x-itsm-csrf"
 _KEPT_SECONDS = 45.0
 _KEPT_ENTRIES = 20_000
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_VISIBLE = re.compile(rb"[\x21-\x7e]+")  # what the metadata of an RPC can carry
 _TOKEN_PARTS = 3  # of a JWT; a secret of ours has no dots
 
 
@@ -67,17 +69,25 @@ class Credentials:
     async def metadata(self, scope: Scope) -> Sequence[tuple[str, str]]:
         """The caller's token and the tenant that was asked for. Raises `Unauthenticated` where nothing was shown."""
         headers = dict(scope["headers"])
+        if [name for name, _ in scope["headers"]].count(b"authorization") > 1:
+            raise Problem(400, "malformed", "Authorization is said more than once")
+        tenant = headers.get(b"x-itsm-tenant", b"")
+        if tenant and not _VISIBLE.fullmatch(tenant):
+            raise Problem(400, "malformed", "X-ITSM-Tenant takes visible ASCII characters")
         token = await self._token(scope["method"], headers)
         metadata = [("authorization", f"Bearer {token}")]
-        if tenant := headers.get(b"x-itsm-tenant"):
-            metadata.append(("x-itsm-tenant", tenant.decode("latin-1")))
+        if tenant:
+            metadata.append(("x-itsm-tenant", tenant.decode()))
         return metadata
 
     async def _token(self, method: str, headers: dict[bytes, bytes]) -> str:
         if given := headers.get(b"authorization"):
-            scheme, _, shown = given.decode("latin-1").partition(" ")
-            if scheme.lower() != "bearer" or not shown:
+            scheme, _, text = given.partition(b" ")
+            if scheme.lower() != b"bearer" or not text:
                 raise Unauthenticated("Authorization takes a bearer token", reason="TOKEN_MISSING")
+            if not _VISIBLE.fullmatch(text):
+                raise Unauthenticated("this is no token", reason="TOKEN_INVALID")
+            shown = text.decode()
             return shown if shown.count(".") == _TOKEN_PARTS - 1 else await self.exchanged(shown)
         secret = session_secret(headers)
         if not secret:

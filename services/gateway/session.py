@@ -105,7 +105,7 @@ class SignIn:
         """Back from Keycloak: the code for tokens, the token for a session, the session's secret as cookie."""
         given = request.query_params
         kept = self._opened(cookie_of(dict(request.headers.raw), LOGIN_COOKIE))
-        if not hmac.compare_digest(kept["state"], given.get("state", "")):
+        if not hmac.compare_digest(kept["state"].encode(), given.get("state", "").encode("utf-8", "replace")):
             raise _unasked("the answer of the sign-in is for another attempt")
         if given.get("iss", self._realm.issuer) != self._realm.issuer:
             raise _unasked("the answer of the sign-in is of another issuer")
@@ -141,8 +141,11 @@ class SignIn:
 
     async def backchannel_logout(self, request: Request) -> Response:
         """Keycloak says that sessions are over; the token that it sends is the proof."""
-        form = parse_qs((await Exchange(request.scope, request.receive).body(_MAX_FORM)).decode("latin-1"), max_num_fields=10)
-        logout_token = form.get("logout_token")
+        body = (await Exchange(request.scope, request.receive).body(_MAX_FORM)).decode("latin-1")
+        try:
+            logout_token = parse_qs(body, max_num_fields=10).get("logout_token")
+        except ValueError:  # more fields than a logout has
+            logout_token = None
         if not logout_token:
             raise Problem(400, "malformed", "there is no logout_token")
         await call(self._auth.exchange.EndSessions, pb.EndSessionsRequest(logout_token=logout_token[0]))
