@@ -119,6 +119,10 @@ class Credentials:
         """Drops the token of a session that has ended here."""
         self._kept.pop(hashlib.sha256(secret.encode()).digest(), None)
 
+    def forget_all(self) -> None:
+        """Drops every token that was exchanged here, when sessions ended elsewhere and nobody says which."""
+        self._kept.clear()
+
     async def _ask(self, key: bytes, secret: str) -> str:
         answer = await call(self._auth.exchange.Exchange, pb.ExchangeRequest(secret=secret))
         self._kept[key] = (time.monotonic() + _KEPT_SECONDS, answer.token)

@@ -149,6 +149,7 @@ class SignIn:
         if not logout_token:
             raise Problem(400, "malformed", "there is no logout_token")
         await call(self._auth.exchange.EndSessions, pb.EndSessionsRequest(logout_token=logout_token[0]))
+        self._credentials.forget_all()
         return Response(status_code=200, headers={"cache-control": "no-store"})
 
     async def _tokens(self, code: str, verifier: str) -> dict[str, Any]:
