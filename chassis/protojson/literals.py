@@ -127,11 +127,24 @@ def _null(value: Any) -> int:
     return 0
 
 
+_NO_INSTANT = "should be an instant such as 2026-01-31T12:00:00Z"
+_NO_DURATION = "should be seconds such as 90s or 1.5s"
+
+
 def timestamp(value: Any) -> Timestamp:
     """RFC 3339 with a zone, up to nanoseconds, years 1 to 9999."""
-    match = _TIMESTAMP.fullmatch(value) if value.__class__ is str else None
+    if value.__class__ is not str:
+        raise Fault(_NO_INSTANT)
+    seconds, nanos = _instant(value)
+    return Timestamp(seconds=seconds, nanos=nanos)
+
+
+# A record says the same instant several times, and its next event says it again.
+@lru_cache(maxsize=8192)
+def _instant(value: str) -> tuple[int, int]:
+    match = _TIMESTAMP.fullmatch(value)
     if match is None:
-        raise Fault("should be an instant such as 2026-01-31T12:00:00Z")
+        raise Fault(_NO_INSTANT)
     instant, fraction, zone = match.groups()
     try:
         seconds = (datetime.fromisoformat(instant + ("+00:00" if zone == "Z" else zone)) - _EPOCH) // _SECOND
@@ -139,7 +152,7 @@ def timestamp(value: Any) -> Timestamp:
         raise Fault("is no instant of the calendar") from None
     if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
         raise Fault("should lie in the years 1 to 9999")
-    return Timestamp(seconds=seconds, nanos=int(fraction.ljust(9, "0")) if fraction else 0)
+    return seconds, int(fraction.ljust(9, "0")) if fraction else 0
 
 
 _FIRST_SECOND = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _SECOND
@@ -148,14 +161,22 @@ _LAST_SECOND = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // _SEC
 
 def duration(value: Any) -> Duration:
     """Seconds with the letter s, `90s` or `-1.5s`, up to 10,000 years."""
-    match = _DURATION.fullmatch(value) if value.__class__ is str else None
+    if value.__class__ is not str:
+        raise Fault(_NO_DURATION)
+    seconds, nanos = _seconds(value)
+    return Duration(seconds=seconds, nanos=nanos)
+
+
+@lru_cache(maxsize=4096)
+def _seconds(value: str) -> tuple[int, int]:
+    match = _DURATION.fullmatch(value)
     if match is None:
-        raise Fault("should be seconds such as 90s or 1.5s")
+        raise Fault(_NO_DURATION)
     sign, whole, fraction = match.groups()
     seconds, nanos = int(whole), int(fraction.ljust(9, "0")) if fraction else 0
     if seconds > _MAX_DURATION or (seconds == _MAX_DURATION and nanos):
         raise Fault(f"should be at most {_MAX_DURATION} seconds")
-    return Duration(seconds=-seconds, nanos=-nanos) if sign else Duration(seconds=seconds, nanos=nanos)
+    return (-seconds, -nanos) if sign else (seconds, nanos)
 
 
 def field_mask(value: Any) -> FieldMask:
