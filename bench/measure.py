@@ -116,7 +116,7 @@ class Bench:
         after, seconds = meter.read(), time.perf_counter() - began
         cpu = per_operation(before, after, result["count"])
         client = cpu.pop("load generator")
-        row = {
+        row: dict[str, Any] = {
             "operation": operation,
             "transport": transport,
             "concurrency": concurrency,
