@@ -30,7 +30,7 @@ Etag = Annotated[str, typer.Option("--etag", help="Only if the incident is still
 @app.command("list")
 def list_(
     filter_: Filter = "",
-    order: Annotated[str, typer.Option("--order-by", help="As in 'priority, createTime desc'.")] = "",
+    order: Annotated[str, typer.Option("--order-by", help="As in 'updateTime desc'.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Every one that matches.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
     fields: Annotated[str, typer.Option("--fields", help="Columns, as in number,title,state.")] = "",

@@ -136,9 +136,14 @@ class Route:
     def locate(self, path: str) -> str:
         """A field path of the request, as a service tells it, as JSON pointer into the body of the HTTP request."""
         found = steps(path)
-        if self.body_field is not None and found and found[0] == self.body:
-            return pointer(_in_json(found[1:], self.body_field.message_type))
-        return pointer(_in_json(found, self.request))
+        if self.body_field is None or not found:
+            return pointer(_in_json(found, self.request))
+        # What decides about a record does not know in which request it came: its fields are those of the body.
+        if found[0] == self.body or (found[0] == "update_mask" and len(found) > 1):
+            found = found[1:]
+        elif found[0] in self.request.fields_by_name:
+            return pointer(_in_json(found, self.request))
+        return pointer(_in_json(found, self.body_field.message_type))
 
     def locate_in_body(self, path: str) -> str:
         """The same for a path that starts at the body."""

@@ -5,12 +5,14 @@ The other system's moves are taken as they were: no guard asks whether our table
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.incident.domain.priority import Impact, Urgency
 from services.incident.domain.states import HoldReason, State
 
 MOST_UPDATES = 1_000
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No desk is older; a slip of a date would have the figures count every day since."""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -54,6 +56,8 @@ def faults(imported: Imported, now: datetime) -> Sequence[str]:
         found.append("updates: there is none, so its state is not known")
     if len(updates) > MOST_UPDATES:
         found.append(f"updates: may be {MOST_UPDATES}, not {len(updates)}")
+    if imported.open_time < EARLIEST:
+        found.append(f"open_time: {imported.open_time.isoformat()} is before {EARLIEST:%Y}")
     before = imported.open_time
     for index, update in enumerate(updates):
         if update.time < before:

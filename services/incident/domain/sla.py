@@ -32,6 +32,11 @@ class Unit(StrEnum):
     CALENDAR_DAYS = "CALENDAR_DAYS"
 
 
+_TEN_YEARS = 3_650
+_MOST = {Unit.BUSINESS_MINUTES: _TEN_YEARS * 24 * 60, Unit.BUSINESS_DAYS: _TEN_YEARS, Unit.CALENDAR_DAYS: _TEN_YEARS}
+"""The most of each unit: what a calendar that never closes can still count."""
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Target:
     """How long one kind of clock may take at one priority."""
@@ -81,12 +86,13 @@ class SlaPolicy(Aggregate):
     update_time: datetime | None = None
 
     def validate(self) -> None:
-        """Raises Invalid, with the paths, for targets that are not positive or given twice, and for no target at all."""
+        """Raises Invalid, with the paths, for targets of nothing, over ten years or given twice, and for no target at all."""
         wrong: dict[str, str] = {} if self.targets else {"targets": "needs at least one"}
         seen: set[tuple[Priority, ClockKind]] = set()
         for index, target in enumerate(self.targets):
-            if target.amount <= 0:
-                wrong[f"targets[{index}].amount"] = "must be positive"
+            most = _MOST[target.unit]
+            if not 0 < target.amount <= most:
+                wrong[f"targets[{index}].amount"] = f"must lie between 1 and {most}"
             if (target.priority, target.kind) in seen:
                 wrong[f"targets[{index}]"] = f"{target.priority} {target.kind} has a target already"
             seen.add((target.priority, target.kind))

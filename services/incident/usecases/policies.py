@@ -102,6 +102,7 @@ class Policies:
             changed = _changed(calendar, fields, now)
             if changed:
                 _check_calendar(calendar)
+                await self._check_promises(calendar, now)
                 calendar.record(pb.CalendarUpdated())
                 tx.save(calendar)
                 _keep_version(tx, calendar)
@@ -130,9 +131,19 @@ class Policies:
         policy.validate()
         if policy.calendar_id != ROUND_THE_CLOCK:
             try:
-                await self._store.document(Calendar, policy.calendar_id)
+                calendar = await self._store.get(Calendar, policy.calendar_id)
             except NotFound:
                 raise Invalid({"calendar_id": "there is no such calendar"}) from None
+            if wrong := _unreachable(policy, BusinessCalendar(calendar), self._store.clock()):
+                raise Invalid(wrong)
+
+    async def _check_promises(self, calendar: Calendar, now: datetime) -> None:
+        """Raises `Invalid` for hours in which what is promised by them could never be done: nobody could open anything."""
+        hours = BusinessCalendar(calendar)
+        for row in await self._store.find("sla_policies", {"calendar_id": calendar.id}):
+            policy = from_document(row, SlaPolicy)
+            if _unreachable(policy, hours, now):
+                raise Invalid({"windows": f"too few for what {policy.name} promises"})
 
     async def _wake(self, calendar_id: str, now: datetime) -> None:
         """Lets the timer plan anew what runs by this calendar. Whatever else touches an incident first, plans anew itself."""
@@ -148,6 +159,18 @@ def _check_calendar(calendar: Calendar) -> None:
         if len(getattr(calendar, name)) > most:
             raise Invalid({name: f"may have {most} entries"})
     BusinessCalendar(calendar)
+
+
+def _unreachable(policy: SlaPolicy, hours: BusinessCalendar, now: datetime) -> dict[str, str]:
+    """The targets that the calendar's hours never add up to, with why."""
+    wrong = {}
+    for index, target in enumerate(policy.targets):
+        if policy.calendar_for(target) == policy.calendar_id:
+            try:
+                hours.add(now, target.duration(hours))
+            except Invalid as never:
+                wrong[f"targets[{index}].amount"] = "; ".join(never.violations.values())
+    return wrong
 
 
 def _changed(record: SlaPolicy | Calendar, fields: Mapping[str, Any], now: datetime) -> bool:

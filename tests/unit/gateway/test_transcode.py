@@ -107,6 +107,25 @@ async def test_a_query_that_is_not_declared_is_refused(
     assert service.request is None
 
 
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("asset_ids", "/assetIds"),
+        ("asset_ids[1]", "/assetIds/1"),
+        ("incident.dedup_key", "/dedupKey"),
+        ("update_mask.dedup_key", "/dedupKey"),
+        ("update_mask", "/updateMask"),
+        ("id", "/id"),
+    ],
+)
+async def test_a_problem_points_at_the_body_by_the_names_of_json(
+    gateway: httpx.AsyncClient, service: Incidents, path: str, pointer: str
+) -> None:
+    service.answer = Invalid({path: "is wrong"})
+    answer = await gateway.patch(f"{INCIDENTS}/inc_1", json={"title": "x"}, headers={"if-match": "*"})
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
 async def test_a_problem_document_tells_what_it_is_about(gateway: httpx.AsyncClient, service: Incidents) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     service.answer = Invalid({"incident.asset_ids[2]": "is no asset", "incident.title": "is required"})

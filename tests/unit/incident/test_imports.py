@@ -1,6 +1,6 @@
 """Incidents of another system, taken over with their history."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -119,3 +119,9 @@ async def test_a_call_that_names_no_system_is_refused_as_a_whole(desk: Desk) -> 
         await desk.imports.run("a|b", [told()])
     with pytest.raises(Invalid):
         await desk.imports.run("servicenow", [])
+
+
+async def test_a_time_before_there_were_desks_is_refused(desk: Desk) -> None:
+    slip = datetime(26, 6, 3, tzinfo=UTC)
+    (result,) = await desk.imports.run("servicenow", [told(open_time=slip, updates=[Update(time=slip, state=State.NEW)])])
+    assert (result.outcome, result.message) == (Outcome.REFUSED, "open_time: 0026-06-03T00:00:00+00:00 is before 1970")

@@ -10,7 +10,7 @@ from chassis.testing import caller
 from services.incident.domain.calendar import Weekday, Window
 from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.priority import Priority
-from services.incident.domain.sla import Target
+from services.incident.domain.sla import Target, Unit
 from services.incident.domain.states import HoldReason
 from tests.unit.incident.desk import Desk
 
@@ -102,3 +102,29 @@ async def test_what_only_the_new_policy_promises_starts_with_the_incident_and_wa
     current = [clock for clock in moved.clocks if clock.is_open]
     assert {clock.kind for clock in current} == {ClockKind.RESOLVE, ClockKind.NEXT_UPDATE}
     assert {(clock.policy_id, clock.start_time, clock.state) for clock in current} == {(policy.id, opened, ClockState.PAUSED)}
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit"), [(0, Unit.BUSINESS_MINUTES), (2**31 - 1, Unit.CALENDAR_DAYS), (3651, Unit.BUSINESS_DAYS)]
+)
+async def test_a_target_is_at_least_something_and_at_most_ten_years(desk: Desk, amount: int, unit: Unit) -> None:
+    target = Target(priority=Priority.P3, kind=ClockKind.RESOLVE, amount=amount, unit=unit)
+    with pytest.raises(Invalid) as refused:
+        await desk.policies.create_policy({"name": "for ever", "targets": [target]})
+    assert list(refused.value.violations) == ["targets[0].amount"]
+    assert (await desk.incidents.open({"title": "no mail"})).clocks[0].policy_id == "default"
+
+
+async def test_what_is_promised_can_be_done_in_the_hours_of_its_calendar(desk: Desk) -> None:
+    minute = [Window(weekday=Weekday.MONDAY, start="09:00", end="09:01")]
+    seldom = await desk.policies.create_calendar({"name": "seldom", "windows": minute})
+    long = [Target(priority=Priority.P3, kind=ClockKind.RESOLVE, amount=10_000)]
+    with pytest.raises(Invalid) as refused:
+        await desk.policies.create_policy({"name": "never", "targets": long, "calendar_id": seldom.id})
+    assert list(refused.value.violations) == ["targets[0].amount"]
+    office = await desk.policies.create_calendar({"name": "office", "windows": OFFICE})
+    await desk.policies.create_policy({"name": "weeks", "targets": long, "calendar_id": office.id})
+    with pytest.raises(Invalid) as refused:
+        await desk.policies.update_calendar(office.id, {"windows": minute})
+    assert refused.value.violations == {"windows": "too few for what weeks promises"}
+    assert (await desk.policies.calendar(office.id)).windows == OFFICE
