@@ -25,6 +25,9 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+# gRPC sends an error in headers, 8 KiB together: the message percent-encoded (up to thrice its size) and again in the details.
+_MESSAGE_BYTES, _FACT_BYTES, _VIOLATION_BYTES = 1000, 500, 2000
+
 STATUS_KEY = "grpc-status-details-bin"
 DOMAIN = "itsm"
 
@@ -162,20 +165,36 @@ _BY_CODE: dict[int, type[Error]] = {
 
 
 def to_status(error: Error) -> status_pb2.Status:
-    """The error as `google.rpc.Status` with `ErrorInfo` (AIP-193) and the details that its kind carries."""
-    status = status_pb2.Status(code=error.code, message=error.message)
-    _pack(status, error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.facts))
+    """The error as `google.rpc.Status` with `ErrorInfo` (AIP-193) and the details that its kind carries.
+
+    What repeats a long input is cut: above what a header may hold, the caller would be told of something else.
+    """
+    status = status_pb2.Status(code=error.code, message=_cut(error.message, _MESSAGE_BYTES))
+    facts = {name: _cut(text, _FACT_BYTES) for name, text in error.facts.items()}
+    _pack(status, error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=facts))
     if isinstance(error, Invalid):
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
-            for field, text in error.violations.items()
-        ]
-        _pack(status, error_details_pb2.BadRequest(field_violations=violations))
+        _pack(status, _violations(error.violations))
     if isinstance(error, Exhausted | Unavailable):
         delay = duration_pb2.Duration()
         delay.FromTimedelta(error.retry_after)
         _pack(status, error_details_pb2.RetryInfo(retry_delay=delay))
     return status
+
+
+def _violations(violations: Mapping[str, str]) -> error_details_pb2.BadRequest:
+    told = error_details_pb2.BadRequest()
+    for field, text in violations.items():
+        entry = told.field_violations.add(field=_cut(field, _FACT_BYTES), description=_cut(text, _FACT_BYTES))
+        if told.ByteSize() > _VIOLATION_BYTES:
+            entry.field = ""
+            entry.description = f"and {len(violations) - len(told.field_violations) + 1} more like these"
+            break
+    return told
+
+
+def _cut(text: str, most: int) -> str:
+    encoded = text.encode(errors="replace")
+    return text if len(encoded) <= most else encoded[: most - 3].decode(errors="ignore") + "…"
 
 
 def from_status(status: status_pb2.Status) -> Error:
@@ -204,16 +223,19 @@ def from_status(status: status_pb2.Status) -> Error:
 
 
 def from_rpc(failure: grpc.aio.AioRpcError) -> Error:
-    """What a failed call means. A failure below our own code (refused connection, deadline) maps by its gRPC code alone."""
+    """What a failed call means. A failure below our own code (refused connection, deadline) maps by its gRPC code alone:
+    what gRPC says of it names addresses, which are for the log."""
     for key, value in failure.trailing_metadata() or ():
         if key == STATUS_KEY:
             return from_status(status_pb2.Status.FromString(value))
     code = failure.code().value[0]
     if code == code_pb2.CANCELLED:
         code = code_pb2.DEADLINE_EXCEEDED
-    if code in (code_pb2.INTERNAL, code_pb2.UNKNOWN, code_pb2.UNIMPLEMENTED):
-        return Internal(f"the call failed with {failure.code().name}")
-    return from_status(status_pb2.Status(code=code, message=failure.details() or failure.code().name.lower()))
+    if code == code_pb2.DEADLINE_EXCEEDED:
+        return DeadlinePassed("the time given for this call is over")
+    if code == code_pb2.UNAVAILABLE:
+        return Unavailable("a service that this needs does not answer")
+    return from_status(status_pb2.Status(code=code, message=f"the call failed with {failure.code().name}"))
 
 
 def _pack(
