@@ -17,7 +17,7 @@ from chassis.store import Store, Transaction
 from services.incident.domain.incident import Incident, Link, LinkKind
 from services.incident.domain.levels import Moment
 from services.incident.domain.note import Note
-from services.incident.domain.states import HoldReason
+from services.incident.domain.states import HoldReason, State
 from services.incident.usecases.escalations import last_heard
 from services.incident.usecases.policies import Policies
 
@@ -123,10 +123,19 @@ class Incidents:
         return incident
 
     async def note(self, id: str, text: str, public: bool) -> Note:  # noqa: A002 - as above
-        """Says something. What a caller says who sees only some rows is public, else they could not read it themselves."""
+        """Says something. What a caller says who sees only some rows is public, else they could not read it themselves.
+
+        The reporter's answer to what was asked takes work up again. Any other note leaves the incident as it is.
+        """
         document, moment = await self._store.document(Incident, id), await self._policies.moment()
+        public = public or bool(ctx.current().scope)
         async with self._store.transaction() as tx:
-            note = self._note(document["_id"], text, public or bool(ctx.current().scope), moment)
+            note = self._note(document["_id"], text, public, moment)
+            if public and _is_awaited(document, moment.by):
+                incident = await tx.get(Incident, document["_id"])
+                if incident.state is State.ON_HOLD:
+                    incident.resume(moment)
+                    tx.save(incident)
             tx.add(note)
         return note
 
@@ -185,3 +194,9 @@ class Incidents:
             up = next((each.target for each in above.links if each.kind is LinkKind.PARENT), None)
             above = await self._store.get(Incident, up.rpartition("/")[2]) if up else None
         raise ForbiddenMove(incident.state, "link", f"more than {LONGEST_CHAIN} incidents would stand above each other")
+
+
+def _is_awaited(document: Mapping[str, Any], who: str) -> bool:
+    """Whether the incident waits for this person, who reported it. Who works on it too says when it goes on."""
+    waits = document.get("hold_reason") == HoldReason.CALLER.value
+    return waits and bool(document["requester_id"] == who != document["assignee_id"])

@@ -150,3 +150,16 @@ async def test_what_a_rule_forbids_is_told_with_the_state(desk: Caller) -> None:
     with pytest.raises(ForbiddenMove) as refused:
         await desk("CloseIncident", pb.CloseIncidentRequest(id=opened.id))
     assert refused.value.facts == {"state": "NEW", "verb": "close"}
+
+
+async def test_the_answer_of_the_reporter_takes_work_up_again_and_is_said_once(desk: Caller) -> None:
+    reporter = desk.as_("bob", "requester")
+    opened = await reporter.open()
+    await desk("StartIncident", pb.StartIncidentRequest(id=opened.id))
+    await desk("HoldIncident", pb.HoldIncidentRequest(id=opened.id, reason="CALLER", note="which printer?"))
+    reply = pb.AddNoteRequest(id=opened.number, text="the one on the left")
+    said = [await reporter("AddNote", reply, key="reply-1") for _ in range(2)]
+    assert said[0] == said[1]
+    read = await desk("GetIncident", pb.GetIncidentRequest(id=opened.id))
+    assert (read.state, read.etag) == (pb.Incident.IN_PROGRESS, "4")
+    assert len((await reporter("ListNotes", pb.ListNotesRequest(id=opened.id))).notes) == 2

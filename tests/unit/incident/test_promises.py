@@ -123,3 +123,38 @@ async def test_why_it_came_back_is_told(desk: Desk) -> None:
     row = next(row for row in desk.backend.collections[CHANGES].values() if row["type"].endswith("IncidentReopened"))
     assert protojson.decode(row["data"].encode(), pb.IncidentReopened).reason == "no mail since noon"
     assert (await desk.store.get(Incident, incident.id)).reopen_count == 1
+
+
+async def reported_by_bob_and_held(desk: Desk, reason: HoldReason) -> str:
+    with ctx.use(caller(subject="bob")):
+        incident = await desk.incidents.open({"title": "no mail"})
+    await desk.incidents.start(incident.id)
+    await desk.incidents.hold(incident.id, reason, "which mailbox?")
+    desk.clock.advance(hours=2)
+    return incident.id
+
+
+async def test_the_reporters_reply_wakes_what_waits_for_it(desk: Desk) -> None:
+    incident_id = await reported_by_bob_and_held(desk, HoldReason.CALLER)
+    with ctx.use(caller(subject="bob", scope={"requester_id": "bob"})):
+        note = await desk.incidents.note(incident_id, "all of them", False)
+    incident = await desk.store.get(Incident, incident_id)
+    assert (note.public, incident.state, incident.hold_reason) == (True, State.IN_PROGRESS, None)
+    clock = next(each for each in incident.clocks if each.kind is ClockKind.RESOLVE)
+    assert (clock.state, clock.due_time) == (ClockState.RUNNING, MONDAY + timedelta(hours=26))
+
+
+async def test_nothing_but_the_reporters_reply_wakes_it(desk: Desk) -> None:
+    waits_for_vendor = await reported_by_bob_and_held(desk, HoldReason.VENDOR)
+    with ctx.use(caller(subject="bob")):
+        await desk.incidents.note(waits_for_vendor, "any news?", True)
+    waits_for_bob = await reported_by_bob_and_held(desk, HoldReason.CALLER)
+    await desk.incidents.note(waits_for_bob, "still waiting for you", True)
+    with ctx.use(caller(subject="bob")):
+        await desk.incidents.note(waits_for_bob, "a note to myself", False)
+    own = await desk.incidents.open({"title": "my own mail"})
+    await desk.incidents.start(own.id)
+    await desk.incidents.hold(own.id, HoldReason.CALLER, "I have to look")
+    await desk.incidents.note(own.id, "looked, not found", True)
+    for id_ in (waits_for_vendor, waits_for_bob, own.id):
+        assert (await desk.store.get(Incident, id_)).state is State.ON_HOLD
