@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health
 
+from chassis.errors import Error
 from chassis.telemetry import Metrics
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,10 @@ class Check:
         except Exception as error:  # any failure of a dependency is the answer to the question
             self._error = type(error).__name__
             if self._error != before:
-                _log.warning("Readiness check failed.", extra={"check": self._name}, exc_info=error)
+                # An error of the tree says all in one line; anything else needs its stack to be understood.
+                told = {"problem": str(error)} if isinstance(error, Error) else {}
+                extra = {"check": self._name, **told}
+                _log.warning("Readiness check failed.", extra=extra, exc_info=None if told else error)
         finally:
             self._asked, self._asking = time.monotonic(), None
         if before and not self._error:
