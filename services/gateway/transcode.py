@@ -188,7 +188,7 @@ def _body(route: Route, content: bytes) -> tuple[Message, list[str]]:
 
 def _mask(route: Route, given: FieldMask | None, names: list[str]) -> FieldMask:
     known = route.body_type.DESCRIPTOR
-    if given is None:
+    if given is None or not given.paths:
         # What only we set is passed over, so that a record may be sent back as it was read. The mask is there even when
         # nothing is left: an absent one would mean everything.
         fields = [known.fields_by_camelcase_name.get(name) or known.fields_by_name[name] for name in names]

@@ -126,6 +126,16 @@ async def test_a_problem_points_at_the_body_by_the_names_of_json(
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
+@pytest.mark.parametrize("query", ["", "?updateMask="])
+async def test_without_names_in_the_mask_the_body_says_what_changes(
+    gateway: httpx.AsyncClient, service: Incidents, query: str
+) -> None:
+    service.answer = pb.Incident(id="inc_1", etag="2")
+    answer = await gateway.patch(f"{INCIDENTS}/inc_1{query}", json={"title": "x", "number": "1"}, headers={"if-match": "*"})
+    assert answer.status_code == 200
+    assert list(service.request.update_mask.paths) == ["title"]
+
+
 async def test_a_problem_document_tells_what_it_is_about(gateway: httpx.AsyncClient, service: Incidents) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     service.answer = Invalid({"incident.asset_ids[2]": "is no asset", "incident.title": "is required"})
