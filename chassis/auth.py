@@ -20,7 +20,7 @@ from joserfc import jwk, jwt
 from joserfc.errors import JoseError
 
 from chassis.errors import Denied, Unauthenticated
-from chassis.keys import ALGORITHMS, Keys
+from chassis.keys import ALGORITHMS, REFRESH_AFTER, Keys
 from chassis.policy import Policy
 from chassis.service_account import ServiceAccount
 
@@ -108,7 +108,7 @@ class Verifier:
     home_tenant: str = HOME_TENANT
     cache_size: int = 10_000
     now: Callable[[], float] = time.time
-    _verified: dict[tuple[bytes, str], Principal] = field(default_factory=dict, init=False, repr=False)
+    _verified: dict[tuple[bytes, str], tuple[Principal, float]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def keys(self) -> tuple[Keys, Keys]:
@@ -123,14 +123,16 @@ class Verifier:
         entry = (hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest(), tenant_hint)
         known = self._verified.get(entry)
         if known is not None:
-            if self.now() < known.expires_at:
-                return known
+            if self.now() < known[1]:
+                return known[0]
             del self._verified[entry]
         principal = await self._verify(token, tenant_hint)
         if len(self._verified) >= self.cache_size:
             del self._verified[next(iter(self._verified))]
-        if self.now() < principal.expires_at:
-            self._verified[entry] = principal
+        now = self.now()
+        if now < principal.expires_at:
+            # No longer than keys are: the token of a key that its issuer has withdrawn must not go on.
+            self._verified[entry] = principal, min(principal.expires_at, now + REFRESH_AFTER)
         return principal
 
     async def _verify(self, token: str, hint: str) -> Principal:

@@ -323,6 +323,20 @@ async def test_a_verified_token_is_remembered_until_it_expires(keycloak: FakeIss
     assert (await refused(verifier, token)).reason == "TOKEN_EXPIRED"
 
 
+async def test_a_remembered_token_does_not_outlive_the_key_that_signed_it(own: FakeIssuer) -> None:
+    keycloak, at = FakeIssuer(KEYCLOAK), [time.time()]
+    verifier = verifier_of(keycloak, own, now=lambda: at[0])
+    verifier.keycloak.keys._monotonic = lambda: at[0]
+    token = keycloak.sign(person())
+    await verifier.verify(token)
+    keycloak.rotate("second")
+    del keycloak.keys["first"]
+    at[0] += 46
+    await verifier.verify(keycloak.sign(person()))
+    await asyncio.sleep(0.01)  # the keys are refreshed meanwhile
+    assert (await refused(verifier, token)).reason == "TOKEN_KEY_UNKNOWN"
+
+
 async def test_what_is_remembered_for_one_tenant_does_not_answer_for_another(verifier: Verifier, keycloak: FakeIssuer) -> None:
     token = keycloak.sign(person(organization=["acme", "main"]))
     assert (await verifier.verify(token, "acme")).tenant == "acme"
