@@ -32,6 +32,7 @@ from chassis.store.mongo import MongoBackend
 from chassis.telemetry import Metrics
 
 COLLECTION = "bench_projection"
+_JOINING = 30.0  # seconds after which a topic is taken to be empty
 _EVENTS = (pb.IncidentOpened, pb.IncidentUpdated, pb.IncidentStarted, pb.IncidentHeld, pb.IncidentResumed)
 
 
@@ -69,7 +70,7 @@ class Reader:
         self._uri = settings.mongo_uri.get_secret_value()
         self._backend = Watched(settings)
         store = Store(self._backend, SystemClock(), ())
-        subscriptions = Subscriptions("bench")
+        subscriptions = Subscriptions("bench", gather=0.05)  # as the projections of analytics
 
         async def take(event: Any, envelope: Envelope) -> None:
             async with store.transaction() as tx:
@@ -86,7 +87,7 @@ class Reader:
     async def backlog(self, most: int) -> dict[str, Any]:
         """Until `most` were handled or nothing came for two seconds."""
         backend = self._backend
-        while not backend.handled and not self._task.done():  # noqa: ASYNC110 - two conditions, one of them a clock
+        while not backend.handled and not self._task.done() and time.perf_counter() - backend.last < _JOINING:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         began, first, batches = time.perf_counter(), backend.handled, backend.batches
         while backend.handled < most and time.perf_counter() - backend.last < 2 and not self._task.done():  # noqa: ASYNC110

@@ -37,6 +37,7 @@ ATTEMPTS = 5
 _POLL_MS = 1000
 _BUSY_ATTEMPTS = 3  # a lost race with somebody who works on the same records; most are won the second time
 _FIRST_DELAY, _LAST_DELAY = 0.1, 30.0
+_BUSY_DELAY = 2.0  # at most, for lost races: also against a process that died within a transaction, until the server ends it
 _MEASURE_SECONDS = 5.0
 _TOPIC_LOOKS, _TOPIC_SECONDS = 20, 0.5
 _TRANSIENT = (Unavailable, DeadlinePassed, Exhausted)
@@ -131,6 +132,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         if polled:
             async with self._processing:
                 await self._batch(kafka, polled)
+            if sum(map(len, polled.values())) < POLL_RECORDS:
+                await asyncio.sleep(self._subscriptions.gather)
         if time.monotonic() - self._measured > _MEASURE_SECONDS:
             self._measured = time.monotonic()
             self._measure(kafka)
@@ -303,7 +306,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         return True
 
     def _block(self, partition: TopicPartition, error: Exception) -> None:
-        delay = min(max(2 * self._delays.get(partition, 0.0), _FIRST_DELAY), _LAST_DELAY)
+        most = _BUSY_DELAY if isinstance(error, Busy) else _LAST_DELAY
+        delay = min(max(2 * self._delays.get(partition, 0.0), _FIRST_DELAY), most)
         self._delays[partition] = delay
         self._paused[partition] = time.monotonic() + delay
         if self._kafka is not None:

@@ -33,7 +33,7 @@ EVENTS = (
 
 def subscriptions(log: FactLog) -> Subscriptions:
     """The handlers of this service. Order matters to them: they write without reading first."""
-    group = Subscriptions()
+    group = Subscriptions(gather=0.05)
 
     async def take(event: Any, envelope: Envelope) -> None:
         await log.record(fact_of(event.incident, envelope))
