@@ -87,8 +87,10 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         wrapped = self._wrapped.get(details.method)
         if wrapped is None:
             wrapped = await continuation(details)
+            if wrapped is None:
+                return None  # anybody may ask for names that do not exist: none of them is kept
             method = self._methods.get(details.method)
-            if method is not None and wrapped is not None:
+            if method is not None:
                 _, service, name = details.method.split("/")
                 call = _Call(method, wrapped.unary_unary, service, name)
 
@@ -103,6 +105,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         metadata = {key: value for key, value in servicer_context.invocation_metadata() if isinstance(value, str)}
         began = time.perf_counter()
         status: status_pb2.Status | None = None
+        code = grpc.StatusCode.CANCELLED  # which a client that leaves brings about without a word
         trace = telemetry.extract(metadata)
         in_flight = self._metrics.grpc_server_in_flight.labels(call.service, call.name)
         in_flight.inc()
@@ -110,18 +113,22 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             try:
                 remaining = servicer_context.time_remaining()
                 async with asyncio.timeout(min(remaining, LONGEST) if remaining is not None else LONGEST):
-                    return await self._within(call, request, metadata, servicer_context)
+                    answer = await self._within(call, request, metadata, servicer_context)
             except Error as error:
                 status = to_status(error)
             except TimeoutError:
                 status = to_status(DeadlinePassed("the time given for this call is over"))
             except Exception:  # a defect: the caller gets an id to find it by, and nothing of what it says
-                incident = uuid7()
-                _log.exception("Call failed.", extra={"method": call.method.path, "failure_id": incident})
-                status = to_status(Internal(f"something went wrong here; it is logged as {incident}"))
+                failure = uuid7()
+                _log.exception("Call failed.", extra={"method": call.method.path, "failure_id": failure})
+                status = to_status(Internal(f"something went wrong here; it is logged as {failure}"))
+            else:
+                code = grpc.StatusCode.OK
+                return answer
             finally:
                 in_flight.dec()
-                code = _CODES[status.code if status else 0]
+                if status is not None:
+                    code = _CODES[status.code]
                 span.set_attribute("rpc.grpc.status_code", code.value[0])
                 self._metrics.grpc_server_duration.labels(call.service, call.name, code.name).observe(
                     time.perf_counter() - began, telemetry.exemplar()
