@@ -10,7 +10,7 @@ may take over, by its own monotonic clock.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,11 @@ TTL = 15.0
 MARGIN = 5.0  # what clocks and a last write in flight may take
 RENEW = TTL / 3
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _later(ttl: float) -> dict[str, Any]:
+    """`ttl` seconds from now, by the server's time."""
+    return {"$add": ["$$NOW", round(ttl * 1000)]}
 
 
 class Lease:
@@ -52,7 +57,8 @@ class Lease:
         asked = time.monotonic()
         # Everything is decided inside the one update, where $$NOW is the server's time.
         free = {"$lte": [{"$ifNull": ["$expires", _LONG_AGO]}, "$$NOW"]}
-        ours = {"$and": [{"$eq": ["$holder", self.holder]}, {"$eq": ["$epoch", self.epoch]}]}
+        # The holder alone decides: where the answer to a former attempt was lost, its epoch is not known here.
+        ours = {"$eq": ["$holder", self.holder]}
         pipeline: list[dict[str, Any]] = [
             {"$set": {"free": free, "ours": ours}},
             {
@@ -60,9 +66,7 @@ class Lease:
                     "tenant": "-",
                     "epoch": {"$cond": ["$free", {"$add": [{"$ifNull": ["$epoch", 0]}, 1]}, "$epoch"]},
                     "holder": {"$cond": ["$free", self.holder, "$holder"]},
-                    "expires": {
-                        "$cond": [{"$or": ["$free", "$ours"]}, {"$add": ["$$NOW", round(self._ttl * 1000)]}, "$expires"]
-                    },
+                    "expires": {"$cond": [{"$or": ["$free", "$ours"]}, _later(self._ttl), "$expires"]},
                 }
             },
             {"$unset": ["free", "ours"]},
@@ -70,10 +74,13 @@ class Lease:
         found = await self._backend.find_one_and_update(LEASES, {"_id": self.role}, pipeline, upsert=True)
         if found is not None and found["holder"] == self.holder:
             self.epoch = int(found["epoch"])
-            self._until = asked + self._ttl - self._margin
+            self._renewed(asked)
         else:
             self._until = 0.0
         return self.held
+
+    def _renewed(self, asked: float) -> None:
+        self._until = asked + self._ttl - self._margin
 
     async def release(self) -> None:
         """Gives the lease back at once, so that another need not wait for its end."""
@@ -133,3 +140,22 @@ class Lease:
             return await self.acquire()
         except Unavailable:
             return self.held
+
+
+async def renew(leases: Sequence[Lease]) -> bool:
+    """Renews many leases of one kind in one step; says whether all are ours still. Raises `Unavailable`.
+
+    Where some were lost, each is asked for by itself, so that `held` then tells which.
+    """
+    if not leases:
+        return True
+    asked = time.monotonic()
+    first = leases[0]
+    # A holder is new for each lease and each process: whose it is needs no other proof.
+    query = {"_id": {"$in": [lease.role for lease in leases]}, "holder": {"$in": [lease.holder for lease in leases]}}
+    renewed = await first._backend.update_many(LEASES, query, [{"$set": {"expires": _later(first._ttl)}}])  # noqa: SLF001
+    if renewed == len(leases):
+        for lease in leases:
+            lease._renewed(asked)  # noqa: SLF001 - of this module
+        return True
+    return all(await asyncio.gather(*(lease.acquire() for lease in leases)))

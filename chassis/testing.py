@@ -118,8 +118,10 @@ class MemoryBackend:
                 if found is not None:
                     _update(found, {name: part for name, part in write.update.items() if name != "$setOnInsert"})
 
-    async def update_many(self, collection: str, query: Query, update: Mapping[str, Any]) -> int:
-        """See `Backend`."""
+    async def update_many(self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
+        """See `Backend`. Pipelines, as leases use them, need the real server's clock and are refused."""
+        if not isinstance(update, Mapping):
+            raise NotImplementedError("an update pipeline needs the real database")
         found = [document for document in self._documents(collection).values() if matches(document, query)]
         for document in found:
             _update(document, update)
@@ -128,7 +130,7 @@ class MemoryBackend:
     async def find_one_and_update(
         self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, upsert: bool = False
     ) -> Document | None:
-        """See `Backend`. Pipelines, as leases use them, need the real server's clock and are refused."""
+        """See `Backend`. Pipelines are refused as there."""
         if not isinstance(update, Mapping):
             raise NotImplementedError("an update pipeline needs the real database")
         self._apply(Update(collection, query, update, strict=False, upsert=upsert))

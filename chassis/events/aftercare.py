@@ -7,10 +7,13 @@ Fails: never; what fails is tried again at the next round, a requeued record is 
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from chassis.errors import Unavailable
@@ -28,7 +31,9 @@ from chassis.telemetry import Metrics
 _log = logging.getLogger(__name__)
 _ROUND_SECONDS = 1.0
 _ALARM = timedelta(minutes=5)
+_ALARM_SECONDS = 60.0  # between two alarms about the same
 _PAGE = 200
+_COUNTED = 100_000
 _COMPLETE: Mapping[str, int] = {"*": 0}
 
 
@@ -43,6 +48,8 @@ class Aftercare:
         self._topic = dead_topic or wire.dead_topic_of(service)
         self._publisher = Publisher(settings)
         self._lease = Lease(store.backend, f"aftercare|{self._group}", service)
+        self._late: list[str] = []  # keys whose parked versions have waited too long
+        self._alarm_at = 0.0
 
     async def run(self) -> None:
         """Works whenever it holds the lease, until it is canceled."""
@@ -94,16 +101,31 @@ class Aftercare:
 
     async def _unpark(self) -> bool:
         """Handles parked records that are next now; says whether there may be more."""
-        order = [("key", 1), ("epoch", 1), ("version", 1)]
-        rows = await self._backend.find(PARKED, {"group": self._group}, sort=order, limit=_PAGE)
-        self._metrics.events_parked.labels(self._group).set(len(rows))
-        heads: dict[str, Document] = {}
-        for row in rows:
-            heads.setdefault(row["key"], row)
-        moved = False
-        for row in heads.values():
+        found = moved = False
+        self._late.clear()
+        async for row in self._heads():
+            found = True
             moved |= await self._unpark_one(row)
+        parked = await self._backend.count(PARKED, {"group": self._group}, limit=_COUNTED) if found else 0
+        self._metrics.events_parked.labels(self._group).set(parked)
+        if self._late and time.monotonic() >= self._alarm_at:
+            self._alarm_at = time.monotonic() + _ALARM_SECONDS
+            facts = {"group": self._group, "records": len(self._late), "keys": self._late[:10]}
+            _log.error("Parked events still wait for the versions before them.", extra=facts)
         return moved
+
+    async def _heads(self) -> AsyncIterator[Document]:
+        """The first parked version of each record: those behind it cannot be next, however many they are."""
+        order = [("key", 1), ("epoch", 1), ("version", 1)]
+        after = ""
+        while True:
+            query = {"group": self._group, "key": {"$gt": after}}
+            rows = await self._backend.find(PARKED, query, sort=order, limit=_PAGE)
+            for _, versions in groupby(rows, key=itemgetter("key")):
+                yield next(versions)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1]["key"]
 
     async def _unpark_one(self, row: Document) -> bool:
         record = Record.kept(row)
@@ -111,10 +133,8 @@ class Aftercare:
         self._handling.versions.forget()
         await self._handling.begin([record])
         if self._handling.versions.judge(envelope, complete=True) is Verdict.EARLY:
-            waited = self._store.clock() - row["time"]
-            if waited > _ALARM:
-                facts = {"group": self._group, "key": row["key"], "version": row["version"], "waited": str(waited)}
-                _log.error("A parked event still waits for the version before it.", extra=facts)
+            if self._store.clock() - row["time"] > _ALARM:
+                self._late.append(row["key"])
             return False
         try:
             async with self._store.transaction() as tx:

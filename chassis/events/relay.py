@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from chassis import telemetry
@@ -37,6 +38,7 @@ _CLEAR_SECONDS, _CLEAR_ROWS = 0.1, 500
 _SWEEP_SECONDS = 5.0
 _PAGE = 500
 _COUNTED = 100_000
+_ORDER = [("shard", 1), ("_id", 1)]  # that of the index
 
 
 class Relay:
@@ -130,10 +132,21 @@ class Relay:
         links = [row["trace"] for row in rows if row.get("trace")]
         with telemetry.span(f"send {self._topic}", telemetry.SpanKind.PRODUCER, links=links):
             for row in rows:
-                key, headers = wire.key_of(row).encode(), wire.headers_of(row, self._source)
-                event = Outgoing(self._topic, key, row["data"].encode(), headers)
-                audit = Outgoing(self._audit_topic, key, wire.audit_value(row), headers)
-                await self._publisher.send([event, audit], partial(self._answered, row))
+                try:
+                    records = self._told(row)
+                except Exception as error:  # whatever is in a row, it stops its own record alone
+                    self._stop(row, "unspeakable", error)
+                else:
+                    await self._publisher.send(records, partial(self._answered, row))
+
+    def _told(self, row: Document) -> list[Outgoing]:
+        key, headers = wire.key_of(row).encode(), wire.headers_of(row, self._source)
+        event = Outgoing(self._topic, key, row["data"].encode(), headers)
+        return [event, Outgoing(self._audit_topic, key, wire.audit_value(row), headers)]
+
+    def _stop(self, row: Document, reason: str, error: Exception) -> None:
+        _log.error("A change cannot be published.", extra={"change": row["_id"], "type": row["type"]}, exc_info=error)
+        self._lanes.failed(row, reason)
 
     def _answered(self, row: Document, error: Exception | None) -> None:
         if error is None:
@@ -141,8 +154,7 @@ class Relay:
             self._metrics.events_published.labels(row["type"]).inc()
             self._settle([row])
         elif isinstance(error, TooLarge):
-            _log.error("A change cannot be published.", extra={"change": row["_id"], "type": row["type"]}, exc_info=error)
-            self._lanes.failed(row, "too large")
+            self._stop(row, "too large", error)
         else:
             self._lanes.failed(row)
         self._wake.set()
@@ -206,12 +218,11 @@ class Relay:
         # While thousands wait in memory already, reading more of them would only cost.
         if self._lanes.count < _FLYING:
             inherited, complete = 0, True
-            for shard in sorted(mine):
-                async for row in self._pending(shard):
-                    inherited += shard in gained
-                    if not self._lanes.offer(row):
-                        complete = False
-                        break
+            async for row in self._pending(sorted(mine)):
+                inherited += row["shard"] in gained
+                if not self._lanes.offer(row):
+                    complete = False
+                    break
             self._overflowed = not complete
             if complete:
                 self._unswept -= gained
@@ -222,16 +233,19 @@ class Relay:
             self._wake.set()
         await self._measure(mine)
 
-    async def _pending(self, shard: int) -> AsyncIterator[Document]:
-        after = ""
-        while True:
-            query = {"pending": True, "shard": shard, "_id": {"$gt": after}}
-            page = await self._backend.find(CHANGES, query, sort=[("_id", 1)], limit=_PAGE, majority=True)
+    async def _pending(self, shards: list[int]) -> AsyncIterator[Document]:
+        """What waits in these shards, one after the other: where nothing does, that is one question."""
+        after: dict[str, Any] = {}
+        while shards:
+            query = {"pending": True, "shard": {"$in": shards}, **after}
+            page = await self._backend.find(CHANGES, query, sort=_ORDER, limit=_PAGE, majority=True)
             for row in page:
                 yield row
             if len(page) < _PAGE:
                 return
-            after = page[-1]["_id"]
+            last = page[-1]
+            shards = [shard for shard in shards if shard >= last["shard"]]
+            after = {"$or": [{"shard": {"$gt": last["shard"]}}, {"shard": last["shard"], "_id": {"$gt": last["_id"]}}]}
 
     async def _measure(self, mine: frozenset[int]) -> None:
         pending = 0

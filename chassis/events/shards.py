@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chassis.errors import Unavailable
-from chassis.lease import LEASES, MARGIN, RENEW, TTL, Lease
+from chassis.lease import LEASES, MARGIN, RENEW, TTL, Lease, renew
 from chassis.store.backend import Backend, Delete
 from chassis.store.changes import SHARDS
 
@@ -66,7 +66,7 @@ class Shards:
         held = [shard for shard, lease in self._leases.items() if lease.held]
         for shard in held[share:]:
             await self._leases[shard].release()
-        await asyncio.gather(*(self._leases[shard].acquire() for shard in held[:share]))
+        await renew([self._leases[shard] for shard in held[:share]])
         # Where to look first differs, so that replicas that start together do not all ask for the same shards.
         start = hash(self._holder) % SHARDS
         missing = share - len(held)

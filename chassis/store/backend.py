@@ -103,7 +103,7 @@ class Backend(Protocol):
     async def write(self, writes: Sequence[Write]) -> None:
         """Does all of them or none, durably on a majority when it returns."""
 
-    async def update_many(self, collection: str, query: Query, update: Mapping[str, Any]) -> int:
+    async def update_many(self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """Changes all matches, each for itself; says how many."""
 
     async def find_one_and_update(

@@ -111,7 +111,7 @@ class MongoBackend:
             else:
                 await _run(_steps(self._client, self._database, batches, alone=len(writes) == 1))
 
-    async def update_many(self, collection: str, query: Query, update: Mapping[str, Any]) -> int:
+    async def update_many(self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """See `Backend`."""
         with _translated():
             result = await self._database[collection].update_many(query, update)

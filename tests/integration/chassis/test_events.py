@@ -1,19 +1,25 @@
 """Changes travel from the store of one service to the handlers of another, over a real mongod and a real Kafka."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from bson import ObjectId
 from itsm.incident import v1 as pb
+from pymongo import AsyncMongoClient
 
 from chassis import context as ctx
+from chassis.domain import uuid7
 from chassis.errors import Busy, Unavailable
-from chassis.events import Envelope, Subscriptions
+from chassis.events import Envelope, Subscriptions, wire
+from chassis.events import records as kept
 from chassis.events.kafka import open_producer
+from chassis.events.versions import SEEN
 from chassis.store import Insert, Store, Transaction, Update
 from chassis.telemetry import Metrics
 from chassis.testing import caller
-from tests.integration.chassis.conftest import Place
+from tests.integration.chassis.conftest import PARTITIONS, Place
 from tests.support.running import background
 from tests.support.store_cases import Ticket, a_ticket
 
@@ -294,3 +300,59 @@ async def test_a_record_that_kills_its_process_is_given_up_after_five_deaths(pla
     async with background(place.consumer(store, subscriptions()).run):
         found = await effects(store, 1)
     assert [(effect["_id"], effect["times"]) for effect in found] == [("fine", 1)]
+
+
+async def test_a_change_that_cannot_be_told_holds_up_no_other_record(place: Place) -> None:
+    store = place.store()
+    untold = await opened(store)
+    spoiled = {"$set": {"diff": [{"field": "title", "old": ObjectId(), "new": "b"}]}}
+    await store.backend.update_many("changes", {"key": untold.id}, spoiled)
+    told = await opened(store)
+    async with background(place.relay(store).run):
+        records = await place.records(place.topic, 1)
+        assert [record.key.decode() for record in records] == [f"main/{told.id}"]
+        later = await opened(store)
+        records = await place.records(place.topic, 2)
+        assert {record.key.decode() for record in records} == {f"main/{told.id}", f"main/{later.id}"}
+
+
+async def test_many_parked_events_of_one_record_hold_up_no_other(place: Place) -> None:
+    store = place.store()
+    await opened(store)
+    (row,) = await store.backend.find("changes", {})
+    consumer = place.consumer(store, counting(store))
+    now = store.clock()
+
+    async def parked_at(record_id: str, seen: int, versions: Iterable[int]) -> None:
+        await store.backend.write(
+            [Insert(SEEN, {"_id": f"{consumer.group}|main/{record_id}", "tenant": "main", "version": seen, "epoch": 1})]
+        )
+        for version in versions:
+            event = {**row, "_id": uuid7(), "key": record_id, "subject": f"incidents/{record_id}", "version": version}
+            headers = wire.headers_of(event, wire.Source("local", "incident", 1))
+            record = kept.Record(place.topic, 0, version, wire.key_of(event).encode(), event["data"].encode(), headers)
+            envelope = wire.parse(headers, record.key)
+            await store.backend.write([Insert(kept.PARKED, kept.parked(record, envelope, consumer.group, now))])
+
+    await parked_at("inc_a", 1, range(3, 210))
+    await parked_at("inc_z", 1, [2, 3])
+    await consumer.aftercare.round()
+    left = await store.backend.find(kept.PARKED, {"group": consumer.group}, projection={"key": 1})
+    assert {document["key"] for document in left} == {"main/inc_a"}
+    assert [effect["version"] for effect in await store.backend.find("effects", {}, sort=[("version", 1)])] == [2, 3]
+
+
+async def test_a_partition_goes_on_soon_after_the_transaction_of_a_dead_process_has_ended(place: Place, relayed: Store) -> None:
+    store = place.store()
+    async with background(place.consumer(store, counting(store)).run), AsyncMongoClient(place.uri) as client:
+        await opened(relayed)
+        await effects(store, 1)
+        # As one that was killed in the middle leaves it: until the server ends it, whoever touches its rows loses.
+        offsets = client.get_default_database()["offsets"]
+        async with client.start_session() as session, await session.start_transaction():
+            await offsets.update_many({}, {"$set": {"held": True}}, session=session)
+            for _ in range(4 * PARTITIONS):
+                await opened(relayed)
+            await asyncio.sleep(14)
+            await session.abort_transaction()
+        await effects(store, 1 + 4 * PARTITIONS, within=4)

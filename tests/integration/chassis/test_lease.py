@@ -8,7 +8,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from chassis.errors import Unavailable
-from chassis.lease import Lease
+from chassis.lease import Lease, renew
 from chassis.settings import MongoDriver
 from chassis.store.backend import Document
 from chassis.store.mongo import MongoBackend
@@ -17,14 +17,26 @@ SHORT = {"ttl": 0.6, "margin": 0.2}
 
 
 class Silenceable(MongoBackend):
-    """A connection that can be cut."""
+    """A connection that can be cut, before a question arrives or before its answer does. It counts the questions."""
 
     silent = False
+    mute = False
+    asked = 0
 
     async def find_one_and_update(self, *args: Any, **more: Any) -> Document | None:
+        self.asked += 1
         if self.silent:
             raise Unavailable("the database does not answer")
-        return await super().find_one_and_update(*args, **more)
+        found = await super().find_one_and_update(*args, **more)
+        if self.mute:
+            raise Unavailable("the answer was lost")
+        return found
+
+    async def update_many(self, *args: Any) -> int:
+        self.asked += 1
+        if self.silent:
+            raise Unavailable("the database does not answer")
+        return await super().update_many(*args)
 
 
 @pytest.fixture
@@ -63,6 +75,42 @@ async def test_an_ended_lease_goes_to_another_with_the_next_epoch(backend: Silen
     assert await second.acquire()
     assert second.epoch == 2
     assert not await first.acquire()
+
+
+async def test_a_lease_whose_taking_was_never_answered_is_not_believed_beyond_its_end(backend: Silenceable) -> None:
+    first, second = (Lease(backend, "role", holder, **SHORT) for holder in "ab")
+    backend.mute = True
+    with pytest.raises(Unavailable):
+        await first.acquire()
+    backend.mute = False
+    await asyncio.sleep(0.4)
+    assert await first.acquire()  # it is ours: what was lost is the answer
+    await asyncio.sleep(0.3)
+    assert not (first.held and await second.acquire())
+
+
+async def test_many_leases_are_renewed_in_one_step(backend: Silenceable) -> None:
+    leases = [Lease(backend, f"role-{number}", "a", **SHORT) for number in range(16)]
+    await asyncio.gather(*(lease.acquire() for lease in leases))
+    backend.asked = 0
+    for _ in range(3):
+        await asyncio.sleep(0.25)
+        assert await renew(leases)
+    assert backend.asked == 3
+    assert all(lease.held and lease.epoch == 1 for lease in leases)
+    assert not await Lease(backend, "role-7", "b", **SHORT).acquire()
+
+
+async def test_of_many_leases_those_that_were_lost_are_not_renewed(backend: Silenceable) -> None:
+    leases = [Lease(backend, f"role-{number}", "a", **SHORT) for number in range(4)]
+    await asyncio.gather(*(lease.acquire() for lease in leases))
+    await asyncio.sleep(0.65)
+    taken = Lease(backend, "role-2", "b", **SHORT)
+    assert await taken.acquire()
+    assert not await renew(leases)
+    assert [lease.held for lease in leases] == [True, True, False, True]
+    assert taken.held
+    assert await taken.acquire()
 
 
 async def test_a_former_process_of_the_same_name_is_another_holder(backend: Silenceable) -> None:
