@@ -132,6 +132,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         if polled:
             async with self._processing:
                 await self._batch(kafka, polled)
+            if sum(map(len, polled.values())) < POLL_RECORDS:
+                await asyncio.sleep(self._subscriptions.gather)
         if time.monotonic() - self._measured > _MEASURE_SECONDS:
             self._measured = time.monotonic()
             self._measure(kafka)
