@@ -225,13 +225,17 @@ class Transaction:
         self._save(loaded, at)
 
     def save(self, aggregate: Aggregate, *, at: datetime | None = None) -> None:
-        """Keeps the changes of a record and tells of the event that it recorded. Without an event nothing is saved."""
+        """Keeps the changes of a record and tells of the event that it recorded.
+
+        Without an event nothing is saved but what the caller's request key was used for.
+        """
         self._save(self._records[ctx.current().tenant, type(aggregate), aggregate.id], at)
 
     def _save(self, loaded: _Loaded, at: datetime | None) -> None:
         aggregate, context = loaded.aggregate, ctx.current()
         event: Any = aggregate.take_recorded()
         if event is None:
+            self._answer = self._answer or (aggregate, loaded.kind)
             return
         before = loaded.saved or None
         aggregate.version += 1
@@ -280,11 +284,11 @@ class Transaction:
             self.forget_remembered()
             raise Busy("decided on a remembered record; its present state decides")
         writes = [*self._record_writes(), *self._writes, *(Insert(CHANGES, row) for row in self._rows)]
-        if not writes:
-            return
         request = self._request_claim(context) if context else None
         if request is not None:
             writes.append(request)
+        if not writes:
+            return
         for key in self._records:
             self.store.recent.pop(key, None)
         await self.store.failpoints.reached("R3")
@@ -343,7 +347,7 @@ class Transaction:
                 "_id": _request_key(context.tenant, context.request_id),
                 "tenant": context.tenant,
                 "hash": context.request_hash,
-                "change": self._rows[-1]["_id"],
+                "change": self._rows[-1]["_id"] if self._rows else "",
                 "answer_type": answer.DESCRIPTOR.full_name,
                 "answer": answer.SerializeToString(),
                 "expire_time": self.store.clock() + REQUEST_KEPT,

@@ -234,6 +234,21 @@ class StoreCases:
             assert pb.Incident.FromString(caught.value.answer).description == "kept for the answer"
             assert len(await store.find("tickets", {})) == 1
 
+    async def test_a_request_that_changed_nothing_has_used_its_key_too(self, store: Store) -> None:
+        with ctx.use(caller()):
+            ticket = await self._added(store)
+        store.recent.clear()  # what is only remembered decides nothing
+        with ctx.use(caller(request_id="k-2", request_hash="h")):
+            async with store.transaction() as tx:
+                tx.save(await tx.get(Ticket, ticket.id))
+            with pytest.raises(Replay) as caught:
+                async with store.transaction() as tx:
+                    again = await tx.get(Ticket, ticket.id)
+                    again.resolve()
+                    tx.save(again)
+            assert pb.Incident.FromString(caught.value.answer).etag == "1"
+            assert (await store.get(Ticket, ticket.id)).version == 1
+
     async def test_a_write_without_a_tenant_is_a_defect(self, store: Store) -> None:
         with ctx.use(caller()):
             async with store.transaction() as tx:
