@@ -106,10 +106,10 @@ def _arguments(message: Message, names: Iterable[str], kind: Any) -> dict[str, A
     hints = _hints(kind)
     arguments, violations = {}, {}
     for name in names:
-        value = _value(message, message.DESCRIPTOR.fields_by_name[name])
         try:
+            value = _value(message, message.DESCRIPTOR.fields_by_name[name])
             arguments[name] = msgspec.convert(value, hints[name])
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, ValueError, OverflowError) as error:  # the latter two of instants and durations
             violations[name] = str(error)
     if violations:
         raise Invalid(violations)
@@ -136,7 +136,9 @@ def _single(value: Any, field: FieldDescriptor) -> Any:
     if field.message_type is None:
         return value
     if field.message_type.full_name == "google.protobuf.Timestamp":
-        return value.ToDatetime(tzinfo=UTC)
+        instant = value.ToDatetime(tzinfo=UTC)
+        # No finer than the store keeps it, else the first answer would differ from all later ones.
+        return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
     if field.message_type.full_name == "google.protobuf.Duration":
         return value.ToTimedelta()
     return {inner.name: _value(value, inner) for inner, _ in value.ListFields()}

@@ -103,7 +103,8 @@ def _about(trace: str) -> dict[str, str]:
         about["tenant"] = caller.tenant
         about["principal"] = principal_hash(caller.actor.id)
         if caller.request_id:
-            about["request_id"] = caller.request_id
+            # It begins with who asked, so that nobody is answered from another's key.
+            about["request_id"] = caller.request_id.replace(caller.actor.id, about["principal"])
     return about
 
 

@@ -61,11 +61,12 @@ def test_a_line_says_when_what_and_where() -> None:
 
 
 def test_a_line_names_the_tenant_request_and_trace_and_only_a_hash_of_the_caller() -> None:
-    caller = context.Context(tenant="main", actor=context.Actor(id="7c1e-user"), request_id="req-1")
+    request_id = "7c1e-user|OpenIncident|req-1"  # as the edge puts it together
+    caller = context.Context(tenant="main", actor=context.Actor(id="7c1e-user"), request_id=request_id)
     with context.use(caller), span("x", parent=CLIENT):
         line = formatted("Done.")
     assert line["tenant"] == "main"
-    assert line["request_id"] == "req-1"
+    assert line["request_id"] == f"{logs.principal_hash('7c1e-user')}|OpenIncident|req-1"
     assert line["trace_id"] == CLIENT[3:35]
     assert line["span_id"] == CLIENT[36:52]
     assert line["principal"] == logs.principal_hash("7c1e-user")
