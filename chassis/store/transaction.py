@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -36,6 +36,8 @@ CHASSIS_INDEXES = (
 
 RECENT = 2_000  # records that a process remembers as it saved them: spares the next command on them a read
 RECENT_LARGEST = 16 * 1024  # bytes in an event, above which a record is not worth its memory
+
+_LEAVING = frozenset({"$lookup", "$unionWith", "$graphLookup", "$out", "$merge", "$where", "$function", "$accumulator"})
 
 CommitListener = Callable[[Sequence[Document]], None]
 
@@ -138,7 +140,9 @@ class Store:
         return await self.backend.count(collection, self.scoped(query), limit=limit)
 
     async def aggregate(self, collection: str, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
-        """Runs an aggregation over documents of the caller's tenant and scope."""
+        """Runs an aggregation over documents of the caller's tenant and scope. A stage that leaves them is a defect."""
+        if leaving := _LEAVING & set(_names(pipeline)):
+            raise RuntimeError(f"{', '.join(sorted(leaving))} would reach documents that nobody has scoped")
         return await self.backend.aggregate(collection, [{"$match": self.scoped({})}, *pipeline])
 
     async def history(self, subject: str, *, before: str = "", limit: int) -> list[Document]:
@@ -353,6 +357,17 @@ class Transaction:
                 "expire_time": self.store.clock() + REQUEST_KEPT,
             },
         )
+
+
+def _names(value: Any) -> Iterator[str]:
+    """The stages and operators in a pipeline, however deep."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from _names(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _names(inner)
 
 
 def _request_key(tenant: str, request_id: str) -> str:

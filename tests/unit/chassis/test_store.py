@@ -65,6 +65,22 @@ async def test_a_commit_whose_caller_has_left_is_told_and_remembered_like_any_ot
     assert ("main", Ticket, ticket.id) in store.recent
 
 
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        [{"$lookup": {"from": "tickets", "pipeline": [], "as": "all"}}],
+        [{"$limit": 1}, {"$unionWith": "tickets"}],
+        [{"$facet": {"all": [{"$graphLookup": {"from": "tickets"}}]}}],
+        [{"$match": {"$expr": {"$function": {"body": "return true"}}}}],
+        [{"$out": "elsewhere"}],
+    ],
+)
+async def test_no_aggregation_leaves_the_tenant(pipeline: list[Mapping[str, Any]]) -> None:
+    store = Store(MemoryBackend(), FakeClock(NOON), [KIND])
+    with ctx.use(caller()), pytest.raises(RuntimeError, match="nobody has scoped"):
+        await store.aggregate("tickets", pipeline)
+
+
 async def test_a_large_record_is_not_remembered() -> None:
     store = Store(MemoryBackend(), FakeClock(NOON), [KIND])
     with ctx.use(caller()):
