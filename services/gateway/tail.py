@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _BACK_SECONDS = 300
 _POLL_MS = 1000
+_REST_SECONDS = 0.05
 _PROBE_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
 _ASK_SECONDS = 3.0
@@ -159,7 +160,9 @@ class Tail:
                     self._take(records)
                 self._measure()
                 heard = time.monotonic()
-                await asyncio.sleep(0)  # clients get their turn between two batches
+                # Clients get their turn between two batches; and each fetch names every partition of every topic, which
+                # costs more than what a single event brings.
+                await asyncio.sleep(_REST_SECONDS if self._present.is_set() else 0)
             elif time.monotonic() - heard > _PROBE_SECONDS:
                 if not self._reached(ends):
                     raise _Stalled
