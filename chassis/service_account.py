@@ -38,15 +38,20 @@ class ServiceAccount:
         self._monotonic = monotonic
         self._token = ""
         self._renew_at = self._end_at = float("-inf")
+        self._failures = 0
         self._lock = asyncio.Lock()
 
     async def token(self) -> str:
-        """A token that is valid now. Concurrent callers share one request."""
+        """A token that is valid now. Concurrent callers share one request, and its failure. Raises `Unavailable`."""
         now = self._monotonic()
         if now < self._renew_at or (now < self._end_at and self._lock.locked()):
             return self._token
+        failures = self._failures
         async with self._lock:
             if self._monotonic() >= self._renew_at:
+                if failures != self._failures:
+                    # Asked and refused while this one waited: a silent Keycloak would else keep each for its own patience.
+                    raise Unavailable("the service account got no token", reason="SERVICE_ACCOUNT")
                 await self._renew()
         return self._token
 
@@ -62,6 +67,7 @@ class ServiceAccount:
             now = self._monotonic()
             _log.warning("Service account got no token.", extra={"client": self._credentials[0], "problem": _told(problem)})
             if now >= self._end_at:
+                self._failures += 1
                 raise Unavailable("the service account got no token", reason="SERVICE_ACCOUNT") from problem
             self._renew_at = now + _RETRY_AFTER
             return

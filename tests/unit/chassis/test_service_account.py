@@ -50,6 +50,18 @@ async def test_many_callers_share_one_request() -> None:
     assert len(endpoint.requests) == 1
 
 
+async def test_many_callers_share_one_failure_instead_of_waiting_for_one_each() -> None:
+    endpoint = TokenEndpoint()
+    endpoint.answer = httpx.Response(503)
+    account = endpoint.account()
+    outcomes = await asyncio.gather(*(account.token() for _ in range(30)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    assert len(endpoint.requests) == 1
+    with pytest.raises(Unavailable):
+        await account.token()
+    assert len(endpoint.requests) == 2
+
+
 async def test_the_old_token_serves_while_keycloak_is_away_and_until_it_ends() -> None:
     endpoint = TokenEndpoint()
     account = endpoint.account()
