@@ -80,7 +80,7 @@ class Mongo:
                 "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256", "--unixSocketPrefix", str(data),
                 "--logpath", str(log), "--logappend", "--pidfilepath", str(data / "pid"), "--quiet",
                 "--setParameter", "ttlMonitorSleepSecs=5",
-                "--setParameter", "transactionLifetimeLimitSeconds=30",
+                "--setParameter", "transactionLifetimeLimitSeconds=10",
                 "--setParameter", "maxTransactionLockRequestTimeoutMillis=100",
                 "--setParameter", "diagnosticDataCollectionEnabled=false",
                 "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=1000",
