@@ -1,9 +1,9 @@
 """A consumer of incident events, as services have them, that does one effect for each: writes a document of its own.
 
-A process that takes jobs like the load generator. `{"do": "backlog", "most": n}` reads a topic from its first record
-until it has handled `n` of them or reached the end; `{"do": "live"}` then begins to note how old each event was when the
-transaction of its batch was through, and `{"do": "report"}` tells. It signs in as the analytics service, whose groups and
-database it may use.
+A process that takes jobs like the load generator. `{"do": "backlog", "most": n}` reads a topic from its first record until
+it has handled `n` of them or reached the end, and goes on to the end; `{"do": "live"}` then begins to note how old each event
+was when the transaction of its batch was through, and `{"do": "report"}` tells. It signs in as the analytics service, whose
+groups and database it may use.
 """
 
 import asyncio
@@ -94,6 +94,8 @@ class Reader:
             await asyncio.sleep(0.01)
         self._raise()
         count, seconds = backend.handled - first, max(backend.last - began, 1e-6)
+        while time.perf_counter() - backend.last < 2 and not self._task.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         return {"count": count, "seconds": seconds, "batch": round(count / max(backend.batches - batches, 1), 1)}
 
     def live(self) -> dict[str, Any]:
