@@ -16,7 +16,9 @@ from itertools import groupby
 from typing import Any
 
 import pymongo
+from bson import decode
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import (
@@ -37,6 +39,8 @@ from chassis.store.backend import Delete, Document, Index, Insert, Query, Sort, 
 
 _OPTIONS: dict[str, Any] = {"tz_aware": True, "serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "retryWrites": True}
 _COMMIT_ATTEMPTS = 3
+_NAIVE: CodecOptions[Document] = CodecOptions()
+_AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _THREADS = 16  # transactions at once of one process
 _DUPLICATE = 11000
 _RACES = frozenset({112, 251})  # WriteConflict, NoSuchTransaction
@@ -55,10 +59,12 @@ class MongoBackend:
         self._threads = ThreadPoolExecutor(_THREADS, "mongo") if self._motor else None
         self._database: Any = self._client.get_database(
             parse_uri(uri)["database"],
-            codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
+            codec_options=_AWARE,
             write_concern=WriteConcern("majority"),
         )
-        self._naive: Any = self._database.with_options(codec_options=CodecOptions())
+        self._naive: Any = self._database.with_options(codec_options=_NAIVE)
+        # A page that motor's thread takes apart lies in the caches of the wrong core: it hands the bytes over instead.
+        self._undecoded: Any = self._database.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
 
     async def find_one(
         self, collection: str, query: Query, projection: Mapping[str, Any] | None = None, *, naive: bool = False
@@ -81,7 +87,7 @@ class MongoBackend:
         naive: bool = False,
     ) -> list[Document]:
         """See `Backend`."""
-        source = (self._naive if naive else self._database)[collection]
+        source = (self._undecoded if self._motor else self._naive if naive else self._database)[collection]
         if majority:
             source = source.with_options(read_concern=ReadConcern("majority"))
         # One round trip for a page: the first batch holds it all.
@@ -89,7 +95,10 @@ class MongoBackend:
         if sort:
             cursor = cursor.sort(list(sort))
         with _translated():
-            found: list[Document] = await cursor.to_list(None)
+            found: list[Any] = await cursor.to_list(None)
+        if self._motor:
+            options = _NAIVE if naive else _AWARE
+            return [decode(each.raw, options) for each in found]
         return found
 
     async def count(self, collection: str, query: Query, *, limit: int = 0) -> int:
