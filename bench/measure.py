@@ -170,6 +170,7 @@ class Bench:
 
     async def events(self, consumer: Child) -> list[dict[str, Any]]:
         """The consumer's rows: a backlog of what the run has told so far, then events as they come."""
+        await self._use(self.drivers[0])
         start = {
             "environment": self.description["backing"]["service_environment"]["analytics"],
             "driver": self.driver,
