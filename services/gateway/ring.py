@@ -10,10 +10,12 @@ Fails: `Cursors.opened` with `Problem` 400 for a text that we did not write.
 import base64
 import binascii
 import hashlib
+import heapq
 import hmac
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 import msgspec
 
@@ -28,14 +30,20 @@ _ENTRY_BYTES = 600  # of an entry beside its texts: object, strings' heads, its 
 Vector = dict[str, list[int]]
 """By service the next offset of each partition of its topic."""
 
+_Place = tuple[str, int]
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One event as it was read. `head` is the JSON text of its envelope, up to the place of `value`."""
+    """One event as it was read. `head` is the JSON text of its envelope, up to the place of `value`.
+
+    `time` is that of the broker's record, in milliseconds since the epoch.
+    """
 
     service: str
     partition: int
     offset: int
+    time: int
     tenant: str
     plural: str
     subject: str
@@ -89,22 +97,26 @@ class Ring:
     """What was read, the oldest dropped first.
 
     `vector` is the position after the newest entry; `floor` is the oldest position after which nothing is missing here.
+    Age is that of the event and not of its reading: a process that starts reads one partition after the other, and would
+    otherwise drop the newest of the first for the oldest of the last.
     """
 
     def __init__(self, cursors: Cursors, *, entries: int = MAX_ENTRIES, size: int = MAX_BYTES) -> None:
         self.cursors = cursors
         self.floor: Vector = {}
         self.vector: Vector = {}
-        self._entries: deque[Entry] = deque()
-        self._limit, self._room, self._size = entries, size, 0
+        self._held: defaultdict[_Place, deque[Entry]] = defaultdict(deque)
+        self._oldest: list[tuple[int, _Place]] = []  # a heap: of each partition that holds something, its first
+        self._limit, self._room, self._count, self._size = entries, size, 0, 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._count
 
     def begin(self, vector: Vector) -> None:
         """Empties the ring and starts it at a position."""
-        self._entries.clear()
-        self._size = 0
+        self._held.clear()
+        self._oldest.clear()
+        self._count = self._size = 0
         self.floor, self.vector = copied(vector), copied(vector)
 
     def extend(self, vector: Vector) -> None:
@@ -122,12 +134,25 @@ class Ring:
     def add(self, entry: Entry) -> None:
         """Keeps the next record of its partition."""
         self.vector[entry.service][entry.partition] = entry.offset + 1
-        self._entries.append(entry)
+        place = (entry.service, entry.partition)
+        held = self._held[place]
+        if not held:
+            heapq.heappush(self._oldest, (entry.time, place))
+        held.append(entry)
+        self._count += 1
         self._size += entry.size
-        while self._entries and (len(self._entries) > self._limit or self._size > self._room):
-            dropped = self._entries.popleft()
-            self._size -= dropped.size
-            self.floor[dropped.service][dropped.partition] = dropped.offset + 1
+        while self._count > self._limit or (self._count and self._size > self._room):
+            self._drop()
+
+    def _drop(self) -> None:
+        _, place = heapq.heappop(self._oldest)
+        held = self._held[place]
+        dropped = held.popleft()
+        if held:
+            heapq.heappush(self._oldest, (held[0].time, place))
+        self._count -= 1
+        self._size -= dropped.size
+        self.floor[dropped.service][dropped.partition] = dropped.offset + 1
 
     def covers(self, seen: Vector) -> bool:
         """Whether all that follows a position is still here."""
@@ -138,16 +163,19 @@ class Ring:
         )
 
     def after(self, seen: Vector) -> Iterator[tuple[Entry, Vector]]:
-        """What is here now and follows a position, in order, each with the position after it (one object that moves on)."""
-        return _after(tuple(self._entries), copied(seen))
+        """What is here now and follows a position, oldest first, each with the position after it (one object that moves on)."""
+        missed = [_since(held, seen[service][partition]) for (service, partition), held in self._held.items()]
+        return _told(heapq.merge(*missed, key=lambda entry: entry.time), copied(seen))
 
 
-def _after(entries: tuple[Entry, ...], at: Vector) -> Iterator[tuple[Entry, Vector]]:
+def _since(held: deque[Entry], offset: int) -> tuple[Entry, ...]:
+    return tuple(takewhile(lambda entry: entry.offset >= offset, reversed(held)))[::-1]
+
+
+def _told(entries: Iterator[Entry], at: Vector) -> Iterator[tuple[Entry, Vector]]:
     for entry in entries:
-        offsets = at[entry.service]
-        if entry.offset >= offsets[entry.partition]:
-            offsets[entry.partition] = entry.offset + 1
-            yield entry, at
+        at[entry.service][entry.partition] = entry.offset + 1
+        yield entry, at
 
 
 class Ahead:

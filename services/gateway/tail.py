@@ -207,6 +207,7 @@ def read(record: ConsumerRecord) -> Entry | None:
         service=_TOPICS[record.topic],
         partition=record.partition,
         offset=record.offset,
+        time=record.timestamp,
         tenant=envelope.tenant,
         plural=envelope.plural,
         subject=envelope.subject,

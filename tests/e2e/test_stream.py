@@ -89,6 +89,13 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
+@pytest.fixture(autouse=True)
+async def settled(stack: dict[str, Any], agent: Gateway) -> None:
+    """Waits until what tests before brought about has gone through: a stream begins where its process has read up to."""
+    async with listening(stack["gateway"], stack["users"]["viewer"]["token"], topics="incidents") as events:
+        await events.until(await opened(agent, "The last of what was before"), within=60)
+
+
 async def opened(gateway: Gateway, title: str = "The printer is on fire") -> str:
     """Opens an incident and returns its subject."""
     answer = await gateway.post("incidents", {"title": title, "impact": "LOW", "urgency": "LOW"})

@@ -24,6 +24,7 @@ def an_event(
         service="incident",
         partition=0,
         offset=offset,
+        time=0,
         tenant=tenant,
         plural=subject.partition("/")[0],
         subject=subject,

@@ -16,11 +16,14 @@ PARTITIONS: Vector = {"asset": [0, 0], "incident": [0]}
 PLACES = (("asset", 0), ("asset", 1), ("incident", 0))
 
 
-def an_entry(service: str = "incident", partition: int = 0, offset: int = 0, *, tenant: str = "main", size: int = 0) -> Entry:
+def an_entry(
+    service: str = "incident", partition: int = 0, offset: int = 0, *, tenant: str = "main", size: int = 0, time: int = 0
+) -> Entry:
     return Entry(
         service=service,
         partition=partition,
         offset=offset,
+        time=time,
         tenant=tenant,
         plural="incidents",
         subject=f"incidents/{service}-{partition}-{offset}",
@@ -123,6 +126,19 @@ def test_what_the_ring_dropped_is_known_to_be_missing() -> None:
     assert ring.covers({"asset": [1], "incident": [0]})
     assert not ring.covers({"asset": [0], "incident": [0]}), "the one asset event is gone"
     assert [entry.offset for entry, _ in ring.after({"asset": [1], "incident": [3]})] == [3, 4]
+
+
+def test_a_process_that_reads_one_partition_after_the_other_keeps_the_newest_of_all() -> None:
+    ring = Ring(CURSORS, entries=6)
+    ring.begin(PARTITIONS)
+    for service, partition in PLACES:
+        for offset in range(10):
+            ring.add(an_entry(service, partition, offset, time=1_000 + offset))
+    recent: Vector = {"asset": [8, 8], "incident": [8]}
+    assert ring.covers(recent), "a client that was here a moment ago would have to start over"
+    assert ring.floor == recent
+    told = [(entry.time, entry.service, entry.partition) for entry, _ in ring.after(recent)]
+    assert told == sorted(told) and len(told) == 6
 
 
 def test_a_ring_stays_within_its_memory() -> None:
