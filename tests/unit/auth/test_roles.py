@@ -13,7 +13,8 @@ from services.auth.realm.wanted import ROLES as REALM_ROLES
 from tests.unit.auth.test_credential import NOON
 
 DIGESTS = {
-    3: "5d0a180effc9cdec", 4: "5d0a180effc9cdec",
+    3: "5d0a180effc9cdec",
+    4: "5d0a180effc9cdec",
 }
 """Digest of the table by version. Services keep the highest version that they heard: a change needs a new one."""
 
