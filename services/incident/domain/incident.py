@@ -67,6 +67,7 @@ class Incident(Aggregate):
     service_id: str = ""
     asset_ids: list[str] = field(default_factory=list)
     alert_ids: list[str] = field(default_factory=list)
+    firing_alert_ids: list[str] = field(default_factory=list)
     requester_id: str = ""
     team_id: str = ""
     assignee_id: str = ""
@@ -124,6 +125,14 @@ class Incident(Aggregate):
             self.priority = prioritize(self.impact, self.urgency, self.matrix_version)
         self._replan(before, moment)
         self._changed(pb.IncidentUpdated(), moment)
+
+    def hear_alert(self, moment: Moment, alert_id: str, *, firing: bool) -> None:
+        """An alert of it fires, or has cleared. It counts the first thousand."""
+        still = [each for each in self.firing_alert_ids if each != alert_id]
+        if firing and len(still) < limits.ALERTS:
+            still.append(alert_id)
+        known = self.alert_ids if alert_id in self.alert_ids else [*self.alert_ids, alert_id][: limits.ALERTS]
+        self.edit(moment, alert_ids=known, firing_alert_ids=still)
 
     def assign(self, moment: Moment, *, team_id: str, assignee_id: str = "") -> None:
         """Gives it to a team and, where named, to a person; the same owner again changes nothing."""

@@ -6,6 +6,7 @@ from typing import Any
 from chassis.errors import Invalid
 
 LINKS = 100
+ALERTS = 1_000
 ID = 200
 
 _TEXTS = {
@@ -22,7 +23,7 @@ _TEXTS = {
     "assignee_id": ID,
     "external_number": ID,
 }
-_LISTS = {"asset_ids": 100, "alert_ids": 1_000}
+_LISTS = {"asset_ids": 100, "alert_ids": ALERTS, "firing_alert_ids": ALERTS}
 _NEVER_BLANK = frozenset({"title"})
 
 

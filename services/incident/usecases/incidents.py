@@ -60,6 +60,12 @@ class Incidents:
             incident.edit(moment, **fields)
         return incident
 
+    async def hear_alert(self, id: str, alert_id: str, *, firing: bool) -> Incident:  # noqa: A002 - as its field
+        """An alert of it fires, or has cleared."""
+        async with self._changing(id, "") as (incident, moment):
+            incident.hear_alert(moment, alert_id, firing=firing)
+        return incident
+
     async def assign(self, id: str, team_id: str, assignee_id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
         """Gives it to a team and, where named, to a person."""
         async with self._changing(id, etag) as (incident, moment):

@@ -7,6 +7,8 @@ from chassis.errors import Busy
 from chassis.store import Backend, Store
 from chassis.testing import FakeClock, MemoryBackend
 from services.incident import store as kept
+from services.incident.usecases.alerts import Alerts
+from services.incident.usecases.assets import Assets
 from services.incident.usecases.escalations import Escalations
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
@@ -44,7 +46,10 @@ class Desk:
         self.store = Store(self.backend, self.clock, kept.KINDS, kept.INDEXES)
         self.promises = Policies(self.store)
         self.policies = Again(self.promises)
-        self.incidents = Again(Incidents(self.store, self.promises, reopen_window=timedelta(days=7)))
+        incidents = Incidents(self.store, self.promises, reopen_window=timedelta(days=7))
+        self.incidents = Again(incidents)
+        self.assets = Assets(self.store)
+        self.alerts = Again(Alerts(self.store, incidents, self.assets, grace=timedelta(minutes=15)))
         self.reading = Reading(self.store, kept.listings(KEY, self.clock), self.promises)
         self.imports = Again(Imports(self.store, self.promises))
         self.escalations = Again(Escalations(self.store, self.promises))

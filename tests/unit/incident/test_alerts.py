@@ -1,0 +1,159 @@
+"""Alerts and their incidents: one open incident a key, whatever the order, and none left open when all is quiet."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis import context as ctx
+from chassis.testing import caller
+from services.incident.domain.alarm import CLEARED_CODE, Alarm, Criticality, Severity, heavier, impact
+from services.incident.domain.incident import Source
+from services.incident.domain.priority import Impact, Priority
+from services.incident.domain.states import State
+from tests.unit.incident.desk import MONDAY, Desk
+
+
+@pytest.fixture
+def desk() -> Any:
+    with ctx.use(caller(subject="itsm-incident")):
+        yield Desk()
+
+
+def an_alarm(number: int = 1, key: str = "disk/db1", **more: Any) -> Alarm:
+    given = {
+        "id": f"alr_{number}",
+        "key": key,
+        "title": "The disk of db1 is full",
+        "description": "",
+        "severity": Severity.CRITICAL,
+        "asset_id": "",
+        "team_id": "",
+        "start_time": MONDAY,
+    }
+    return Alarm(**(given | more))
+
+
+async def incidents(desk: Desk) -> list[dict[str, Any]]:
+    return sorted(await desk.store.find("incidents", {}), key=lambda row: row["number"])
+
+
+async def test_an_alert_opens_an_incident_with_the_team_and_weight_of_its_asset(desk: Desk) -> None:
+    await desk.assets.learn("ast_1", team_id="team_db", criticality=Criticality.HIGH, at=desk.clock())
+    await desk.alerts.raised(an_alarm(asset_id="ast_1", team_id="team_noc"))
+    (incident,) = await incidents(desk)
+    assert (incident["source"], incident["team_id"], incident["priority"]) == ("ALERT", "team_db", "P1")
+    assert (incident["asset_ids"], incident["alert_ids"], incident["firing_alert_ids"]) == (["ast_1"], ["alr_1"], ["alr_1"])
+    assert incident["state"] == State.ASSIGNED
+    assert {clock["state"] for clock in incident["clocks"]} == {"RUNNING"}
+
+
+async def test_the_team_of_the_alert_holds_where_nothing_is_known_of_the_asset(desk: Desk) -> None:
+    await desk.alerts.raised(an_alarm(asset_id="ast_9", team_id="team_noc"))
+    (incident,) = await incidents(desk)
+    assert (incident["team_id"], incident["impact"]) == ("team_noc", "MEDIUM")
+
+
+async def test_alerts_of_one_key_share_an_incident_that_ends_with_the_last(desk: Desk) -> None:
+    await desk.alerts.raised(an_alarm(1))
+    await desk.alerts.raised(an_alarm(2))
+    await desk.alerts.cleared("alr_1", "disk/db1")
+    (incident,) = await incidents(desk)
+    assert (incident["state"], incident["firing_alert_ids"]) == ("NEW", ["alr_2"])
+    await desk.alerts.cleared("alr_2", "disk/db1")
+    (incident,) = await incidents(desk)
+    assert (incident["state"], incident["resolution_code"]) == ("RESOLVED", CLEARED_CODE)
+    assert incident["alert_ids"] == ["alr_1", "alr_2"]
+
+
+async def test_an_alert_that_returns_within_the_grace_period_brings_its_incident_back(desk: Desk) -> None:
+    await desk.alerts.raised(an_alarm(1))
+    await desk.alerts.cleared("alr_1", "disk/db1")
+    desk.clock.advance(minutes=14)
+    await desk.alerts.raised(an_alarm(2))
+    (incident,) = await incidents(desk)
+    assert (incident["state"], incident["reopen_count"], incident["alert_ids"]) == ("IN_PROGRESS", 1, ["alr_1", "alr_2"])
+
+
+async def test_an_alert_that_returns_later_is_new_trouble(desk: Desk) -> None:
+    await desk.alerts.raised(an_alarm(1))
+    await desk.alerts.cleared("alr_1", "disk/db1")
+    desk.clock.advance(minutes=16)
+    await desk.alerts.raised(an_alarm(2))
+    first, second = await incidents(desk)
+    assert (first["state"], second["state"]) == ("RESOLVED", "NEW")
+
+
+async def test_an_incident_that_a_person_opened_is_joined_and_never_resolved_by_an_alert(desk: Desk) -> None:
+    opened = await desk.incidents.open({"title": "Disk trouble", "dedup_key": "disk/db1"})
+    await desk.alerts.raised(an_alarm(1))
+    await desk.alerts.cleared("alr_1", "disk/db1")
+    (incident,) = await incidents(desk)
+    assert (incident["_id"], incident["state"], incident["alert_ids"]) == (opened.id, "NEW", ["alr_1"])
+
+
+async def test_an_assessment_makes_an_incident_heavier_and_never_lighter(desk: Desk) -> None:
+    await desk.assets.learn("ast_1", team_id="", criticality=Criticality.LOW, at=desk.clock())
+    await desk.alerts.raised(an_alarm(asset_id="ast_1"))
+    (incident,) = await incidents(desk)
+    assert incident["priority"] == Priority.P3
+    await desk.alerts.assessed(incident["_id"], ["ast_shop"], Criticality.CRITICAL)
+    await desk.alerts.assessed(incident["_id"], [], Criticality.LOW)
+    (incident,) = await incidents(desk)
+    assert (incident["priority"], incident["service_id"]) == ("P1", "ast_shop")
+
+
+async def test_an_assessment_of_what_is_not_there_or_was_opened_by_a_person_changes_nothing(desk: Desk) -> None:
+    opened = await desk.incidents.open({"title": "Slow", "impact": Impact.LOW})
+    await desk.alerts.assessed("inc_none", ["ast_shop"], Criticality.CRITICAL)
+    await desk.alerts.assessed(opened.id, ["ast_shop"], Criticality.CRITICAL)
+    (incident,) = await incidents(desk)
+    assert (incident["impact"], incident["service_id"], incident["version"]) == ("LOW", "", 1)
+
+
+def test_the_heavier_of_two_impacts_wins() -> None:
+    assert heavier(Impact.LOW, Impact.HIGH) is heavier(Impact.HIGH, Impact.MEDIUM) is Impact.HIGH
+    assert impact(None) is Impact.MEDIUM
+
+
+STEP = st.one_of(
+    st.tuples(st.just("raise"), st.integers(0, 5)),
+    st.tuples(st.just("clear"), st.integers(0, 5)),
+    st.tuples(st.just("person resolves"), st.integers(0, 1)),
+    st.tuples(st.just("wait"), st.sampled_from((1, 10, 20))),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEP, max_size=40))
+async def test_whatever_alerts_do_there_is_one_open_incident_a_key_and_none_when_all_is_quiet(
+    steps: list[tuple[str, int]],
+) -> None:
+    firing: dict[int, str] = {}
+    raised: set[str] = set()
+    with ctx.use(caller(subject="itsm-incident")):
+        desk = Desk()
+        for number, (what, which) in enumerate(steps):
+            key = f"key/{which % 2}"
+            if what == "raise" and which not in firing:
+                firing[which] = f"alr_{number}"
+                raised.add(firing[which])
+                await desk.alerts.raised(an_alarm(number, key))
+            elif what == "clear" and which in firing:
+                await desk.alerts.cleared(firing.pop(which), key)
+            elif what == "wait":
+                desk.clock.advance(minutes=which)
+            elif what == "person resolves":
+                for row in await desk.store.find("incidents", {"dedup_key": f"key/{which}"}):
+                    if State(row["state"]).is_open:
+                        await desk.incidents.resolve(row["_id"], "fixed", "by hand")
+            rows = await incidents(desk)
+            open_keys = [row["dedup_key"] for row in rows if State(row["state"]).is_open]
+            assert len(open_keys) == len(set(open_keys)), "two incidents are open for one key"
+        for which, alert in list(firing.items()):
+            await desk.alerts.cleared(alert, f"key/{which % 2}")
+        rows = await incidents(desk)
+        assert not any(State(row["state"]).is_open for row in rows)
+        assert {alert for row in rows for alert in row["alert_ids"]} == raised
+        assert all(row["source"] == Source.ALERT for row in rows)
