@@ -123,6 +123,9 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def _value(message: Message, field: FieldDescriptor) -> Any:
     value = getattr(message, field.name)
+    if is_map(field):
+        inner = field.message_type.fields_by_name["value"]
+        return {key: _single(item, inner) for key, item in value.items()}
     if field.is_repeated:
         return [_single(item, field) for item in value]
     if field.has_presence and not message.HasField(field.name):
@@ -149,8 +152,8 @@ def _message_values(descriptor: Descriptor) -> Callable[[Mapping[str, Any]], dic
     """A converter for one message type: stored names and values → constructor arguments. Compiled once, since lists run it."""
     plain = [field.name for field in descriptor.fields if _converter(field) is None and not _told_when_empty(field)]
     always = [field.name for field in descriptor.fields if _converter(field) is None and _told_when_empty(field)]
-    single = [(field.name, each) for field in descriptor.fields if (each := _converter(field)) and not field.is_repeated]
-    repeated = [(field.name, each) for field in descriptor.fields if (each := _converter(field)) and field.is_repeated]
+    single = [(field.name, each) for field in descriptor.fields if (each := _converter(field)) and not _is_list(field)]
+    repeated = [(field.name, each) for field in descriptor.fields if (each := _converter(field)) and _is_list(field)]
 
     def values(document: Mapping[str, Any]) -> dict[str, Any]:
         get = document.get
@@ -170,6 +173,15 @@ def _message_values(descriptor: Descriptor) -> Callable[[Mapping[str, Any]], dic
     return values
 
 
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether it maps keys to values, which descriptors tell as a list of entries."""
+    return bool(field.message_type is not None and field.message_type.GetOptions().map_entry)
+
+
+def _is_list(field: FieldDescriptor) -> bool:
+    return bool(field.is_repeated) and not is_map(field)
+
+
 def _told_when_empty(field: FieldDescriptor) -> bool:
     """Whether nothing and an empty value are two things to a field."""
     return bool(field.has_presence and not field.is_repeated) or field.message_type is not None
@@ -180,6 +192,9 @@ def _converter(field: FieldDescriptor) -> Callable[[Any], Any] | None:
         return _enum_number(field)
     if field.message_type is None:
         return None
+    if is_map(field):
+        convert = _converter(field.message_type.fields_by_name["value"])
+        return convert and (lambda value: {key: convert(item) for key, item in value.items()})
     match field.message_type.full_name:
         case "google.protobuf.Timestamp":
             return _timestamp
