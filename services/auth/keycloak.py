@@ -13,7 +13,7 @@ from keycloak.exceptions import KeycloakError
 
 from chassis.errors import Unavailable
 from services.auth.domain.person import Group, Organization, Person, Snapshot
-from services.auth.domain.roles import ROLES
+from services.auth.domain.roles import PEOPLE_ROLES
 
 _PAGE = 200
 _API = "itsm-api"
@@ -67,9 +67,7 @@ class KeycloakDirectory:
         clients = {client["clientId"]: client["id"] for client in await self._admin.a_get_clients()}
         members = {group.id: group.member_ids for group in groups}
         held: dict[str, set[str]] = defaultdict(set)
-        for role in ROLES:
-            if role.startswith("service:"):
-                continue
+        for role in sorted(PEOPLE_ROLES):
 
             async def fetch(query: dict[str, int], role: str = role) -> list[dict[str, Any]]:
                 found: list[dict[str, Any]] = await self._admin.a_get_client_role_members(clients[_API], role, **query)

@@ -9,7 +9,7 @@ from itsm.auth import v1 as pb
 
 from chassis.domain import Aggregate
 from chassis.errors import AlreadyExists, Denied, ForbiddenMove, Invalid
-from services.auth.domain.roles import ROLES, grantable
+from services.auth.domain.roles import PEOPLE_ROLES, grantable
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Grant(Aggregate):
 
 def check(role: str, *, subject: str, by: str, roles: Collection[str], permission: str) -> None:
     """May somebody with these roles give or take this one? Raises `Invalid` for an unknown role, else `Denied`."""
-    if role not in ROLES or role.startswith("service:"):
+    if role not in PEOPLE_ROLES:
         raise Invalid({"role": "is none that people can hold"})
     if subject == by:
         raise Denied(permission, "nobody changes one's own roles")

@@ -54,13 +54,34 @@ _OPERATIONS = (
 _AUDIT = ("auditEntries.get", "auditEntries.list")
 _GRANTS = ("roles.grant", "roles.revoke")
 _KEYS = ("tokens.issue",)
+_ASSETS_READ = (
+    "assets.get",
+    "assets.list",
+    "assetClasses.get",
+    "assetClasses.list",
+    "agents.get",
+    "agents.list",
+    "imports.get",
+    "imports.list",
+    "duplicates.get",
+    "duplicates.list",
+)
+_ASSETS_WORK = ("assets.create", "assets.update", "assets.move")
+_ASSETS_SET = (
+    "assetClasses.create",
+    "assetClasses.update",
+    "agents.revoke",
+    "imports.create",
+    "imports.apply",
+    "duplicates.resolve",
+)
 
 
 def _together(*groups: tuple[str, ...]) -> frozenset[str]:
     return frozenset(permission for group in groups for permission in group)
 
 
-_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _LEVELS_READ, _KPIS)
+_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _LEVELS_READ, _KPIS, _ASSETS_READ)
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
@@ -68,34 +89,58 @@ ROLES: Mapping[str, frozenset[str]] = {
     "agent": _VIEWER.union(_INCIDENTS_WORK),
     "incident-manager": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET),
     "change-manager": _VIEWER,
-    "asset-manager": _VIEWER.union(_KEYS),
+    "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET),
     "monitor-manager": _VIEWER.union(_KEYS),
     "analyst": _VIEWER,
     "auditor": _VIEWER.union(_AUDIT),
-    "admin": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _REBUILD, _KEYS, _GRANTS),
+    "admin": _VIEWER.union(
+        _INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _REBUILD, _KEYS, _GRANTS, _ASSETS_WORK, _ASSETS_SET
+    ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
+    # Held by keys of machines alone: each can do this and nothing else.
+    "enroller": _together(("agents.enroll",)),
+    "endpoint": _together(("agents.report",)),
+    "integration": frozenset(),
     # Service accounts, for work that no person asked for.
     "service:incident": frozenset(),
-    "service:asset": frozenset(),
+    "service:asset": _together(_KEYS, ("tokens.create", "tokens.revoke")),
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ),
     "service:gateway": frozenset(),
 }
 
+KEY_ROLES = frozenset({"enroller", "endpoint", "integration"})
+"""Roles that no person and no group holds, only keys."""
+
+PEOPLE_ROLES = frozenset(role for role in ROLES if not role.startswith("service:")) - KEY_ROLES
+
+MAY_ISSUE: Mapping[str, frozenset[str]] = {
+    "asset-manager": frozenset({"enroller", "integration"}),
+    "monitor-manager": frozenset({"integration"}),
+    "admin": frozenset({"enroller", "integration"}),
+    "service:asset": frozenset({"endpoint"}),
+}
+"""Which of them the holder of a role may give to a key that he makes."""
+
 _OWN_TOKENS = {"tokens": {"creator_id": "$subject"}}
 
 SCOPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     role: _OWN_TOKENS | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
     for role in ROLES
-    if role not in ("admin", "operator") and not role.startswith("service:")
+    if role in PEOPLE_ROLES - {"admin", "operator"} or role == "service:asset"
 }
 """Rows that a role reaches: tokens are one's own except for administrators; a requester sees what he reported."""
 
-_TENANT_ROLES = frozenset(role for role in ROLES if not role.startswith("service:")) - {"operator"}
+_TENANT_ROLES = PEOPLE_ROLES - {"operator"}
 
 MAY_GRANT: Mapping[str, frozenset[str]] = {"admin": _TENANT_ROLES, "operator": _TENANT_ROLES | {"operator"}}
 """Which roles the holder of a role may give and take. An administrator of a tenant never makes an operator."""
+
+
+def issuable(roles: frozenset[str]) -> frozenset[str]:
+    """Which roles beside their own the holders of these roles may give to a key."""
+    return frozenset[str]().union(*(MAY_ISSUE.get(role, frozenset()) for role in roles))
 
 
 def grantable(roles: frozenset[str]) -> frozenset[str]:

@@ -16,6 +16,7 @@ from chassis.errors import Denied, Invalid
 from chassis.policy import Policy
 from chassis.store import Store, Update
 from services.auth.domain.credential import KEYS, Credential, Kind, Secret, SignIn, unknown
+from services.auth.domain.roles import issuable
 from services.auth.usecases.people import People
 from services.auth.usecases.signing import Signer
 
@@ -48,15 +49,19 @@ class Credentials:
     async def create(
         self, kind: Kind, name: str, roles: Collection[str], permissions: Collection[str], expire_time: datetime | None
     ) -> tuple[Credential, Secret]:
-        """A token of the caller, or a key. Raises `Invalid`; `Denied` for more than the caller may do."""
+        """A token of the caller, or a key. Raises `Invalid`; `Denied` for more than the caller may do.
+
+        A service makes the keys that its role may give, and nothing else.
+        """
         context = ctx.current()
-        if context.actor.kind != "user":
+        given = issuable(context.roles) if kind in KEYS else frozenset[str]()
+        if context.actor.kind != "user" and not given:
             raise Denied("tokens.create", "only people make tokens")
         if kind is Kind.SESSION:
             raise Invalid({"token.kind": "a session is made by signing in"})
         if kind in KEYS and "tokens.issue" not in context.permissions:
             raise Denied("tokens.issue")
-        if lacking := set(roles) - context.roles:
+        if lacking := set(roles) - given - (context.roles if context.actor.kind == "user" else frozenset()):
             raise Denied("tokens.create", f"you do not hold the role {', '.join(sorted(lacking))}")
         asked = set(permissions) or self._policy.permissions(frozenset(roles) or context.roles)
         if set(permissions) - context.permissions or (self._limited() and asked - context.permissions):

@@ -14,7 +14,7 @@ from chassis.domain import Clock
 from chassis.errors import Unavailable
 from chassis.store import Store, Update
 from services.auth.domain.person import Person, Snapshot, roles_by_group, teams_of
-from services.auth.domain.roles import ROLES
+from services.auth.domain.roles import PEOPLE_ROLES
 from services.auth.ports import Directory
 
 USERS, TEAMS, TENANTS = "users", "teams", "tenants"
@@ -73,7 +73,7 @@ class Mirror:
                 teams[f"{tenant}|{group.id}"] = {"tenant": tenant, "subject": group.id, "name": name, "member_ids": member_ids}
             for subject in sorted(members & people.keys()):
                 team_ids = [group.id for _, group in mine if subject in group.member_ids]
-                roles = roles_by_group(tenant, subject, snapshot.groups) & ROLES.keys()
+                roles = roles_by_group(tenant, subject, snapshot.groups) & PEOPLE_ROLES
                 if tenant == self._home:
                     roles |= frozenset(people[subject].roles)
                 user = self._user(people[subject], tenant, team_ids, organization.enabled)

@@ -176,3 +176,45 @@ async def test_a_use_is_written_down_once_a_minute(desk: Desk) -> None:
     desk.clock.advance(seconds=31)
     await desk.principal(token)
     assert desk.house.backend.collections["credentials"][credential.id]["use_time"] - first == timedelta(seconds=61)
+
+
+async def as_service(desk: Desk, role: str, kind: Kind, roles: set[str]) -> tuple[Credential, str]:
+    caller = ctx.Context(
+        tenant="main",
+        actor=ctx.Actor(id="svc-1", kind="service"),
+        roles=frozenset({role}),
+        permissions=POLICY.allowed(frozenset({role}), None),
+    )
+    with ctx.use(caller):
+        credential, made = await desk.credentials.create(kind, "web01", roles, (), None)
+    return credential, made.text
+
+
+async def test_the_asset_service_makes_keys_of_agents_and_nothing_else(desk: Desk) -> None:
+    _, secret = await as_service(desk, "service:asset", Kind.AGENT, {"endpoint"})
+    assert (await desk.principal(secret)).roles == {"endpoint"}
+    for kind, roles in (
+        (Kind.AGENT, {"enroller"}),
+        (Kind.AGENT, {"service:asset"}),
+        (Kind.AGENT, {"admin"}),
+        (Kind.PERSONAL, {"endpoint"}),
+        (Kind.PERSONAL, set()),
+    ):
+        with pytest.raises(Denied):
+            await as_service(desk, "service:asset", kind, roles)
+    with pytest.raises(Denied):
+        await as_service(desk, "service:incident", Kind.AGENT, {"endpoint"})
+
+
+async def test_an_asset_manager_makes_an_enrollment_key_that_can_only_enroll(desk: Desk) -> None:
+    manager = await desk.signed_in("u-2", "asset-manager")
+    _, secret = await desk.create(manager, Kind.AGENT, roles={"enroller"})
+    who = await desk.principal(secret)
+    assert (who.kind, POLICY.allowed(who.roles, who.limits)) == ("service", {"agents.enroll"})
+    with pytest.raises(Denied):
+        await desk.create(secret, Kind.AGENT, roles={"endpoint"})
+    for roles in ({"endpoint"}, {"admin"}):
+        with pytest.raises(Denied):
+            await desk.create(manager, Kind.AGENT, roles=roles)
+    with pytest.raises(Denied):
+        await desk.create(manager, Kind.PERSONAL, roles={"enroller"})
