@@ -207,7 +207,8 @@ async def test_the_asset_service_makes_keys_of_agents_and_nothing_else(desk: Des
 
 
 async def test_an_asset_manager_makes_an_enrollment_key_that_can_only_enroll(desk: Desk) -> None:
-    manager = await desk.signed_in("u-2", "asset-manager")
+    await desk.house.give("u-1", "u-2", "asset-manager")
+    manager = await desk.signed_in("u-2")
     _, secret = await desk.create(manager, Kind.AGENT, roles={"enroller"})
     who = await desk.principal(secret)
     assert (who.kind, POLICY.allowed(who.roles, who.limits)) == ("service", {"agents.enroll"})
