@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from itsm.monitor import v1 as monitor_pb
 from itsm.operations import v1 as pb
 
 from chassis.codec import document_to_message, given
 from chassis.errors import Invalid
 from chassis.operations import Replay
-from tests.unit.chassis.everything import Everything
 
 
 @pytest.mark.parametrize("seconds", [10**12, -(10**12), 2**62])
@@ -27,19 +27,14 @@ def test_an_instant_is_as_exact_as_the_store_keeps_it() -> None:
 
 @dataclass(kw_only=True)
 class _Mapped:
-    by_string_to_int32: dict[str, int]
-    by_bool_to_color: dict[bool, str]
-    by_string_to_timestamp: dict[str, datetime]
+    labels: dict[str, str]
+    severities: dict[str, str]
 
 
 def test_maps_go_both_ways_with_values_of_every_kind() -> None:
-    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    stamps = {"t": {"seconds": int(noon.timestamp())}}
-    message = Everything(by_string_to_int32={"a.b": 1}, by_bool_to_color={True: 1}, by_string_to_timestamp=stamps)
-    told = given(message, _Mapped)
-    assert told == {
-        "by_string_to_int32": {"a.b": 1},
-        "by_bool_to_color": {True: "RED"},
-        "by_string_to_timestamp": {"t": noon},
-    }
-    assert document_to_message(told, Everything) == message
+    alert = monitor_pb.Alert(labels={"a.b": "1", "": "2"})
+    integration = monitor_pb.Integration(severities={"page": monitor_pb.Alert.CRITICAL})
+    told = given(integration, _Mapped)
+    assert told == {"severities": {"page": "CRITICAL"}}
+    assert document_to_message({**told, "version": 0}, monitor_pb.Integration).severities == integration.severities
+    assert document_to_message({"labels": {"a.b": "1", "": "2"}, "version": 0}, monitor_pb.Alert).labels == alert.labels
