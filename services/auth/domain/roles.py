@@ -75,13 +75,16 @@ _ASSETS_SET = (
     "imports.apply",
     "duplicates.resolve",
 )
+_CHECKS_READ = ("checks.get", "checks.list", "alertRules.get", "alertRules.list")
+_CHECKS_SET = ("checks.create", "checks.update", "checks.run", "alertRules.create", "alertRules.update")
+_CHECKS_OWN = ("checks.get", "checks.list", "checks.report")
 
 
 def _together(*groups: tuple[str, ...]) -> frozenset[str]:
     return frozenset(permission for group in groups for permission in group)
 
 
-_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _LEVELS_READ, _KPIS, _ASSETS_READ)
+_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _LEVELS_READ, _KPIS, _ASSETS_READ, _CHECKS_READ)
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
@@ -90,16 +93,16 @@ ROLES: Mapping[str, frozenset[str]] = {
     "incident-manager": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET),
     "change-manager": _VIEWER,
     "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET),
-    "monitor-manager": _VIEWER.union(_KEYS),
+    "monitor-manager": _VIEWER.union(_KEYS, _CHECKS_SET),
     "analyst": _VIEWER,
     "auditor": _VIEWER.union(_AUDIT),
     "admin": _VIEWER.union(
-        _INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _REBUILD, _KEYS, _GRANTS, _ASSETS_WORK, _ASSETS_SET
+        _INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _REBUILD, _KEYS, _GRANTS, _ASSETS_WORK, _ASSETS_SET, _CHECKS_SET
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Held by keys of machines alone: each can do this and nothing else.
     "enroller": _together(("agents.enroll",)),
-    "endpoint": _together(("agents.report",)),
+    "endpoint": _together(("agents.report",), _CHECKS_OWN),
     "integration": frozenset(),
     # Service accounts, for work that no person asked for.
     "service:incident": frozenset(),
@@ -129,8 +132,9 @@ SCOPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     role: _OWN_TOKENS | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
     for role in ROLES
     if role in PEOPLE_ROLES - {"admin", "operator"} or role == "service:asset"
-}
-"""Rows that a role reaches: tokens are one's own except for administrators; a requester sees what he reported."""
+} | {"endpoint": {"checks": {"agent_subject": "$subject"}}}
+"""Rows that a role reaches: tokens are one's own except for administrators; a requester sees what he reported; the key of
+an agent reaches the checks that this agent runs."""
 
 _TENANT_ROLES = PEOPLE_ROLES - {"operator"}
 
