@@ -66,6 +66,15 @@ _ASSETS_READ = (
     "duplicates.get",
     "duplicates.list",
 )
+_GRAPH_READ = (
+    "relations.get",
+    "relations.list",
+    "assets.impact",
+    "assets.graph",
+    "impactAssessments.get",
+    "impactAssessments.list",
+)
+_GRAPH_SET = ("relations.create", "relations.update", "relations.remove")
 _ASSETS_WORK = ("assets.create", "assets.update", "assets.move")
 _ASSETS_SET = (
     "assetClasses.create",
@@ -84,7 +93,7 @@ def _together(*groups: tuple[str, ...]) -> frozenset[str]:
     return frozenset(permission for group in groups for permission in group)
 
 
-_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _LEVELS_READ, _KPIS, _ASSETS_READ, _CHECKS_READ)
+_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _LEVELS_READ, _KPIS, _ASSETS_READ, _GRAPH_READ, _CHECKS_READ)
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
@@ -92,12 +101,21 @@ ROLES: Mapping[str, frozenset[str]] = {
     "agent": _VIEWER.union(_INCIDENTS_WORK),
     "incident-manager": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET),
     "change-manager": _VIEWER,
-    "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET),
+    "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET, _GRAPH_SET),
     "monitor-manager": _VIEWER.union(_KEYS, _CHECKS_SET),
     "analyst": _VIEWER,
     "auditor": _VIEWER.union(_AUDIT),
     "admin": _VIEWER.union(
-        _INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _REBUILD, _KEYS, _GRANTS, _ASSETS_WORK, _ASSETS_SET, _CHECKS_SET
+        _INCIDENTS_WORK,
+        _INCIDENTS_IMPORT,
+        _LEVELS_SET,
+        _REBUILD,
+        _KEYS,
+        _GRANTS,
+        _ASSETS_WORK,
+        _ASSETS_SET,
+        _GRAPH_SET,
+        _CHECKS_SET,
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Held by keys of machines alone: each can do this and nothing else.
