@@ -7,6 +7,7 @@ Fails with `msgspec.ValidationError` (naming the path) on a drifted document, wi
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
+from keyword import iskeyword
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -16,6 +17,7 @@ from itsm.type.v1 import annotations_pb2
 
 from chassis.domain import Aggregate
 from chassis.errors import Invalid
+from chassis.values import from_value, to_value
 
 A = TypeVar("A", bound=Aggregate)
 M = TypeVar("M", bound=Message)
@@ -33,12 +35,17 @@ def to_document(aggregate: Aggregate) -> Document:
     """What the store keeps of an aggregate, without the tenant."""
     document: Document = msgspec.to_builtins(aggregate, builtin_types=(datetime,))
     document["_id"] = document.pop("id")
+    kind: Any = type(aggregate)
+    for own, stored in _renamed(kind):
+        document[stored] = document.pop(own)
     return document
 
 
 def from_document(document: Mapping[str, Any], kind: type[A]) -> A:
     """The aggregate that a document holds. Fields that it does not know are left to newer processes."""
-    return msgspec.convert({**document, "id": document["_id"]}, kind)
+    named: Any = kind
+    renamed = {own: document[stored] for own, stored in _renamed(named) if stored in document}
+    return msgspec.convert({**document, **renamed, "id": document["_id"]}, kind)
 
 
 def to_message(aggregate: Aggregate, kind: type[M]) -> M:
@@ -108,12 +115,23 @@ def _arguments(message: Message, names: Iterable[str], kind: Any) -> dict[str, A
     for name in names:
         try:
             value = _value(message, message.DESCRIPTOR.fields_by_name[name])
-            arguments[name] = msgspec.convert(value, hints[name])
+            arguments[own_name(name)] = msgspec.convert(value, hints[own_name(name)])
         except (msgspec.ValidationError, ValueError, OverflowError) as error:  # the latter two of instants and durations
             violations[name] = str(error)
     if violations:
         raise Invalid(violations)
     return arguments
+
+
+def own_name(name: str) -> str:
+    """What a dataclass calls a field of the proto: the same, with an underscore behind a word that Python keeps to itself."""
+    return f"{name}_" if iskeyword(name) else name
+
+
+@cache
+def _renamed(kind: Any) -> tuple[tuple[str, str], ...]:
+    """The fields of an aggregate that are called otherwise in documents and messages, with that name."""
+    return tuple((name, name[:-1]) for name in _hints(kind) if name.endswith("_") and iskeyword(name[:-1]))
 
 
 @cache
@@ -144,6 +162,8 @@ def _single(value: Any, field: FieldDescriptor) -> Any:
         return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
     if field.message_type.full_name == "google.protobuf.Duration":
         return value.ToTimedelta()
+    if field.message_type.full_name == "itsm.type.v1.Value":
+        return from_value(value)
     return {inner.name: _value(value, inner) for inner, _ in value.ListFields()}
 
 
@@ -202,6 +222,8 @@ def _converter(field: FieldDescriptor) -> Callable[[Any], Any] | None:
             return _duration
         case "google.protobuf.Struct" | "google.protobuf.Value" | "google.protobuf.ListValue":
             return None
+        case "itsm.type.v1.Value":
+            return to_value
     return _message_values(field.message_type)
 
 

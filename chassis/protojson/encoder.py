@@ -12,6 +12,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.internal import type_checkers
 from google.protobuf.message import Message
 
+from chassis.values import to_json
+
 _Convert = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DURATION = 315_576_000_000
@@ -231,4 +233,5 @@ _WELL_KNOWN: dict[str, _Convert] = {
     "google.protobuf.DoubleValue": lambda message: _number(message.value),
     "google.protobuf.FloatValue": lambda message: _number(type_checkers.ToShortestFloat(message.value)),
     "google.protobuf.BytesValue": lambda message: b64encode(message.value).decode(),
+    "itsm.type.v1.Value": to_json,
 }

@@ -15,6 +15,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.struct_pb2 import NULL_VALUE, ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis.values import to_value
+
 Read = Callable[[Any], Any]
 Step = str | int
 Found = tuple[tuple[Step, ...], str]
@@ -249,6 +251,38 @@ def any_value(value: Any) -> Value:
             raise Fault("is no JSON value")
 
 
+def plain_value(value: Any) -> Any:
+    """A string, number, boolean or array of them; `null` says that there is none. Whole numbers stay exact."""
+    _check_plain(value)
+    return to_value(value)
+
+
+def _check_plain(value: Any) -> None:
+    match value:
+        case None | bool():
+            return
+        case str():
+            text(value)
+        case int():
+            _WHOLE(value)
+        case float():
+            _REAL(value)
+        case list():
+            faults: list[Found] = []
+            for step, item in enumerate(value):
+                try:
+                    _check_plain(item)
+                except Fault as fault:
+                    fault.under(step, faults)
+            if faults:
+                raise Fault(*faults)
+        case _:
+            raise Fault("should be a string, a number, true, false or an array of them")
+
+
+_WHOLE = integer(-(2**63), 2**63 - 1, as_text=False)
+_REAL = real(1.7976931348623157e308)
+
 WELL_KNOWN: dict[str, Read] = {
     "google.protobuf.Timestamp": timestamp,
     "google.protobuf.Duration": duration,
@@ -256,6 +290,7 @@ WELL_KNOWN: dict[str, Read] = {
     "google.protobuf.Struct": struct,
     "google.protobuf.ListValue": list_value,
     "google.protobuf.Value": any_value,
+    "itsm.type.v1.Value": plain_value,
 }
 
 SCALARS: dict[int, Read] = {

@@ -59,6 +59,16 @@ _WELL_KNOWN: dict[str, tuple[Schema, Any]] = {
     "FloatValue": ({"type": "number", "format": "float"}, 0.5),
     "BytesValue": (_BYTES, "AA=="),
 }
+_PLAIN_VALUE: Schema = {
+    "description": "A string, a number, a boolean or an array of them. Whole numbers beyond ±(2^53-1) are strings.",
+    "oneOf": [
+        {"type": "string"},
+        {"type": "number"},
+        {"type": "boolean"},
+        {"type": "array", "items": {}},
+        {"type": "null"},
+    ],
+}
 _GOOGLE = "google.protobuf."
 _SAMPLE_TAIL = "01hv6k3q8r5w7x9y2z4a6b8c0d"
 
@@ -75,6 +85,8 @@ class Schemas:
         """A reference to the message's schema, which is made when it is new; `without` leaves fields out."""
         if descriptor.full_name.startswith(_GOOGLE):
             return _WELL_KNOWN[descriptor.full_name.removeprefix(_GOOGLE)][0]
+        if descriptor.full_name == "itsm.type.v1.Value":
+            return _PLAIN_VALUE
         name = self._name(descriptor, use)
         if name not in self.components:
             self.components[name] = {}  # before its fields, one of which may be of this very type
@@ -165,6 +177,8 @@ def example(descriptor: Descriptor, use: Use, without: Iterable[str] = ()) -> An
 def _example(descriptor: Descriptor, use: Use, without: frozenset[str], above: frozenset[str]) -> Any:
     if descriptor.full_name.startswith(_GOOGLE):
         return _WELL_KNOWN[descriptor.full_name.removeprefix(_GOOGLE)][1]
+    if descriptor.full_name == "itsm.type.v1.Value":
+        return "text"
     above |= {descriptor.full_name}
     sample: dict[str, Any] = {}
     for field in descriptor.fields:
