@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from itsm.type.v1 import annotations_pb2
 
-from chassis.codec import has_behavior
+from chassis.codec import has_behavior, is_map
 
 Descriptor = Any
 _NAME_END = re.compile(r"[.\[]")
@@ -75,6 +75,9 @@ def missing(message: Message, path: str = "") -> Iterator[str]:
         elif nested == "many":
             for place, item in enumerate(value):
                 yield from missing(item, f"{path}{name}[{place}].")
+        elif nested == "map":
+            for key, item in value.items():
+                yield from missing(item, f"{path}{name}.{key}.")
         elif nested == "part":
             mask = set_fields.get("update_mask")
             yield from _missing_of(value, f"{path}{name}.", mask.paths if mask is not None else ())
@@ -97,8 +100,14 @@ def _table(descriptor: Descriptor) -> tuple[tuple[str, bool, frozenset[int] | No
         required = has_behavior(field, field_behavior_pb2.REQUIRED)
         numbers = frozenset(field.enum_type.values_by_number) if field.enum_type is not None else None
         nested = ""
-        if field.message_type is not None and field.message_type.file.package.startswith("itsm."):
+        if is_map(field):
+            nested = "map" if _is_ours(field.message_type.fields_by_name["value"]) else ""
+        elif _is_ours(field):
             nested = "many" if field.is_repeated else "part" if partial else "one"
         if required or numbers or nested:
             rows.append((field.name, required, numbers, nested))
     return tuple(rows)
+
+
+def _is_ours(field: Any) -> bool:
+    return field.message_type is not None and field.message_type.file.package.startswith("itsm.")
