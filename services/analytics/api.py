@@ -5,7 +5,7 @@ from typing import Any
 
 from itsm.analytics import v1 as pb
 
-from services.analytics.domain.definitions import Definition, GroupBy
+from services.analytics.domain.definitions import GROUPS, Definition
 from services.analytics.usecases.kpis import Kpis
 from services.analytics.usecases.rebuild import Rebuild
 
@@ -58,7 +58,7 @@ def _definition(definition: Definition) -> pb.KpiDefinition:
         unit=definition.unit,
         description=definition.description,
         definition=definition.definition,
-        group_by=[group.value for group in GroupBy],
+        group_by=[group.value for group in GROUPS[definition.about]],
         series=definition.series,
     )
 

@@ -15,6 +15,7 @@ from chassis.service import Service
 from services.analytics import store as kept
 from services.analytics.api import KpiApi
 from services.analytics.reactions import subscriptions
+from services.analytics.usecases.alerts import Alerts
 from services.analytics.usecases.facts import FactLog
 from services.analytics.usecases.kpis import Kpis
 from services.analytics.usecases.rebuild import Rebuild
@@ -35,9 +36,9 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     store, service = assembly.store, assembly.service
     snapshots = Snapshots(store, assembly.clock)
     rebuild = Rebuild(store, snapshots, assembly.clock)
-    kpis = Kpis(store, kept.INCIDENT_FIELDS, kept.BACKLOG_FIELDS, assembly.clock)
+    kpis = Kpis(store, kept.FIELDS, assembly.clock)
     assembly.serve(KPIS, pb.add_KpiServiceServicer_to_server, KpiApi(kpis, rebuild))
-    assembly.react(subscriptions(FactLog(store)))
+    assembly.react(subscriptions(FactLog(store), Alerts(store)))
     holder, every = uuid7(), settings.snapshot_seconds
     for name, work in (("snapshots", snapshots.follow), ("rebuild", rebuild.follow)):
         service.background(name, partial(Lease(assembly.backend, name, holder).lead, partial(work, every)))

@@ -1,4 +1,4 @@
-"""Events of incidents become facts, inside the transaction of their batch.
+"""Events of incidents become facts, those of alerts the present state of each, inside the transaction of their batch.
 
 Fails with `KeyError` for an enum value that this version does not know: the event waits as a dead letter until a newer
 version takes it, rather than being counted as something else.
@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from itsm.incident import v1 as pb
+from itsm.monitor import v1 as monitor
 
 from chassis.events.subscriptions import Subscriptions
 from chassis.events.wire import Envelope
 from services.analytics.domain.facts import Fact, Left
+from services.analytics.projections.alerts import LASTS, Document
+from services.analytics.usecases.alerts import Alerts
 from services.analytics.usecases.facts import FactLog
 
 EVENTS = (
@@ -31,7 +34,19 @@ EVENTS = (
 )
 
 
-def subscriptions(log: FactLog) -> Subscriptions:
+ALERT_EVENTS = (
+    monitor.AlertFired,
+    monitor.AlertRouted,
+    monitor.AlertAcknowledged,
+    monitor.AlertSuppressed,
+    monitor.AlertUnsuppressed,
+    monitor.AlertResolved,
+    monitor.AlertUpdated,
+    monitor.AlertLinked,
+)
+
+
+def subscriptions(log: FactLog, alerts: Alerts) -> Subscriptions:
     """The handlers of this service. Order matters to them: they write without reading first."""
     group = Subscriptions(gather=0.05)
 
@@ -40,7 +55,40 @@ def subscriptions(log: FactLog) -> Subscriptions:
 
     for event in EVENTS:
         group.on(event)(take)
+
+    async def follow(event: Any, envelope: Envelope) -> None:
+        await alerts.follow(state_of(event.alert, envelope))
+
+    for alert_event in ALERT_EVENTS:
+        group.on(alert_event)(follow)
     return group
+
+
+def state_of(alert: monitor.Alert, envelope: Envelope) -> Document:
+    """What is kept of an alert: no title, no label, no person."""
+    over = _instant(alert.end_time) if alert.HasField("end_time") else None
+    reason = alert.suppression.reason
+    return {
+        "_id": alert.id,
+        "tenant": envelope.tenant,
+        "version": envelope.version,
+        "epoch": envelope.epoch,
+        "state": _ALERT_STATES[alert.state],
+        "severity": _SEVERITIES[alert.severity],
+        "kind": _KINDS[alert.kind],
+        "source": alert.source,
+        "asset_id": alert.asset_id,
+        "team_id": alert.team_id,
+        "incident_id": alert.incident_id,
+        "start_time": _instant(alert.start_time),
+        "end_time": over,
+        "over_time": over or LASTS,
+        "route_time": _instant(alert.route_time) if alert.HasField("route_time") else None,
+        "suppressed": bool(reason),
+        "outage": alert.kind == monitor.Alert.AVAILABILITY
+        and bool(alert.asset_id)
+        and reason != monitor.Alert.Suppression.MAINTENANCE,
+    }
 
 
 def fact_of(incident: pb.Incident, envelope: Envelope) -> Fact:
@@ -103,6 +151,9 @@ _PRIORITIES = _names(pb.Incident.Priority)
 _SOURCES = _names(pb.Incident.Source)
 _CLOCK_KINDS = _names(pb.Clock.Kind)
 _CLOCK_STATES = _names(pb.Clock.State)
+_ALERT_STATES = _names(monitor.Alert.State)
+_SEVERITIES = _names(monitor.Alert.Severity)
+_KINDS = _names(monitor.Alert.Kind)
 
 
 def _instant(stamp: Any) -> datetime:

@@ -3,12 +3,17 @@
 Fails at start, with `ValueError`, when an allow-list contradicts itself.
 """
 
+from collections.abc import Mapping
+
 from itsm.incident import v1 as incident
+from itsm.monitor import v1 as monitor
 
 from chassis.listing import Field, Fields
 from chassis.listing import Kind as Of
 from chassis.store import Index
+from services.analytics.domain.definitions import About
 from services.analytics.domain.facts import FACTS, State
+from services.analytics.projections.alerts import ALERTS, EPOCH
 from services.analytics.projections.backlog import BACKLOG
 from services.analytics.projections.incidents import INCIDENTS
 
@@ -23,6 +28,9 @@ INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("open", 1), ("create_time", 1)], partial={"open": True}),
     Index(INCIDENTS, [("tenant", 1), ("clocks.decide_time", 1)], partial={"clocks.decide_time": {"$exists": True}}),
     Index(BACKLOG, [("tenant", 1), ("time", 1)]),
+    Index(ALERTS, [("tenant", 1), ("start_time", 1)]),
+    Index(ALERTS, [("tenant", 1), ("route_time", 1)], partial={"route_time": {"$gt": EPOCH}}),
+    Index(ALERTS, [("tenant", 1), ("outage", 1), ("over_time", 1)], partial={"outage": True}),
 )
 
 
@@ -59,3 +67,24 @@ INCIDENT_FIELDS: Fields = {
     "closeTime": _time("close_time"),
     "importedMadeSla": Field(path="imported_made_sla", kind=Of.BOOL),
 }
+
+ALERT_FIELDS: Fields = {
+    "id": Field(path="_id"),
+    "assetId": Field(path="asset_id"),
+    "teamId": Field(path="team_id"),
+    "incidentId": Field(path="incident_id"),
+    "severity": _enum("severity", tuple(name for name, number in monitor.Alert.Severity.items() if number)),
+    "kind": _enum("kind", tuple(name for name, number in monitor.Alert.Kind.items() if number)),
+    "state": _enum("state", tuple(name for name, number in monitor.Alert.State.items() if number)),
+    "source": Field(path="source"),
+    "startTime": _time("start_time"),
+    "endTime": _time("end_time"),
+}
+
+FIELDS: Mapping[str, Fields] = {
+    About.INCIDENTS: INCIDENT_FIELDS,
+    About.ALERTS: ALERT_FIELDS,
+    About.OUTAGES: ALERT_FIELDS,
+    BACKLOG: BACKLOG_FIELDS,
+}
+"""By what a figure is about, and for the snapshots."""

@@ -13,6 +13,9 @@ from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
 from services.incident.api import IncidentApi, SlaApi
+from services.incident.reactions import subscriptions
+from services.incident.usecases.alerts import Alerts
+from services.incident.usecases.assets import Assets
 from services.incident.usecases.escalations import Escalations
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
@@ -27,6 +30,9 @@ class Settings(chassis_settings.Settings):
     """What this service is told beside what every process is."""
 
     reopen_days: float = Field(7, gt=0, description="how many days after it was resolved an incident may be reopened")
+    grace_minutes: float = Field(
+        15, ge=0, description="how many minutes after it cleared an alert that fires again brings its incident back"
+    )
 
 
 def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
@@ -39,6 +45,9 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     imports = Imports(store, policies)
     assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, imports))
     assembly.serve(SLA, pb.add_SlaServiceServicer_to_server, SlaApi(policies, reading))
+    assets = Assets(store)
+    grace = timedelta(minutes=settings.grace_minutes)
+    assembly.react(subscriptions(Alerts(store, incidents, assets, grace=grace), assets))
     escalations = Escalations(store, policies)
     timer = DueWorker(
         store, "incident", kept.INCIDENTS, kept.DUE_FIELD, escalations.escalate, assembly.service.metrics, name="sla"

@@ -15,6 +15,26 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SOURCE = Source("local", "incident", 1)
 
 
+def an_envelope(type_name: str, subject: str, *, version: int = 1, tenant: str = "main", at: datetime = START) -> Envelope:
+    """What goes around an event of a record."""
+    return Envelope(
+        id=uuid7(),
+        type=type_name,
+        source=SOURCE.uri,
+        subject=subject,
+        tenant=tenant,
+        key=f"{tenant}/{subject.partition('/')[2]}",
+        version=version,
+        epoch=1,
+        time=at,
+        actor="user-1",
+        actor_kind="user",
+        correlation_id="",
+        causation_id="",
+        trace="",
+    )
+
+
 @dataclass
 class Told:
     """One event: its message and what goes around it."""
@@ -117,21 +137,7 @@ class History:
     def _tell(self, message: Any, after: timedelta) -> "History":
         self.at += after
         message.incident.CopyFrom(self.incident)
-        envelope = Envelope(
-            id=uuid7(),
-            type=message.DESCRIPTOR.full_name,
-            source=SOURCE.uri,
-            subject=f"incidents/{self.id}",
-            tenant=self.tenant,
-            key=f"{self.tenant}/{self.id}",
-            version=len(self.told) + 1,
-            epoch=1,
-            time=self.at,
-            actor="user-1",
-            actor_kind="user",
-            correlation_id="",
-            causation_id="",
-            trace="",
-        )
+        name = message.DESCRIPTOR.full_name
+        envelope = an_envelope(name, f"incidents/{self.id}", version=len(self.told) + 1, tenant=self.tenant, at=self.at)
         self.told.append(Told(message, envelope))
         return self

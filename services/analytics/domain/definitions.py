@@ -4,6 +4,7 @@ Population of every figure unless it says otherwise: merged records (linked as a
 children of a parent are out. All days are UTC.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,15 @@ class Unit(StrEnum):
     SECONDS = "s"
     RATIO = "ratio"
     INCIDENTS = "incidents"
+    ALERTS = "alerts"
+
+
+class About(StrEnum):
+    """What a figure counts, which decides what it can be filtered by."""
+
+    INCIDENTS = "incidents"
+    ALERTS = "alerts"
+    OUTAGES = "outages"
 
 
 class GroupBy(StrEnum):
@@ -26,7 +36,17 @@ class GroupBy(StrEnum):
     TEAM = "team"
     PRIORITY = "priority"
     CATEGORY = "category"
+    ASSET = "asset"
+    SEVERITY = "severity"
     DAY = "day"
+
+
+GROUPS: Mapping[About, tuple[GroupBy, ...]] = {
+    About.INCIDENTS: (GroupBy.SERVICE, GroupBy.TEAM, GroupBy.PRIORITY, GroupBy.CATEGORY, GroupBy.DAY),
+    About.ALERTS: (GroupBy.ASSET, GroupBy.TEAM, GroupBy.SEVERITY, GroupBy.DAY),
+    About.OUTAGES: (GroupBy.ASSET, GroupBy.TEAM),
+}
+"""What a figure can be grouped by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +59,7 @@ class Definition:
     definition: str
     version: int = 1
     series: tuple[str, ...] = ()
+    about: About = About.INCIDENTS
 
 
 _ALL = (
@@ -119,6 +140,32 @@ _ALL = (
         definition="Incidents created in the period by their present state. An inventory: nothing is out, cancelled and merged"
         " records and children neither.",
         series=tuple(State),
+    ),
+    Definition(
+        name="alert-volume",
+        unit=Unit.ALERTS,
+        description="How many alerts there were, and how many of them reached people.",
+        definition="fired: began in the period. routed: were let through to people in the period. suppressed: began in the"
+        " period and never were.",
+        series=("fired", "routed", "suppressed"),
+        about=About.ALERTS,
+    ),
+    Definition(
+        name="mttr-restore",
+        unit=Unit.SECONDS,
+        description="Mean time to restore.",
+        definition="Outages that ended in the period: start to end. An outage of an asset is the time in which at least one"
+        " alert said that it is not available, whether or not people were told; overlapping ones are one. Outages in a"
+        " maintenance window are out.",
+        about=About.OUTAGES,
+    ),
+    Definition(
+        name="downtime",
+        unit=Unit.SECONDS,
+        description="How long assets were out.",
+        definition="Outages as in mttr-restore, those that last included: their seconds within the period, summed over the"
+        " assets. count: how many outages these are.",
+        about=About.OUTAGES,
     ),
 )
 

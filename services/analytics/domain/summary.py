@@ -15,14 +15,27 @@ class Summary:
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a figure."""
+
+    group: str
+    series: str = ""
+    value: float | None = None
+    median: float | None = None
+    p90: float | None = None
+    count: int = 0
+
+
 def quantile(ordered: Sequence[float], share: float) -> float:
     """The value below which `share` of the sorted values lie, interpolated linearly between neighbors."""
     position = (len(ordered) - 1) * share
     below = int(position)
     above = min(below + 1, len(ordered) - 1)
     part = position - below
-    # One product a neighbor, so that equal neighbors give their own value exactly.
-    return ordered[below] if not part else ordered[below] * (1 - part) + ordered[above] * part
+    lower, upper = ordered[below], ordered[above]
+    # In this form equal neighbors give their own value exactly; rounding must not lead past the upper one.
+    return min(upper, lower + (upper - lower) * part)
 
 
 def summarize(values: Sequence[float]) -> Summary:

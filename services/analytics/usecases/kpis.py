@@ -1,7 +1,7 @@
 """Answers with figures: one aggregation a part, summed up exactly."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,24 +10,13 @@ from chassis.domain import Clock
 from chassis.errors import Invalid, NotFound
 from chassis.listing import Fields, compile_query, parse
 from chassis.store import Store
-from services.analytics.domain.definitions import DEFINITIONS, Definition, GroupBy, Unit
-from services.analytics.domain.summary import summarize
+from services.analytics.domain.definitions import DEFINITIONS, GROUPS, About, Definition, GroupBy, Unit
+from services.analytics.domain.summary import Row, summarize
 from services.analytics.projections.backlog import BACKLOG
+from services.analytics.usecases import outages
 from services.analytics.usecases.questions import QUESTIONS, Asked, Question, snapshots
 
 _OLDEST = "incident-backlog"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of a figure."""
-
-    group: str
-    series: str = ""
-    value: float | None = None
-    median: float | None = None
-    p90: float | None = None
-    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +29,10 @@ class Figure:
 
 
 class Kpis:
-    """What may be asked of the figures. `incidents` and `cells` are the fields that filters may name."""
+    """What may be asked of the figures. `fields` are what filters may name, by what a figure is about (and for snapshots)."""
 
-    def __init__(self, store: Store, incidents: Fields, cells: Fields, clock: Clock) -> None:
-        self._store = store
-        self._fields = {"incidents": incidents, BACKLOG: cells}
-        self._clock = clock
+    def __init__(self, store: Store, fields: Mapping[str, Fields], clock: Clock) -> None:
+        self._store, self._fields, self._clock = store, fields, clock
 
     def definitions(self) -> Sequence[Definition]:
         """Every figure that there is."""
@@ -66,14 +53,15 @@ class Kpis:
             raise NotFound("kpi", name)
         if start is not None and end is not None and start >= end:
             raise Invalid({"to": "must be later than from"})
-        now, group = self._clock(), _group(group_by)
+        now, group = self._clock(), _group(group_by, definition)
         snapshot = name == _OLDEST and (end is not None or group is GroupBy.DAY)
-        fields = self._fields[BACKLOG if snapshot else "incidents"]
+        fields = self._fields[BACKLOG if snapshot else definition.about]
         wanted = compile_query(parse(filter_text, fields), now)
         question = Question(wanted=wanted, group_by=group, start=start, end=end, now=now)
         asked = await self._snapshots(question) if snapshot else QUESTIONS[name](question)
         found = [row for one in asked for row in await self._store.aggregate(one.collection, one.pipeline)]
-        return Figure(definition, _ordered(definition, _SUMS[definition.unit](found)), now)
+        rows = outages.SUMS[name](question, found) if definition.about is About.OUTAGES else _SUMS[definition.unit](found)
+        return Figure(definition, _ordered(definition, rows), now)
 
     async def _snapshots(self, question: Question) -> list[Asked]:
         """By day, each snapshot of the period; else the last one."""
@@ -89,16 +77,18 @@ class Kpis:
 
 
 # As the same things are named in filters.
-_FIELDS = {"serviceId": GroupBy.SERVICE, "teamId": GroupBy.TEAM}
+_FIELDS = {"serviceId": GroupBy.SERVICE, "teamId": GroupBy.TEAM, "assetId": GroupBy.ASSET}
 
 
-def _group(text: str) -> GroupBy | None:
+def _group(text: str, definition: Definition) -> GroupBy | None:
     if not text:
         return None
-    try:
-        return _FIELDS.get(text) or GroupBy(text)
-    except ValueError:
-        raise Invalid({"groupBy": f"expected one of {', '.join(GroupBy)}"}) from None
+    groups = GROUPS[definition.about]
+    wanted = _FIELDS.get(text, text)
+    for group in groups:
+        if group == wanted:
+            return group
+    raise Invalid({"groupBy": f"expected one of {', '.join(groups)}"})
 
 
 def _numbers(found: Sequence[dict[str, Any]]) -> list[Row]:
@@ -132,6 +122,7 @@ def _durations(found: Sequence[dict[str, Any]]) -> list[Row]:
 
 _SUMS: dict[Unit, Callable[[Sequence[dict[str, Any]]], list[Row]]] = {
     Unit.INCIDENTS: _numbers,
+    Unit.ALERTS: _numbers,
     Unit.RATIO: _shares,
     Unit.SECONDS: _durations,
 }

@@ -12,6 +12,7 @@ from typing import Any
 from services.analytics.domain.definitions import GroupBy
 from services.analytics.domain.facts import State
 from services.analytics.projections import backlog
+from services.analytics.projections.alerts import ALERTS, EPOCH
 from services.analytics.projections.backlog import BACKLOG
 from services.analytics.projections.incidents import INCIDENTS
 
@@ -25,6 +26,8 @@ _FIELDS = {
     GroupBy.TEAM: "$team_id",
     GroupBy.PRIORITY: "$priority",
     GroupBy.CATEGORY: "$category",
+    GroupBy.ASSET: "$asset_id",
+    GroupBy.SEVERITY: "$severity",
 }
 
 
@@ -212,6 +215,36 @@ def by_state(question: Question) -> list[Asked]:
     return [Asked(INCIDENTS, [matching, *_counted(question.group("create_time"), "$state")])]
 
 
+def alert_volume(question: Question) -> list[Asked]:
+    """Fired, routed, suppressed."""
+    wanted = [question.wanted] if question.wanted else []
+    parts: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("fired", "start_time", {}),
+        ("routed", "route_time", {}),
+        ("suppressed", "start_time", {"route_time": None, "suppressed": True}),
+    )
+    return [
+        Asked(
+            ALERTS,
+            [
+                {"$match": {"$and": [{**question.within(time), **more}, *wanted]}},
+                *_counted(question.group(time), {"$literal": series}),
+            ],
+        )
+        for series, time, more in parts
+    ]
+
+
+def outages(question: Question) -> list[Asked]:
+    """Every span in which an alert says that its asset was out, and that reaches into the period."""
+    reach: dict[str, Any] = {"outage": True, "over_time": {"$gt": question.start or EPOCH}}
+    if question.end is not None:
+        reach["start_time"] = {"$lt": question.end}
+    parts = [reach, *([question.wanted] if question.wanted else [])]
+    shown = {"_id": 0, "g": question.group("start_time"), "asset": "$asset_id", "start": "$start_time", "end": "$end_time"}
+    return [Asked(ALERTS, [{"$match": {"$and": parts}}, {"$project": shown}])]
+
+
 QUESTIONS: Mapping[str, Callable[[Question], list[Asked]]] = {
     "incident-volume": volume,
     "incident-backlog": open_now,
@@ -223,4 +256,7 @@ QUESTIONS: Mapping[str, Callable[[Question], list[Asked]]] = {
     "reopen-rate": reopened,
     "reassignment-rate": reassigned,
     "incidents-by-state": by_state,
+    "alert-volume": alert_volume,
+    "mttr-restore": outages,
+    "downtime": outages,
 }

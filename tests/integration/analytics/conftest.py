@@ -14,9 +14,11 @@ from chassis.store import Store
 from chassis.store.mongo import MongoBackend
 from chassis.testing import FakeClock, caller
 from services.analytics import store as kept
+from services.analytics.domain.summary import Row
 from services.analytics.reactions import fact_of
+from services.analytics.usecases.alerts import Alerts
 from services.analytics.usecases.facts import FactLog
-from services.analytics.usecases.kpis import Kpis, Row
+from services.analytics.usecases.kpis import Kpis
 from services.analytics.usecases.rebuild import Rebuild
 from services.analytics.usecases.snapshots import Snapshots
 from tests.support.incident_events import START, History
@@ -34,9 +36,10 @@ class Figures:
     def __post_init__(self) -> None:
         self.store = Store(self.backend, self.clock, (), kept.INDEXES)
         self.log = FactLog(self.store)
+        self.alerts = Alerts(self.store)
         self.snapshots = Snapshots(self.store, self.clock)
         self.rebuild = Rebuild(self.store, self.snapshots, self.clock)
-        self.kpis = Kpis(self.store, kept.INCIDENT_FIELDS, kept.BACKLOG_FIELDS, self.clock)
+        self.kpis = Kpis(self.store, kept.FIELDS, self.clock)
 
     async def told(self, *histories: History) -> None:
         """All events of these incidents, in one batch; one that loses a race is taken again, as the consumer does."""

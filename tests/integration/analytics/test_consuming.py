@@ -79,7 +79,7 @@ async def test_events_become_figures_once_however_often_they_come(figures: Figur
     # Told twice, and taken by two processes one after the other, of which the second has forgotten nothing.
     for round_ in (1, 2):
         await publish(broker, topic, histories)
-        group = subscriptions(FactLog(figures.store))
+        group = subscriptions(FactLog(figures.store), figures.alerts)
         names = {"itsm.incident.v1": topic}
         consumer = Consumer(figures.store, broker, "analytics", group, Metrics(), topics=names, group=f"test.{topic}")
         async with background(consumer.run):

@@ -17,6 +17,7 @@ from chassis.telemetry import Metrics
 from chassis.testing import FakeClock, MemoryBackend
 from services.analytics.projections.incidents import INCIDENTS, fold
 from services.analytics.reactions import fact_of, subscriptions
+from services.analytics.usecases.alerts import Alerts
 from services.analytics.usecases.facts import FactLog
 from services.analytics.usecases.rebuild import Rebuild
 from services.analytics.usecases.snapshots import Snapshots
@@ -66,7 +67,7 @@ class Analytics:
         self.store = Store(self.backend, self.clock, ())
         self.snapshots = Snapshots(self.store, self.clock)
         self.rebuild = Rebuild(self.store, self.snapshots, self.clock)
-        group = subscriptions(FactLog(self.store))
+        group = subscriptions(FactLog(self.store), Alerts(self.store))
         metrics = Metrics()
         self.handling, second = (Handling(self.store, "analytics", group, "test", metrics, {}) for _ in range(2))
         self.aftercare = Aftercare(self.store, Settings(), "analytics", second, metrics)

@@ -1,0 +1,82 @@
+"""What the service desk does when others' events arrive: alerts become incidents, assets are remembered.
+
+Fails with `KeyError` for an enum value that this version does not know: the event waits as a dead letter until a newer
+version takes it.
+"""
+
+from datetime import UTC
+from hashlib import sha256
+from typing import Any
+
+from itsm.asset import v1 as asset
+from itsm.monitor import v1 as monitor
+
+from chassis.events.subscriptions import Subscriptions
+from chassis.events.wire import Envelope
+from services.incident.domain.alarm import Alarm, Criticality, Severity
+from services.incident.usecases.alerts import Alerts
+from services.incident.usecases.assets import Assets
+
+RAISING = (monitor.AlertFired, monitor.AlertRouted, monitor.AlertUnsuppressed)
+KNOWING = (asset.AssetCreated, asset.AssetUpdated, asset.AssetMoved)
+_ASKING = frozenset({monitor.Alert.FIRING, monitor.Alert.ACKNOWLEDGED})
+_TITLE, _DESCRIPTION, _KEY = 300, 65_536, 500  # what an incident holds
+
+
+def subscriptions(alerts: Alerts, assets: Assets) -> Subscriptions:
+    """The handlers of this service."""
+    group = Subscriptions()
+
+    async def raised(event: Any, _envelope: Envelope) -> None:
+        alert = event.alert
+        # The pipeline lets through what people should know of; the rest it holds back, or it is only for information.
+        if alert.HasField("route_time") and alert.state in _ASKING and alert.severity != monitor.Alert.INFO:
+            await alerts.raised(alarm_of(alert))
+
+    for raising in RAISING:
+        group.on(raising)(raised)
+
+    @group.on(monitor.AlertResolved)
+    async def cleared(event: Any, _envelope: Envelope) -> None:
+        await alerts.cleared(event.alert.id, key_of(event.alert))
+
+    async def learned(event: Any, envelope: Envelope) -> None:
+        await assets.learn(
+            event.asset.id,
+            team_id=event.asset.team_id,
+            criticality=_CRITICALITIES.get(event.asset.criticality),
+            at=envelope.time,
+        )
+
+    for knowing in KNOWING:
+        group.on(knowing)(learned)
+
+    @group.on(asset.ImpactAssessed)
+    async def assessed(event: Any, _envelope: Envelope) -> None:
+        found = event.assessment
+        await alerts.assessed(found.incident_id, list(found.service_ids), _CRITICALITIES.get(found.criticality))
+
+    return group
+
+
+def alarm_of(alert: Any) -> Alarm:
+    """What an incident needs of an alert."""
+    return Alarm(
+        id=alert.id,
+        key=key_of(alert),
+        title=alert.title[:_TITLE],
+        description=alert.description[:_DESCRIPTION],
+        severity=Severity(monitor.Alert.Severity.Name(alert.severity)),
+        asset_id=alert.asset_id,
+        team_id=alert.team_id,
+        start_time=alert.start_time.ToDatetime(UTC),
+    )
+
+
+def key_of(alert: Any) -> str:
+    """Which alerts share an incident: apart from what people and other systems use as keys."""
+    key = alert.group_key or alert.fingerprint
+    return f"alert/{key if len(key) <= _KEY else sha256(key.encode()).hexdigest()}"
+
+
+_CRITICALITIES = {number: Criticality(name) for name, number in asset.Asset.Criticality.items() if number}
