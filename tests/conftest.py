@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.platform import Breakable, Platform, started
+
+# A busy machine is slow now and then: how long an example took says nothing about what it tests.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 ROOT = Path(__file__).parent
 MARKED = ("unit", "contract", "integration", "e2e")
