@@ -70,17 +70,21 @@ def missing(message: Message, path: str = "") -> Iterator[str]:
             values = value if isinstance(value, int) is False else (value,)
             if not enum_numbers.issuperset(values):
                 yield f"{path}{name}"
-        elif nested == "one":
-            yield from missing(value, f"{path}{name}.")
-        elif nested == "many":
-            for place, item in enumerate(value):
-                yield from missing(item, f"{path}{name}[{place}].")
-        elif nested == "map":
-            for key, item in value.items():
-                yield from missing(item, f"{path}{name}.{key}.")
         elif nested == "part":
             mask = set_fields.get("update_mask")
             yield from _missing_of(value, f"{path}{name}.", mask.paths if mask is not None else ())
+        elif nested:
+            for place, item in _items(nested, value):
+                yield from missing(item, f"{path}{name}{place}.")
+
+
+def _items(nested: str, value: Any) -> Iterable[tuple[str, Message]]:
+    """The messages in a field, each with how its place is written."""
+    if nested == "one":
+        return [("", value)]
+    if nested == "map":
+        return [(f".{key}", item) for key, item in value.items()]
+    return [(f"[{place}]", item) for place, item in enumerate(value)]
 
 
 def _missing_of(message: Message, path: str, mask: Iterable[str]) -> Iterator[str]:
