@@ -221,6 +221,16 @@ class Transaction:
             raise Stale(loaded.aggregate.etag, given=etag)
         return loaded.aggregate  # type: ignore[return-value] # the key holds the type
 
+    async def find(self, kind: type[A], query: Query, *, limit: int = 0) -> list[A]:
+        """The records that match as they are stored, in one question; each the same object as from `get`."""
+        tenant, registered, found = ctx.current().tenant, self.store.kinds[kind], []
+        for document in await self.store.find(registered.collection, query, limit=limit):
+            key = (tenant, kind, document["_id"])
+            if key not in self._records:
+                self._records[key] = _Loaded(tenant, from_document(document, kind), registered, document, document)
+            found.append(self._records[key].aggregate)
+        return found  # type: ignore[return-value] # the key holds the type
+
     def add(self, aggregate: Aggregate, *, at: datetime | None = None) -> None:
         """Keeps a new record and tells of the event that it recorded; `at` is when it happened, now by default."""
         tenant = ctx.current().tenant

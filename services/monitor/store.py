@@ -1,0 +1,101 @@
+"""What is kept where, and what lists may ask for.
+
+Fails at start, with `ValueError`, when an allow-list contradicts itself.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from itsm.monitor import v1 as pb
+
+from chassis.domain import Clock
+from chassis.due import due_index
+from chassis.listing import Field, Fields, Listing
+from chassis.listing import Kind as Of
+from chassis.store import Index, Kind
+from services.monitor.domain.alert import Alert, State, SuppressionReason
+from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
+from services.monitor.domain.signal import AlertKind, Severity
+from services.monitor.usecases.evidence import DECISIONS
+from services.monitor.usecases.intake import ALERTS, EPISODES
+from services.monitor.usecases.integrations import INTEGRATIONS
+from services.monitor.usecases.reading import Listings
+
+KINDS = (
+    Kind(Alert, pb.Alert, ALERTS),
+    Kind(Integration, pb.Integration, INTEGRATIONS),
+)
+
+EXPIRY_FIELD = "expire_time"
+
+INDEXES = (
+    Index(ALERTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(ALERTS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
+    Index(ALERTS, [("tenant", 1), ("fingerprint", 1), ("create_time", -1), ("_id", 1)]),
+    *(
+        Index(ALERTS, [("tenant", 1), (owner, 1), ("create_time", -1), ("_id", 1)], partial={owner: {"$gt": ""}})
+        for owner in ("asset_id", "incident_id")
+    ),
+    due_index(ALERTS, EXPIRY_FIELD),
+    Index(EPISODES, [("expire_time", 1)], expire_after=timedelta(0)),
+    Index(DECISIONS, [("tenant", 1), ("alert_id", 1), ("time", 1)]),
+    Index(DECISIONS, [("expire_time", 1)], expire_after=timedelta(0)),
+    Index(INTEGRATIONS, [("tenant", 1), ("key_id", 1)]),
+)
+
+
+def _enum(path: str, kind: type[StrEnum]) -> Field:
+    return Field(path=path, kind=Of.ENUM, values=tuple(value.value for value in kind))
+
+
+def _time(path: str, *, sortable: bool = False) -> Field:
+    return Field(path=path, kind=Of.TIMESTAMP, sortable=sortable)
+
+
+ALERT_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "fingerprint": Field(path="fingerprint"),
+    "state": _enum("state", State),
+    "severity": _enum("severity", Severity),
+    "kind": _enum("kind", AlertKind),
+    "title": Field(path="title", kind=Of.TEXT),
+    "source": Field(path="source"),
+    "integrationId": Field(path="integration_id"),
+    "checkId": Field(path="check_id"),
+    "assetId": Field(path="asset_id"),
+    "teamId": Field(path="team_id"),
+    "incidentId": Field(path="incident_id"),
+    "groupKey": Field(path="group_key"),
+    "labels": Field(path="tags", many=True),
+    "flapping": Field(path="flapping", kind=Of.BOOL),
+    "suppression.reason": _enum("suppression.reason", SuppressionReason),
+    "suppression.reference": Field(path="suppression.reference"),
+    "acknowledgedBy": Field(path="acknowledged_by"),
+    "count": Field(path="count", kind=Of.NUMBER),
+    "startTime": _time("start_time"),
+    "endTime": _time("end_time"),
+    "lastTime": _time("last_time"),
+    "routeTime": _time("route_time"),
+    "ackTime": _time("ack_time"),
+    "createTime": _time("create_time", sortable=True),
+    "updateTime": _time("update_time"),
+}
+
+# A tenant has a handful of integrations, which any order may sort without an index.
+INTEGRATION_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
+    "kind": _enum("kind", IntegrationKind),
+    "state": _enum("state", IntegrationState),
+    "keyId": Field(path="key_id"),
+    "teamId": Field(path="team_id"),
+    "assetId": Field(path="asset_id"),
+}
+
+
+def listings(key: bytes, clock: Clock) -> Listings:
+    """The lists of this service; `key` signs their tokens."""
+    return Listings(
+        alerts=Listing("alerts", ALERT_FIELDS, "createTime desc", key, clock),
+        integrations=Listing("integrations", INTEGRATION_FIELDS, "name", key, clock),
+    )

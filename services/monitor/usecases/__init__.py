@@ -1,0 +1,1 @@
+"""What may be done with alerts and all that leads to them, one class per noun."""
