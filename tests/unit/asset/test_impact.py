@@ -199,3 +199,30 @@ def test_a_thousand_items_are_all_hit_in_order_of_distance(shape: str) -> None:
     hits = list(answer.hits())
     assert [hit.number for hit in hits] == list(range(1000))
     assert max(len(answer.path(hit.number)) for hit in hits) == (4 if shape == "tree" else 1000)
+
+
+def test_an_item_is_as_far_as_the_nearest_of_the_providers_that_it_lost() -> None:
+    world = World(
+        dict.fromkeys(["near", "far", "farm"], "IN_USE"),
+        {("farm", "nodes"): (1, 0)},
+        {("near", "far", "USES", ""), ("near", "farm", "MEMBER_OF", "nodes"), ("far", "farm", "MEMBER_OF", "nodes")},
+    )
+    graph = Graph()
+    graph.put_all((item(world, name) for name in world.states), map(link, sorted(world.links)))
+    answer = Downwards(graph, numbers(graph, ["near"]))
+    assert [(graph.items[hit.number].id, hit.distance) for hit in answer.hits()] == [("near", 0), ("far", 1), ("farm", 1)]
+    assert named(graph, answer.path(numbers(graph, ["farm"])[0])) == ["near", "farm"]
+
+
+def test_a_host_of_all_members_can_take_a_farm_down_though_no_member_can() -> None:
+    world = World(
+        dict.fromkeys(["host", "vm-1", "vm-2", "farm"], "IN_USE"),
+        {("farm", "nodes"): (0, 50)},
+        {("host", "vm-1", "RUNS_ON", ""), ("host", "vm-2", "RUNS_ON", "")}
+        | {("vm-1", "farm", "MEMBER_OF", "nodes"), ("vm-2", "farm", "MEMBER_OF", "nodes")},
+    )
+    graph = Graph()
+    graph.put_all((item(world, name) for name in world.states), map(link, sorted(world.links)))
+    answer = Upwards(graph, numbers(graph, ["farm"])[0])
+    found = {graph.items[hit.number].id: (hit.state, hit.margin) for hit in answer.hits()}
+    assert found == {"farm": (FAILED, None), "host": (FAILED, None), "vm-1": (AT_RISK, 0), "vm-2": (AT_RISK, 0)}
