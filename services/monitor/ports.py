@@ -7,7 +7,10 @@ from typing import Protocol
 
 from chassis.store import Transaction
 from services.monitor.domain.alert import Alert
+from services.monitor.domain.check import Check, CheckResult
 from services.monitor.domain.pipeline import Situation
+from services.monitor.domain.samples import Columns
+from services.monitor.domain.selector import Selector
 from services.monitor.domain.signal import AssetHint
 
 
@@ -55,3 +58,36 @@ class NoAssets:
     async def of(self, hints: Sequence[Mapping[str, str]]) -> list[str]:
         """See `Assets`."""
         return [""] * len(hints)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A series, and its samples inside of the time that was asked for in order of time, at most one an instant.
+
+    A sample may be the stale marker (`samples.is_stale`).
+    """
+
+    series_id: str
+    labels: Mapping[str, str]
+    asset_id: str = ""
+    columns: Columns = field(default_factory=Columns.empty)
+
+
+class Samples(Protocol):
+    """Samples of the tenant of the current context."""
+
+    async def window(self, selector: Selector, since: datetime, until: datetime, *, limit: int) -> Sequence[Window]:
+        """Series that the selector means and that have a sample at or after `since` and before `until`, with these samples.
+
+        At most `limit` series, those with the smallest ids. Raises `Unavailable` while the database is silent.
+        """
+
+
+class Prober(Protocol):
+    """Looks at the targets of checks that no agent runs."""
+
+    def refuse(self, check: Check) -> None:
+        """Raises `Invalid` for a target that no look could ever reach."""
+
+    async def look(self, check: Check, at: datetime) -> CheckResult:
+        """What is found now; the result bears the instant `at`. Never raises what the target does."""
