@@ -1,0 +1,1 @@
+"""Checks that only a program on the machine itself can run: processes, disks, memory, processors."""
