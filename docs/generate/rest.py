@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 from chassis import operations
+from chassis.http.problems import TITLES
 from chassis.listing import Fields, Listing
 from chassis.listing.filter import MAX_BYTES, MAX_DEPTH, MAX_LIST, MAX_TERMS
 from chassis.listing.pages import DEFAULT_SIZE, LIFETIME, MAX_SIZE
@@ -20,7 +21,6 @@ from services.auth.store import listings as auth_listings
 from services.gateway.exchange import MAX_KEY, MAX_PARAMETERS
 from services.gateway.hub import MAX_STREAMS
 from services.gateway.limits import MAX_ADDRESS, MAX_HEADER_BYTES, MAX_HEADERS
-from services.gateway.problems import TITLES
 from services.gateway.stream import MAX_TOPICS
 from services.gateway.transcode import IMPORT_TIMEOUT, MAX_BODY, MAX_IMPORT, TIMEOUT
 from services.incident.store import listings as incident_listings

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.errors import Error
-from services.gateway import problems
+from chassis.http import problems
+from chassis.http.problems import Problem, pointer
 from services.gateway.exchange import Exchange, Send, request_id
-from services.gateway.problems import Problem, pointer
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.failpoints import Failpoints
+from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
 from services.gateway import answers, openapi
@@ -19,7 +20,6 @@ from services.gateway.credentials import Auth, Credentials
 from services.gateway.exchange import Receive, Scope, Send
 from services.gateway.hub import Hub
 from services.gateway.limits import App, Limits
-from services.gateway.listener import Listener
 from services.gateway.ring import Cursors, Ring
 from services.gateway.routes import declared
 from services.gateway.session import Realm, SignIn

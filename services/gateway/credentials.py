@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 from itsm.auth import v1 as pb
 
 from chassis.errors import Unauthenticated
+from chassis.http.problems import Problem
 from chassis.policy import ANONYMOUS
 from chassis.rpc import Channels, call
 from services.gateway.exchange import Scope
-from services.gateway.problems import Problem
 from services.gateway.routes import Route
 
 COOKIE = "__Host-itsm"

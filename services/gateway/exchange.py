@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from chassis import telemetry
 from chassis.domain import uuid7
-from services.gateway.problems import Problem
+from chassis.http.problems import Problem
 from services.gateway.routes import decoded
 
 Scope = MutableMapping[str, Any]

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from services.gateway.problems import Problem
+from chassis.http.problems import Problem
 from services.gateway.ring import Ahead, Entry, Ring, Vector, copied
 
 MAX_STREAMS = 5

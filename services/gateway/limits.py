@@ -7,10 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from services.gateway import problems
+from chassis.http import problems
+from chassis.http.problems import Problem
 from services.gateway.answers import refusal
 from services.gateway.exchange import Exchange, Receive, Scope, Send, request_id
-from services.gateway.problems import Problem
 
 _log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 from google.api.field_behavior_pb2 import REQUIRED
 
 from chassis.codec import has_behavior
+from chassis.http.problems import CONTENT_TYPE, TITLES
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.gateway.comments import comments, summary
-from services.gateway.problems import CONTENT_TYPE, TITLES
 from services.gateway.routes import PREFIX, Route, Routes, descriptors
 from services.gateway.schemas import Schema, Schemas, Use, example
 from services.gateway.transcode import MAX_PAGE

@@ -19,7 +19,7 @@ from itertools import takewhile
 
 import msgspec
 
-from services.gateway.problems import Problem
+from chassis.http.problems import Problem
 
 MAX_ENTRIES = 20_000
 MAX_BYTES = 32 << 20

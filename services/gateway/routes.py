@@ -21,8 +21,8 @@ from google.protobuf.message_factory import GetMessageClass
 from itsm.type.v1 import annotations_pb2 as itsm_options
 
 from chassis.codec import has_behavior
+from chassis.http.problems import Problem, Step, pointer, steps
 from chassis.rpc import Method, methods
-from services.gateway.problems import Problem, Step, pointer, steps
 
 PREFIX = "/api/v1/"
 

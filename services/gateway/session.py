@@ -22,11 +22,11 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from itsm.auth import v1 as pb
 
 from chassis import protojson
+from chassis.http.problems import Problem
 from chassis.rpc import call
 from services.gateway.credentials import COOKIE, Auth, Credentials, session_secret
 from services.gateway.credentials import cookie as cookie_of
 from services.gateway.exchange import Exchange
-from services.gateway.problems import Problem
 
 LOGIN_COOKIE = "__Host-itsm-login"
 _LOGIN_SECONDS = 600

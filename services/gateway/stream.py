@@ -24,11 +24,11 @@ from chassis.auth import Principal
 from chassis.errors import Denied, Unauthenticated, Unavailable
 from chassis.failpoints import Failpoints
 from chassis.guard import Guard
+from chassis.http.problems import Problem
 from chassis.telemetry import Metrics
 from services.gateway.credentials import Credentials
 from services.gateway.exchange import Exchange, Receive, Scope, Send
 from services.gateway.hub import Hub, Subscriber, Topics
-from services.gateway.problems import Problem
 from services.gateway.ring import Entry, Vector
 from services.gateway.routes import descriptors
 from services.gateway.sight import Sight

@@ -17,11 +17,11 @@ from google.protobuf.message import Message
 
 from chassis import protojson, telemetry
 from chassis.errors import Error, Invalid
+from chassis.http import problems
+from chassis.http.problems import Problem, pointer
 from chassis.rpc import REPLAYED_KEY
-from services.gateway import problems
 from services.gateway.answers import Answer, refusal
 from services.gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
-from services.gateway.problems import Problem, pointer
 from services.gateway.routes import Route, Routes
 from services.gateway.upstream import Call
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from itsm.incident import v1 as pb
 
+from chassis.http.problems import Problem
 from services.gateway import exchange as exchange_module
 from services.gateway.exchange import Exchange
-from services.gateway.problems import Problem
 from services.gateway.routes import declared
 from services.gateway.transcode import Transcoder
 from tests.unit.gateway.conftest import Incidents

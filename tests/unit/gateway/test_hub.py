@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from chassis.auth import Policy, Principal
+from chassis.http.problems import Problem
 from services.gateway.hub import MAX_STREAMS, Hub, Topics
-from services.gateway.problems import Problem
 from services.gateway.ring import Entry, Ring
 from services.gateway.routes import descriptors
 from services.gateway.sight import Sight

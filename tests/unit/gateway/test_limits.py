@@ -10,9 +10,9 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 
 from chassis.errors import Denied, NotFound
+from chassis.http.problems import Problem
 from services.gateway.answers import handlers
 from services.gateway.limits import Limits
-from services.gateway.problems import Problem
 from services.gateway.routes import declared
 from services.gateway.transcode import Transcoder
 

@@ -10,11 +10,12 @@ import pytest
 
 from chassis.errors import Unauthenticated
 from chassis.failpoints import OFF
+from chassis.http import listener
+from chassis.http.listener import Listener
 from chassis.telemetry import Metrics
-from services.gateway import listener, stream
+from services.gateway import stream
 from services.gateway.hub import Hub
 from services.gateway.limits import Limits
-from services.gateway.listener import Listener
 from services.gateway.ring import Ring
 from services.gateway.stream import Stream
 from tests.support.events import listening

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.http.problems import Problem
 from services.gateway.hub import Hub, Subscriber, Topics
-from services.gateway.problems import Problem
 from services.gateway.ring import Cursors, Entry, Ring, Vector
 
 CURSORS = Cursors(b"key of the test", 1)

@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from chassis.errors import Unauthenticated
+from chassis.http.problems import Problem
 from chassis.rpc import Channels
 from services.gateway import answers
 from services.gateway.credentials import Auth, Credentials
 from services.gateway.limits import Limits
-from services.gateway.problems import Problem
 from services.gateway.session import Realm, SignIn
 
 NOBODY = "127.0.0.1:9"

@@ -8,7 +8,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.gateway.limits import App
+App = Callable[[Any, Any, Any], Awaitable[None]]
 
 _GRACE_SECONDS = 20
 _HEAD_SECONDS = 10.0

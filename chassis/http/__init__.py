@@ -1,0 +1,1 @@
+"""HTTP inside of a process of ours: the listener, and what refusals look like. For the gateway and for other doors."""
