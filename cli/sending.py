@@ -22,6 +22,7 @@ MAX_BYTES = 900 * 1024
 IN_FLIGHT = 2
 
 PATH = "/api/v1/incidents:import"
+_LOOK_UP = 0.5  # seconds
 _ABOUT_THE_CHUNK = frozenset({400, 413, 422})
 
 Send = Callable[..., Answer]
@@ -96,14 +97,23 @@ def send_all(send: Send, source: str, incidents: Iterable[Imported], summary: Su
         try:
             for chunk in chunks(incidents):
                 if len(running) >= IN_FLIGHT:
-                    finished, running = wait(running, return_when=FIRST_COMPLETED)
+                    finished, running = _some(running)
                     take(finished)
                 running.add(pool.submit(_send, send, source, chunk, over))
             while running:
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                finished, running = _some(running)
                 take(finished)
         finally:
             over.set()  # whatever ended this, what is still in flight makes no further attempt
+
+
+def _some(running: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]]:
+    """Those that are through, at least one, and the rest."""
+    finished: set[Future[Any]] = set()
+    while not finished:
+        # Not without end: a Ctrl-C that comes right before such a wait would be noticed only after it.
+        finished, running = wait(running, timeout=_LOOK_UP, return_when=FIRST_COMPLETED)
+    return finished, running
 
 
 def _send(send: Send, source: str, chunk: Chunk, over: threading.Event) -> list[tuple[Imported, dict[str, Any]]]:

@@ -125,9 +125,12 @@ async def test_one_incident_may_be_followed_alone(stack: dict[str, Any], agent: 
     async with listening(stack["gateway"], stack["users"]["viewer"]["token"], topics=first) as events:
         await agent.post(f"{other}:start", version=1)
         await agent.post(f"{first}:start", version=1)
-        event = await events.next()
-    assert event is not None
-    assert (event[0], event[1]["subject"]) == ("itsm.incident.v1.IncidentStarted", first)
+        heard = []
+        while not heard or heard[-1][0] != "itsm.incident.v1.IncidentStarted":  # its opening may still be on the way
+            event = await events.next()
+            assert event is not None
+            heard.append((event[0], event[1]["subject"]))
+    assert {subject for _, subject in heard} == {first}
 
 
 async def test_a_client_goes_on_where_it_was_after_the_process_died(
@@ -181,8 +184,10 @@ async def test_another_tenant_hears_only_its_own(stack: dict[str, Any], agent: G
             canary = await opened(foreign, "canary of acme")
             mine = await opened(agent)
             last_of_theirs = await opened(foreign)
-            assert await ours.until(mine) == [mine]
-            assert await theirs.until(last_of_theirs) == [canary, last_of_theirs]
+            assert not {canary, last_of_theirs} & set(await ours.until(mine))
+            heard = await theirs.until(last_of_theirs)
+            assert canary in heard
+            assert mine not in heard
             last = ours.last
         async with listening(stack["gateway"], token, last=last, begun=False) as replayed:
             assert last_of_theirs in await replayed.until(last_of_theirs), "a position of another tenant tells one's own events"
