@@ -87,22 +87,43 @@ _ASSETS_SET = (
 _CHECKS_READ = ("checks.get", "checks.list", "alertRules.get", "alertRules.list")
 _CHECKS_SET = ("checks.create", "checks.update", "checks.run", "alertRules.create", "alertRules.update")
 _CHECKS_OWN = ("checks.get", "checks.list", "checks.report")
+_QUIET_READ = ("silences.get", "silences.list", "maintenanceWindows.get", "maintenanceWindows.list")
+_SILENCES_SET = ("silences.create", "silences.update", "silences.expire")
+_MAINTENANCE_SET = ("maintenanceWindows.create", "maintenanceWindows.update", "maintenanceWindows.expire")
+_NOTIFICATIONS_READ = ("notifications.list", "notificationTargets.get", "notificationTargets.list")
+_NOTIFICATIONS_SET = (
+    "notificationTargets.create",
+    "notificationTargets.update",
+    "notificationTargets.rotate",
+    "notificationTargets.key",
+)
 
 
 def _together(*groups: tuple[str, ...]) -> frozenset[str]:
     return frozenset(permission for group in groups for permission in group)
 
 
-_VIEWER = _together(_EVERYBODY, _PEOPLE, _INCIDENTS_READ, _LEVELS_READ, _KPIS, _ASSETS_READ, _GRAPH_READ, _CHECKS_READ)
+_VIEWER = _together(
+    _EVERYBODY,
+    _PEOPLE,
+    _INCIDENTS_READ,
+    _LEVELS_READ,
+    _KPIS,
+    _ASSETS_READ,
+    _GRAPH_READ,
+    _CHECKS_READ,
+    _QUIET_READ,
+    _NOTIFICATIONS_READ,
+)
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
     "requester": _together(_EVERYBODY, _INCIDENTS_OWN),
-    "agent": _VIEWER.union(_INCIDENTS_WORK),
-    "incident-manager": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET),
+    "agent": _VIEWER.union(_INCIDENTS_WORK, _SILENCES_SET),
+    "incident-manager": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _SILENCES_SET, _MAINTENANCE_SET),
     "change-manager": _VIEWER,
     "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET, _GRAPH_SET),
-    "monitor-manager": _VIEWER.union(_KEYS, _CHECKS_SET),
+    "monitor-manager": _VIEWER.union(_KEYS, _CHECKS_SET, _SILENCES_SET, _MAINTENANCE_SET, _NOTIFICATIONS_SET),
     "analyst": _VIEWER,
     "auditor": _VIEWER.union(_AUDIT),
     "admin": _VIEWER.union(
@@ -116,6 +137,9 @@ ROLES: Mapping[str, frozenset[str]] = {
         _ASSETS_SET,
         _GRAPH_SET,
         _CHECKS_SET,
+        _SILENCES_SET,
+        _MAINTENANCE_SET,
+        _NOTIFICATIONS_SET,
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Held by keys of machines alone: each can do this and nothing else.
