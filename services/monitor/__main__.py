@@ -1,8 +1,7 @@
 """Runs the monitor service."""
 
 from chassis.service import launch
-from chassis.settings import Settings
-from services.monitor.app import build
+from services.monitor.app import Settings, build
 
 if __name__ == "__main__":
     launch("monitor", Settings.load(), build)

@@ -98,6 +98,11 @@ _NOTIFICATIONS_SET = (
     "notificationTargets.key",
 )
 
+_ALERTS_READ = ("alerts.get", "alerts.list", "integrations.get", "integrations.list")
+_ALERTS_WORK = ("alerts.acknowledge", "alerts.resolve")
+_INTEGRATIONS_SET = ("integrations.create", "integrations.update", "integrations.disable")
+_INGEST = ("alerts.ingest", "samples.write")
+
 
 def _together(*groups: tuple[str, ...]) -> frozenset[str]:
     return frozenset(permission for group in groups for permission in group)
@@ -114,16 +119,21 @@ _VIEWER = _together(
     _CHECKS_READ,
     _QUIET_READ,
     _NOTIFICATIONS_READ,
+    _ALERTS_READ,
 )
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
     "requester": _together(_EVERYBODY, _INCIDENTS_OWN),
-    "agent": _VIEWER.union(_INCIDENTS_WORK, _SILENCES_SET),
-    "incident-manager": _VIEWER.union(_INCIDENTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _SILENCES_SET, _MAINTENANCE_SET),
+    "agent": _VIEWER.union(_INCIDENTS_WORK, _ALERTS_WORK, _SILENCES_SET),
+    "incident-manager": _VIEWER.union(
+        _INCIDENTS_WORK, _ALERTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _SILENCES_SET, _MAINTENANCE_SET
+    ),
     "change-manager": _VIEWER,
     "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET, _GRAPH_SET),
-    "monitor-manager": _VIEWER.union(_KEYS, _CHECKS_SET, _SILENCES_SET, _MAINTENANCE_SET, _NOTIFICATIONS_SET),
+    "monitor-manager": _VIEWER.union(
+        _KEYS, _ALERTS_WORK, _INTEGRATIONS_SET, _CHECKS_SET, _SILENCES_SET, _MAINTENANCE_SET, _NOTIFICATIONS_SET
+    ),
     "analyst": _VIEWER,
     "auditor": _VIEWER.union(_AUDIT),
     "admin": _VIEWER.union(
@@ -140,12 +150,14 @@ ROLES: Mapping[str, frozenset[str]] = {
         _SILENCES_SET,
         _MAINTENANCE_SET,
         _NOTIFICATIONS_SET,
+        _ALERTS_WORK,
+        _INTEGRATIONS_SET,
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Held by keys of machines alone: each can do this and nothing else.
     "enroller": _together(("agents.enroll",)),
-    "endpoint": _together(("agents.report",), _CHECKS_OWN),
-    "integration": frozenset(),
+    "endpoint": _together(("agents.report", "samples.write"), _CHECKS_OWN),
+    "integration": _together(_INGEST),
     # Service accounts, for work that no person asked for.
     "service:incident": frozenset(),
     "service:asset": _together(_KEYS, ("tokens.create", "tokens.revoke")),
