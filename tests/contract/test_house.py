@@ -15,7 +15,7 @@ ROOMS = {"__init__", "__main__", "app", "domain", "usecases", "ports", "api", "r
 EXTRA_ROOMS = {
     "auth": {"keycloak", "realm", "provision"},
     "analytics": {"projections"},
-    "monitor": {"ingest"},
+    "monitor": {"ingest", "probes"},
     "gateway": None,  # an edge, not an owner of aggregates: it has rooms of its own
 }
 SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
