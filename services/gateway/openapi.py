@@ -3,15 +3,18 @@
 Fails at start with `ValueError` where two bindings would have the same operation id.
 """
 
+import sys
+from collections.abc import Collection
 from typing import Any
 
+import orjson
 from google.api.field_behavior_pb2 import REQUIRED
 
 from chassis.codec import has_behavior
 from chassis.http.problems import CONTENT_TYPE, TITLES
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.gateway.comments import comments, summary
-from services.gateway.routes import PREFIX, Route, Routes, descriptors
+from services.gateway.routes import PREFIX, Route, Routes, declared, descriptors
 from services.gateway.schemas import Schema, Schemas, Use, example
 from services.gateway.transcode import MAX_PAGE
 
@@ -31,8 +34,9 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
     schemas = Schemas(texts)
     paths: dict[str, Schema] = {}
     seen: dict[str, str] = {}
+    of_records = {operation_id(route) for route in routes.all if _is_of_record(route)}
     for route in routes.all:
-        operation = _operation(route, schemas, texts)
+        operation = {**_operation(route, schemas, texts), "operationId": operation_id(route, of_records)}
         taken = seen.setdefault(operation["operationId"], route.rpc.path)
         if taken != route.rpc.path or route.verb.lower() in paths.get(route.template, {}):
             raise ValueError(f"{route.rpc.path} and {taken} would both be {operation['operationId']}")
@@ -71,8 +75,11 @@ def _tag(route: Route) -> str:
     return route.template.removeprefix(PREFIX).split("/")[0].partition(":")[0]
 
 
-def operation_id(route: Route) -> str:
-    """`incidents_list`, `incidents_resolve`, `incidents_notes_create`: the resource, what is below it, what is done."""
+def operation_id(route: Route, of_records: Collection[str] = ()) -> str:
+    """`incidents_list`, `incidents_resolve`, `incidents_notes_create`: the resource, what is below it, what is done.
+
+    `of_records` are the names that verbs of single records have: a verb of the whole collection gives way, `checks_report_all`.
+    """
     path, _, verb = route.template.removeprefix(PREFIX).partition(":")
     segments = path.split("/")
     if not verb:
@@ -80,12 +87,17 @@ def operation_id(route: Route) -> str:
         verb = {"GET": "get" if single else "list", "POST": "create", "PATCH": "update", "PUT": "replace", "DELETE": "delete"}[
             route.verb
         ]
-    return "_".join([*(segment for segment in segments if not segment.startswith("{")), verb])
+    name = "_".join([*(segment for segment in segments if not segment.startswith("{")), verb])
+    return f"{name}_all" if name in of_records and not _is_of_record(route) else name
+
+
+def _is_of_record(route: Route) -> bool:
+    return route.template.partition(":")[0].endswith("}")
 
 
 def _operation(route: Route, schemas: Schemas, texts: dict[str, str]) -> Schema:
     text = texts.get(route.rpc.descriptor.full_name, "")
-    operation: Schema = {"tags": [_tag(route)], "operationId": operation_id(route)}
+    operation: Schema = {"tags": [_tag(route)]}
     if text:
         operation |= {"summary": summary(text), "description": text}
     operation["parameters"] = _parameters(route, schemas)
@@ -259,3 +271,7 @@ _HEADERS: dict[str, Schema] = {
     "Location": {"description": "Where the new record is.", "schema": _TEXT},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
 }
+
+
+if __name__ == "__main__":  # for programs that are made from the document; the realm is another in each installation
+    sys.stdout.buffer.write(orjson.dumps(document(declared(), version="v1", oidc_url="/"), option=orjson.OPT_INDENT_2))

@@ -46,6 +46,11 @@ def test_operations_are_named_after_what_they_do() -> None:
     assert names["POST /api/v1/incidents/{id}/notes"] == "incidents_notes_create"
 
 
+def test_a_verb_of_the_collection_gives_way_to_that_of_single_records(document: dict[str, Any]) -> None:
+    assert document["paths"]["/api/v1/checks/{id}:report"]["post"]["operationId"] == "checks_report"
+    assert document["paths"]["/api/v1/checks:report"]["post"]["operationId"] == "checks_report_all"
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     for found in set(re.findall(rb'"\$ref":"#/([^"]+)"', orjson.dumps(document))):
         place: Any = document
@@ -113,7 +118,7 @@ def test_personal_fields_are_marked(document: dict[str, Any]) -> None:
 def test_two_operations_of_one_name_are_refused_at_start() -> None:
     one = next(route for route in ROUTES.all if openapi.operation_id(route) == "incidents_get")
     count = next(route for route in ROUTES.all if openapi.operation_id(route) == "incidents_count")
-    clash = Route("GET", "/api/v1/incidents:get", "", count.rpc, count.service)
+    clash = Route("POST", "/api/v1/incidents/{id}:get", "", count.rpc, count.service)
     with pytest.raises(ValueError, match="would both be"):
         openapi.document(Routes([one, clash]), version="1", oidc_url=OIDC)
 
