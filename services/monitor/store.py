@@ -15,11 +15,15 @@ from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
 from services.monitor.domain.alert import Alert, State, SuppressionReason
 from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
+from services.monitor.domain.series import SeriesKind
 from services.monitor.domain.signal import AlertKind, Severity
+from services.monitor.usecases.catalog import SERIES
 from services.monitor.usecases.evidence import DECISIONS
+from services.monitor.usecases.folding import BUCKETS, ROLLUPS
 from services.monitor.usecases.intake import ALERTS, EPISODES
 from services.monitor.usecases.integrations import INTEGRATIONS
 from services.monitor.usecases.reading import Listings
+from services.monitor.usecases.samples import BLOCKS
 
 KINDS = (
     Kind(Alert, pb.Alert, ALERTS),
@@ -41,6 +45,14 @@ INDEXES = (
     Index(DECISIONS, [("tenant", 1), ("alert_id", 1), ("time", 1)]),
     Index(DECISIONS, [("expire_time", 1)], expire_after=timedelta(0)),
     Index(INTEGRATIONS, [("tenant", 1), ("key_id", 1)]),
+    Index(SERIES, [("tenant", 1), ("pairs", 1)]),
+    Index(SERIES, [("tenant", 1), ("name", 1), ("_id", 1)]),
+    Index(SERIES, [("tenant", 1), ("asset_id", 1), ("name", 1), ("_id", 1)]),
+    Index(SERIES, [("tenant", 1), ("last_time", 1)]),
+    Index(SERIES, [("last_time", 1)], partial={"asset_id": ""}),
+    Index(BLOCKS, [("tenant", 1), ("_id", 1)]),
+    due_index(BUCKETS, "roll_time"),
+    *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (SERIES, BUCKETS, ROLLUPS)),
 )
 
 
@@ -91,6 +103,17 @@ INTEGRATION_FIELDS: Fields = {
     "teamId": Field(path="team_id"),
     "assetId": Field(path="asset_id"),
 }
+
+SERIES_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", sortable=True),
+    "kind": _enum("kind", SeriesKind),
+    "labels": Field(path="pairs", many=True),
+    "assetId": Field(path="asset_id"),
+    "createTime": _time("create_time"),
+    "lastTime": _time("last_time"),
+}
+SERIES_ORDER = "name"
 
 
 def listings(key: bytes, clock: Clock) -> Listings:
