@@ -98,6 +98,7 @@ _NOTIFICATIONS_SET = (
     "notificationTargets.key",
 )
 
+_SERIES_READ = ("series.list", "series.query")
 _ALERTS_READ = ("alerts.get", "alerts.list", "integrations.get", "integrations.list")
 _ALERTS_WORK = ("alerts.acknowledge", "alerts.resolve")
 _INTEGRATIONS_SET = ("integrations.create", "integrations.update", "integrations.disable")
@@ -120,6 +121,7 @@ _VIEWER = _together(
     _QUIET_READ,
     _NOTIFICATIONS_READ,
     _ALERTS_READ,
+    _SERIES_READ,
 )
 
 ROLES: Mapping[str, frozenset[str]] = {
