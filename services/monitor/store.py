@@ -122,3 +122,8 @@ def listings(key: bytes, clock: Clock) -> Listings:
         alerts=Listing("alerts", ALERT_FIELDS, "createTime desc", key, clock),
         integrations=Listing("integrations", INTEGRATION_FIELDS, "name", key, clock),
     )
+
+
+def series_listing(key: bytes, clock: Clock) -> Listing:
+    """The list of series."""
+    return Listing("series", SERIES_FIELDS, SERIES_ORDER, key, clock)
