@@ -46,10 +46,14 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetHint:
-    """What a sender says of the asset: its id here, or names and addresses by which it may be found, the best first."""
+    """What a sender says of the asset: its id here, or names and addresses by which it may be found, the best first.
+
+    `fallback_id` is the asset where nothing of that finds one.
+    """
 
     asset_id: str = ""
     names: tuple[str, ...] = ()
+    fallback_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,6 +166,7 @@ class _Work:
     def finish(self, situation: Situation, stages: Sequence[Stage]) -> None:
         """Lets the pipeline decide about what is new, then does what was planned. Counts are written beside the versions."""
         for alert in self.batch.opened:
+            alert.asset_id = alert.asset_id or self.hints[alert.id].fallback_id
             steps = pipeline.decide(alert, situation, stages)
             pipeline.take(alert, steps, self._now)
             alert.begin()
