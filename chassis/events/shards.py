@@ -1,4 +1,4 @@
-"""Which shards this process publishes: each live replica holds its share of the sixteen, by leases.
+"""Which shards of a work this process does: each live replica holds its share of the sixteen, by leases.
 
 Fails: never; while the database is silent, shards are lost by themselves when their leases end.
 """
@@ -14,7 +14,6 @@ from chassis.store.backend import Backend, Delete
 from chassis.store.changes import SHARDS
 
 _ALONE_SWEEP, _SHARED_SWEEP = 5.0, 1.0
-_MEMBER = "relay-member|"
 
 
 class Shards:
@@ -26,17 +25,20 @@ class Shards:
         holder: str,
         gained: Callable[[frozenset[int]], None],
         lost: Callable[[frozenset[int]], None],
+        *,
+        work: str = "relay",
     ) -> None:
         self._backend, self._holder = backend, holder
         self._gained, self._lost = gained, lost
-        self._leases = {shard: Lease(backend, f"relay|{shard:02d}", holder) for shard in range(SHARDS)}
+        self._member = f"{work}-member|"
+        self._leases = {shard: Lease(backend, f"{work}|{shard:02d}", holder) for shard in range(SHARDS)}
         self._told: frozenset[int] = frozenset()
         self._sure_until = 0.0
         self.accompanied = asyncio.Event()
 
     @property
     def mine(self) -> frozenset[int]:
-        """The shards that may be published now."""
+        """The shards that are this process's now."""
         if self._told and time.monotonic() >= self._sure_until:
             self._tell()
         return self._told
@@ -79,12 +81,12 @@ class Shards:
 
     async def _members(self) -> int:
         """How many replicas there are, this one included, after saying that it lives."""
-        query = {"_id": f"{_MEMBER}{self._holder}"}
+        query = {"_id": f"{self._member}{self._holder}"}
         await self._backend.find_one_and_update(
             LEASES, query, {"$set": {"tenant": "-"}, "$currentDate": {"seen": True}}, upsert=True
         )
         alive = {"$expr": {"$gt": ["$seen", {"$subtract": ["$$NOW", round(TTL * 1000)]}]}}
-        return await self._backend.count(LEASES, {"_id": {"$gte": _MEMBER, "$lt": _MEMBER + "~"}, **alive}, limit=100)
+        return await self._backend.count(LEASES, {"_id": {"$gte": self._member, "$lt": f"{self._member}~"}, **alive}, limit=100)
 
     def _tell(self) -> None:
         now = frozenset(shard for shard, lease in self._leases.items() if lease.held)
@@ -98,5 +100,5 @@ class Shards:
     async def release(self) -> None:
         """Gives every shard back at once."""
         await asyncio.gather(*(lease.release() for lease in self._leases.values()))
-        await self._backend.write([Delete(LEASES, {"_id": f"{_MEMBER}{self._holder}"})])
+        await self._backend.write([Delete(LEASES, {"_id": f"{self._member}{self._holder}"})])
         self._tell()

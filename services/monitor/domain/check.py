@@ -37,6 +37,7 @@ SILENT_INTERVALS = 3
 SILENT_GRACE = timedelta(seconds=15)
 """A check of an agent is UNKNOWN when nothing was heard for this many intervals and so long."""
 
+SOON = timedelta(seconds=10)
 MESSAGE = 500
 AHEAD = timedelta(minutes=1)
 """How far ahead of ours the clock of an agent may be; what is later counts as of now."""
@@ -232,7 +233,10 @@ class Check(Aggregate):
         level = _LEVELS.get(result.outcome or Outcome.UNKNOWN)
         self.recent = [*self.recent, Seen(result.time, level)][-max(self.raise_after, self.clear_after) :]
         silence = self._unknown_since() if level is None else None
-        return self._turn(self._believed(), silence, result.time, result.message)
+        believed, since = self._believed(), result.time
+        if self.level is not None and believed is not None and _RANKS[believed] < _RANKS[self.level]:
+            since = self.recent[-self.clear_after].time
+        return self._turn(believed, silence, since, result.message)
 
     def lapse(self, at: datetime) -> Turn | None:
         """Nothing was heard for too long; the turn, if that is news."""
@@ -319,7 +323,7 @@ class Check(Aggregate):
             self.next_due_time = (looked or at) + self.interval
             self.stale_time = at + SILENT_INTERVALS * self.interval + SILENT_GRACE
         else:
-            self.next_due_time = slot(self, at)
+            self.next_due_time = slot(self, at) if looked is not None else soon(self, at)
 
     def _validate(self) -> None:
         if found := settings.wrong({each.name: getattr(self, each.name) for each in fields(self)}):
@@ -327,10 +331,12 @@ class Check(Aggregate):
         if self.kind not in settings.LOCAL and self.is_local:
             raise Invalid({"agent_id": f"a check of the kind {self.kind} is run by the service itself"})
 
-    def refuse_local(self, verb: str) -> None:
-        """Raises `ForbiddenMove` for what only the agent can do."""
+    def ready_to_run(self) -> None:
+        """Raises `ForbiddenMove` for what only an agent can run, and for a check that is disabled."""
         if self.is_local:
-            raise ForbiddenMove(self.state, verb, f"it is run by the agent {self.agent_id}")
+            raise ForbiddenMove(self.state, "run", f"it is run by the agent {self.agent_id}")
+        if not self.enabled:
+            raise ForbiddenMove(self.state, "run", "it is disabled")
 
 
 def slot(check: Check, after: datetime) -> datetime:
@@ -340,6 +346,12 @@ def slot(check: Check, after: datetime) -> datetime:
     phase = crc32(check.id.encode()) % interval
     now = int(after.timestamp() * 1000)
     return after + timedelta(milliseconds=interval - (now - phase) % interval)
+
+
+def soon(check: Check, after: datetime) -> datetime:
+    """When a check is run that has waited too long, or was never run: within ten seconds, so that many do not run at once."""
+    spread = min(check.interval, SOON)
+    return after + (crc32(check.id.encode()) % 1000) / 1000 * spread
 
 
 def _measured(kind: Kind, value: float | None) -> str:

@@ -44,8 +44,9 @@ def test_it_gets_better_after_as_many_better_results_as_it_says() -> None:
     subject = check(clear_after=2)
     hear(subject, FAILED, FAILED, OK, FAILED, OK)
     assert subject.state is State.DOWN
-    hear(subject, OK, start=6)
+    [turn] = hear(subject, OK, start=6)
     assert subject.state is State.UP
+    assert turn.at == NOON + 5 * STEP, "it ended with the first result of the row"
 
 
 def test_what_it_tells_has_the_times_of_the_results() -> None:
