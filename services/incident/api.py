@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import orjson
 from itsm.incident import v1 as pb
-from itsm.type import v1 as shared
 
-from chassis import protojson
 from chassis.codec import changes, document_to_message, given, part, to_message
+from chassis.timeline import timeline_entry
 from services.incident.domain.calendar import Calendar
 from services.incident.domain.history import Imported
 from services.incident.domain.incident import Incident, Link, LinkKind
@@ -16,7 +14,7 @@ from services.incident.domain.states import HoldReason
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
-from services.incident.usecases.reading import Document, Paging, Reading
+from services.incident.usecases.reading import Paging, Reading
 
 
 class IncidentApi(pb.IncidentServiceServicer):
@@ -91,7 +89,7 @@ class IncidentApi(pb.IncidentServiceServicer):
 
     async def ListTimeline(self, request: pb.ListTimelineRequest, context: Any) -> pb.ListTimelineResponse:
         rows, token = await self._reading.timeline(request.id, _paging(request))
-        return pb.ListTimelineResponse(entries=[_entry(row) for row in rows], next_page_token=token)
+        return pb.ListTimelineResponse(entries=[timeline_entry(row, "incident") for row in rows], next_page_token=token)
 
     async def ExplainClocks(self, request: pb.ExplainClocksRequest, context: Any) -> pb.ExplainClocksResponse:
         accounts = [
@@ -158,21 +156,3 @@ def _fields(request: Any, resource: Any, kind: type[Any]) -> dict[str, Any]:
     if request.HasField("update_mask"):
         return changes(resource, request.update_mask.paths, kind)
     return given(resource, kind)
-
-
-def _entry(row: Document) -> shared.TimelineEntry:
-    data = orjson.loads(row["data"])
-    data.pop("incident", None)
-    entry = shared.TimelineEntry(
-        id=row["_id"],
-        type=row["type"],
-        time=row["time"],
-        actor=row["actor"]["id"],
-        on_behalf_of=row.get("act", ""),
-        subject=row["subject"],
-        version=row["version"],
-    )
-    for change in data.pop("changes", ()):
-        entry.changes.append(protojson.decode(change, shared.FieldChange))
-    entry.detail.update(data)
-    return entry

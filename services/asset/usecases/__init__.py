@@ -1,0 +1,1 @@
+"""Stories: one public method per command or question."""

@@ -1,0 +1,135 @@
+"""Finding the asset that a report is about, and telling it what was said.
+
+Each identifier that is one's own is a claim: of two reports at once that know no asset yet, the second finds it taken, runs
+again and finds the asset of the first.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from chassis import context as ctx
+from chassis.codec import from_document, to_document
+from chassis.domain import Ids, new_id
+from chassis.store import Store, Transaction, Update
+from services.asset.domain.asset import SEEN_AGAIN, Asset
+from services.asset.domain.classes import Catalog
+from services.asset.domain.duplicate import Duplicate, Reason
+from services.asset.domain.identity import CLAIMED, Identifier, IdentifierKind
+from services.asset.domain.matching import Outcome, Verdict, match
+from services.asset.domain.report import Report
+
+ASSETS = "assets"
+CLAIM = "asset-identifier"
+DUPLICATE_CLAIM = "duplicate"
+_CANDIDATES = 50
+_HELD = (*(f"{kind.value}|" for kind in CLAIMED), "SOURCE|")
+_REASONS = {
+    Outcome.MANY: Reason.AMBIGUOUS,
+    Outcome.OTHER_CLASS: Reason.CLASS,
+    Outcome.CONTRADICTION: Reason.CONTRADICTION,
+}
+
+
+class Placing:
+    """Reports become assets, or changes of assets, or something for a person to decide."""
+
+    def __init__(self, store: Store, *, ids: Ids = new_id) -> None:
+        self._store = store
+        self._ids = ids
+
+    async def judge(self, report: Report, catalog: Catalog) -> Verdict:
+        """Which asset the report is about, as things are now. Changes nothing."""
+        keys = report.keys
+        if not keys:
+            return Verdict(Outcome.NEW)
+        query = {"tenant": ctx.current().tenant, "keys": {"$in": keys}}
+        rows = await self._store.backend.find(ASSETS, query, sort=[("_id", 1)], limit=_CANDIDATES)
+        return match(report, catalog, [from_document(row, Asset) for row in rows])
+
+    async def place(self, report: Report, catalog: Catalog) -> tuple[Verdict, Asset | None]:
+        """Takes the report in, inside the caller's transaction where there is one. None where a person must decide."""
+        verdict = await self.judge(report, catalog)
+        async with self._store.transaction() as tx:
+            match verdict.outcome:
+                case Outcome.NEW:
+                    asset = Asset.of(report, catalog, id=self._ids("ast"), at=self._store.clock())
+                    await self.hold(tx, asset, ())
+                    tx.add(asset)
+                case Outcome.ONE:
+                    asset = await self.tell(tx, verdict.asset.id, report, catalog)
+                case outcome:
+                    await self._ask(tx, _REASONS[outcome], [each.id for each in verdict.assets], report, verdict.assets)
+                    return verdict, None
+            for stranger in verdict.strangers:
+                await self._ask(tx, Reason.CONTRADICTION, [asset.id, stranger.id], report, [stranger])
+        return verdict, asset
+
+    async def tell(self, tx: Transaction, id: str, report: Report, catalog: Catalog) -> Asset:  # noqa: A002 - as its field
+        """Tells an asset what a source says. That it was seen again is written beside it, with no version of its own."""
+        self._store.recent.pop((ctx.current().tenant, Asset, id), None)  # no version tells of what is written beside it
+        asset = await tx.get(Asset, id)
+        held, before = tuple(asset.keys), to_document(asset)
+        if asset.take(report, catalog, at=self._store.clock()):
+            await self.hold(tx, asset, held)
+            tx.save(asset)
+        elif _is_news(before["last_seen_time"], asset.last_seen_time) or any(_moved(before, asset)):
+            after = to_document(asset)
+            beside = {name: after[name] for name in ("provenance", "said_identifiers", "last_seen_time")}
+            query = {"tenant": ctx.current().tenant, "_id": id, "version": asset.version}
+            tx.write(Update(ASSETS, query, {"$set": beside}, strict=False))
+        return asset
+
+    async def hold(self, tx: Transaction, asset: Asset, before: Iterable[str]) -> list[tuple[str, str]]:
+        """Claims what the asset is newly recognized by, and gives back what it no longer is; asset tags are never free again.
+
+        Says what others hold: pairs of key and asset.
+        """
+        lost, fresh = set(before) - set(asset.keys), set(asset.keys) - set(before)
+        for key in sorted(lost):
+            if key.startswith(_HELD) and not key.startswith(IdentifierKind.ASSET_TAG) and await self._mine(tx, key, asset):
+                tx.release(CLAIM, key)
+        others = []
+        for key in sorted(fresh):
+            if not key.startswith(_HELD):
+                continue
+            holder = await tx.holder(CLAIM, key)
+            if holder is None:
+                tx.claim(CLAIM, key, asset.id)
+            elif holder != asset.id:
+                others.append((key, holder))
+        return others
+
+    async def _mine(self, tx: Transaction, key: str, asset: Asset) -> bool:
+        return await tx.holder(CLAIM, key) == asset.id
+
+    async def _ask(
+        self, tx: Transaction, reason: Reason, asset_ids: Sequence[str], report: Report, assets: Iterable[Asset]
+    ) -> None:
+        """Once for the same assets and the same reason, also after a person has answered."""
+        key = "|".join([reason.value, *sorted(asset_ids)])
+        if await tx.holder(DUPLICATE_CLAIM, key) is not None:
+            return
+        said = set(report.keys)
+        shared: list[Identifier] = [each for each in chain(*(a.identifiers for a in assets)) if each.key in said]
+        at = self._store.clock()
+        found = Duplicate.found(reason, asset_ids, shared, id=self._ids("dup"), source=report.source, at=at)
+        tx.claim(DUPLICATE_CLAIM, key, found.id)
+        tx.add(found)
+
+
+def _is_news(before: datetime | None, after: datetime | None) -> bool:
+    return after is not None and (before is None or after - before >= SEEN_AGAIN)
+
+
+def _moved(before: dict[str, Any], asset: Asset) -> Iterable[bool]:
+    """Whether each source's word is news enough to note that it was said again."""
+    for old, new in zip(_times(before), _times(to_document(asset)), strict=True):
+        yield new - old >= SEEN_AGAIN
+
+
+def _times(document: dict[str, Any]) -> list[datetime]:
+    told = [document["provenance"][name] for name in sorted(document["provenance"])]
+    others = [other for each in told for other in each["others"]]
+    return [each["report_time"] for each in (*told, *others, *document["said_identifiers"])]
