@@ -1,6 +1,9 @@
 """The monitor service, plugged together. The only place that knows which parts there are."""
 
+import ssl
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
 
 from itsm.monitor import v1 as pb
 from pydantic import Field
@@ -14,23 +17,50 @@ from chassis.service import Service, Stage
 from services.monitor import reactions
 from services.monitor import store as kept
 from services.monitor.api.alerts import AlertApi
+from services.monitor.api.checks import CheckApi
 from services.monitor.api.integrations import IntegrationApi
+from services.monitor.api.series import SeriesApi
 from services.monitor.ingest.app import Door
 from services.monitor.ingest.keys import Keys, exchanging
+from services.monitor.ingest.otlp_grpc import OtlpServer
+from services.monitor.ingest.samples import SampleDoor
+from services.monitor.ports import NoAssets
+from services.monitor.probes import Probes
 from services.monitor.usecases.alerts import Alerts
+from services.monitor.usecases.catalog import Catalog
+from services.monitor.usecases.check_results import CHECKS, Results
+from services.monitor.usecases.check_worker import CheckWorker
+from services.monitor.usecases.checks import Checks
+from services.monitor.usecases.folding import Folding, Retention
 from services.monitor.usecases.gathering import Gatherer
 from services.monitor.usecases.intake import ALERTS, Intake
 from services.monitor.usecases.integrations import Integrations
 from services.monitor.usecases.reading import Reading
+from services.monitor.usecases.samples import Samples
+from services.monitor.usecases.series import SeriesReading
 
 ALERT = "itsm.monitor.v1.AlertService"
 INTEGRATION = "itsm.monitor.v1.IntegrationService"
+SERIES = "itsm.monitor.v1.SeriesService"
+CHECK = "itsm.monitor.v1.CheckService"
 
 
 class Settings(chassis_settings.Settings):
     """What this service is told beside what every process is."""
 
     ingest_listen: str = Field("", description="host:port of the HTTP listener for signals and samples; empty: none")
+    otlp_listen: str = Field("", description="host:port of the gRPC listener for OpenTelemetry metrics; empty: none")
+    checks_denied: str = Field("", description="networks that no check looks at, separated by commas: `10.0.0.0/8,fd00::/8`")
+    checks_roots: Path | None = Field(None, description="file with further certificates that checks trust")
+
+    series_limit: int = Field(200_000, gt=0, description="how many series of a tenant may be active in a day")
+    series_per_minute: int = Field(20_000, gt=0, description="how many series of a tenant may begin in a minute")
+    series_fold_seconds: float = Field(
+        60, gt=0, description="how often samples are moved from where they came in to their series"
+    )
+    series_raw_days: float = Field(7, ge=1, description="how many days samples are kept as they came")
+    series_5m_days: float = Field(60, ge=1, description="how many days roll-ups of five minutes are kept")
+    series_1h_days: float = Field(400, ge=1, description="how many days roll-ups of an hour are kept")
 
 
 def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
@@ -47,8 +77,50 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     intake = Intake(store)
     keys = Keys(exchanging(assembly.channels, settings.auth_target), assembly.guard, integrations)
     door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached)
+    _series(assembly, settings, keys, door)
     _listen(service, settings.ingest_listen, door)
+    _check(assembly, settings, intake)
     return service
+
+
+def _check(assembly: Assembly, settings: Settings, intake: Intake) -> None:
+    """Checks: the service, the worker of this process, and who notices that an agent is silent."""
+    store, service = assembly.store, assembly.service
+    checks_list, results_list = kept.check_listings(settings.page_token_key.get_secret_value().encode(), store.clock)
+    roots = ssl.create_default_context()
+    if settings.checks_roots is not None:
+        roots.load_verify_locations(settings.checks_roots)
+    probes = Probes(denied=settings.checks_denied, roots=roots)
+    service.on_stop(Stage.STORE, probes.close)
+    results = Results(store, intake, results_list)
+    checks = Checks(store, intake, results, probes, checks_list)
+    assembly.serve(CHECK, pb.add_CheckServiceServicer_to_server, CheckApi(checks, results))
+    assembly.react(reactions.agents(checks))
+    CheckWorker(store, results, probes, service.metrics).attach(service)
+    silence = DueWorker(store, "monitor", CHECKS, kept.STALE_FIELD, results.lapse, service.metrics, name="check-silence")
+    silence.attach(service)
+
+
+def _series(assembly: Assembly, settings: Settings, keys: Keys, door: Door) -> SeriesReading:
+    """The way of samples in, their keeping, and the way out."""
+    store, service, assets = assembly.store, assembly.service, NoAssets()
+    retention = Retention(
+        raw=timedelta(days=settings.series_raw_days),
+        five_minutes=timedelta(days=settings.series_5m_days),
+        hour=timedelta(days=settings.series_1h_days),
+    )
+    catalog = Catalog(store, assets, most=settings.series_limit, per_minute=settings.series_per_minute, kept=retention.hour)
+    samples = SampleDoor(keys, Samples(store, catalog))
+    samples.addresses(door.post)
+    if settings.otlp_listen:
+        server = OtlpServer(settings.otlp_listen, samples)
+        service.on_start(server.start)
+        service.on_stop(Stage.EDGE, server.stop)
+    Folding(store, assets, retention, every=timedelta(seconds=settings.series_fold_seconds)).attach(service)
+    listing = kept.series_listing(settings.page_token_key.get_secret_value().encode(), store.clock)
+    reading = SeriesReading(store, listing, retention)
+    assembly.serve(SERIES, pb.add_SeriesServiceServicer_to_server, SeriesApi(reading))
+    return reading
 
 
 def _listen(service: Service, address: str, door: Door) -> None:

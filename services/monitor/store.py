@@ -14,10 +14,14 @@ from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
 from services.monitor.domain.alert import Alert, State, SuppressionReason
+from services.monitor.domain.check import Check
+from services.monitor.domain.check import State as CheckState
+from services.monitor.domain.check_settings import Kind as CheckKind
 from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
 from services.monitor.domain.series import SeriesKind
 from services.monitor.domain.signal import AlertKind, Severity
 from services.monitor.usecases.catalog import SERIES
+from services.monitor.usecases.check_results import CHECKS, RESULTS
 from services.monitor.usecases.evidence import DECISIONS
 from services.monitor.usecases.folding import BUCKETS, ROLLUPS
 from services.monitor.usecases.intake import ALERTS, EPISODES
@@ -28,9 +32,11 @@ from services.monitor.usecases.samples import BLOCKS
 KINDS = (
     Kind(Alert, pb.Alert, ALERTS),
     Kind(Integration, pb.Integration, INTEGRATIONS),
+    Kind(Check, pb.Check, CHECKS),
 )
 
 EXPIRY_FIELD = "expire_time"
+STALE_FIELD = "stale_time"
 
 INDEXES = (
     Index(ALERTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
@@ -54,6 +60,21 @@ INDEXES = (
     due_index(BUCKETS, "roll_time"),
     *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (SERIES, BUCKETS, ROLLUPS)),
 )
+
+# Whoever runs checks asks by shard, an agent by its key; the rest is asked by people.
+CHECK_INDEXES = (
+    Index(CHECKS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(CHECKS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
+    *(
+        Index(CHECKS, [("tenant", 1), (owner, 1), ("create_time", -1), ("_id", 1)], partial={owner: {"$gt": ""}})
+        for owner in ("asset_id", "agent_id", "agent_subject")
+    ),
+    Index(CHECKS, [("shard", 1), ("update_time", 1)], partial={"agent_id": ""}),
+    due_index(CHECKS, STALE_FIELD),
+    Index(RESULTS, [("tenant", 1), ("check_id", 1), ("start", -1)]),
+    Index(RESULTS, [("expire_time", 1)], expire_after=timedelta(0)),
+)
+INDEXES = (*INDEXES, *CHECK_INDEXES)
 
 
 def _enum(path: str, kind: type[StrEnum]) -> Field:
@@ -114,6 +135,31 @@ SERIES_FIELDS: Fields = {
     "lastTime": _time("last_time"),
 }
 SERIES_ORDER = "name"
+
+CHECK_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
+    "kind": _enum("kind", CheckKind),
+    "target": Field(path="target"),
+    "state": _enum("state", CheckState),
+    "stateTime": _time("state_time", sortable=True),
+    "severity": _enum("severity", Severity),
+    "enabled": Field(path="enabled", kind=Of.BOOL),
+    "assetId": Field(path="asset_id"),
+    "agentId": Field(path="agent_id"),
+    "createTime": _time("create_time", sortable=True),
+    "updateTime": _time("update_time", sortable=True),
+}
+# Results are only ever asked for by their check, newest first; the filter binds a token to it.
+CHECK_RESULT_FIELDS: Fields = {"id": Field(path="_id", sortable=True), "checkId": Field(path="check_id")}
+
+
+def check_listings(key: bytes, clock: Clock) -> tuple[Listing, Listing]:
+    """The lists of checks and of their results."""
+    return (
+        Listing("checks", CHECK_FIELDS, "createTime desc", key, clock),
+        Listing("checkResults", CHECK_RESULT_FIELDS, "id desc", key, clock),
+    )
 
 
 def listings(key: bytes, clock: Clock) -> Listings:
