@@ -102,9 +102,8 @@ class _Sketch:
             if len(alike) > self._frame.fold and not whole:
                 self.place(alike, layer, spot)
                 continue
-            for neighbor in alike:
-                if (placed := self.place([neighbor], layer, spot)) is not None:
-                    grown.append(placed)
+            placed = [self.place([neighbor], layer, spot) for neighbor in alike]
+            grown += [each for each in placed if each is not None]
         return grown
 
     def connect(self) -> None:

@@ -6,7 +6,7 @@ anew. Standard library only; nothing here raises for what it does not know, beca
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -16,6 +16,7 @@ PRESENT, AWAY, ABSENT = 0, 1, 2
 """Whether an item works, is out for a while (counted as one that does not work), or is not part of the estate at all."""
 
 _CONDITIONS = {"IN_USE": PRESENT, "IN_REPAIR": AWAY, "LOST": AWAY}
+BUSINESS_SERVICE = "business_service"
 _REWRITTEN_AT_LEAST = 64
 
 
@@ -90,6 +91,7 @@ class Graph:
         self.away = array("l")
         self.spare = array("l")
         self.missing: set[str] = set()
+        self._services = frozenset({BUSINESS_SERVICE})
         self._numbers: dict[str, int] = {}
         self._need_numbers: dict[tuple[int, str], int] = {}
         self._starts, self._rows = array("l", [0]), array("l")
@@ -110,10 +112,25 @@ class Graph:
         number = self._numbers.get(id)
         return number if number is not None and self.items[number].known else None
 
+    def ends(self, link: Link) -> tuple[int, int]:
+        """The numbers of its provider and its consumer."""
+        return self._numbers[link.provider], self._numbers[link.consumer]
+
     def row(self, provider: int) -> Sequence[int]:
         """The needs that a provider serves, each once."""
         changed = self._changed.get(provider)
         return changed if changed is not None else self._rows[self._starts[provider] : self._starts[provider + 1]]
+
+    def is_service(self, class_name: str) -> bool:
+        """Whether items of a class are business services."""
+        return class_name in self._services
+
+    def put_classes(self, parents: Mapping[str, str]) -> None:
+        """Learns of the tenant's own classes, each with the one that it is a kind of."""
+        found = {BUSINESS_SERVICE}
+        while more := {name for name, parent in parents.items() if parent in found and name not in found}:
+            found |= more
+        self._services = frozenset(found)
 
     def put_item(self, item: Item) -> None:
         """Learns of an item as it is now."""
@@ -157,7 +174,7 @@ class Graph:
         link = self.links.pop(id, None)
         if link is None:
             return
-        provider, consumer = self._numbers[link.provider], self._numbers[link.consumer]
+        provider, consumer = self.ends(link)
         self.touching[provider].remove(id)
         self.touching[consumer].remove(id)
         self._meaning ^= _digest(f"{link}")
@@ -180,7 +197,6 @@ class Graph:
         self._uncounted = None
         for need in uncounted:
             self._count(need)
-        self._rewrite(now=True)
 
     def _add(self, item: Item) -> int:
         number = self._numbers[item.id] = len(self.items)
@@ -229,9 +245,9 @@ class Graph:
             changed = self._changed[provider] = list(self.row(provider))
         return changed
 
-    def _rewrite(self, *, now: bool = False) -> None:
+    def _rewrite(self) -> None:
         """Makes the array anew once a part of the rows lies beside it: each change then costs the same, however large it is."""
-        if not now and len(self._changed) < _REWRITTEN_AT_LEAST + len(self.items) // 8:
+        if len(self._changed) < _REWRITTEN_AT_LEAST + len(self.items) // 8:
             return
         starts, rows = array("l", [0]), array("l")
         for provider in range(len(self.items)):

@@ -5,14 +5,12 @@ failed: one that is merely away is no fault. Failing is only ever turned on, and
 together, so that two providers on one host are one fault, cycles end, and nothing is its own cause.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
+from services.asset.domain.asset import Criticality
 from services.asset.domain.graph import ABSENT, PRESENT, Graph
-
-CRITICALITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
-"""From the least to the most."""
 
 FAILED, AT_RISK = "FAILED", "AT_RISK"
 MOST_SERVICES = 100
@@ -167,13 +165,23 @@ class Downwards:
 
     def shown(self) -> Depth:
         """What there is within the depth."""
-        found, depth = self.found, self._depth
+        found, depth, graph = self.found, self._depth, self.graph
         if depth is None:
             return Depth(len(found.distance), len(found.at_risk), False, frozenset())
-        passing = {found.cause[number][0] for number, far in found.distance.items() if far == depth + 1}
-        passing |= {risk.via for risk in found.at_risk.values() if risk.distance == depth + 1}
+        beyond = {number for number, far in found.distance.items() if far > depth}
+        beyond |= {number for number, risk in found.at_risk.items() if risk.distance > depth}
+        passing = {
+            number
+            for number in self.down
+            if graph.condition[number] != ABSENT and any(self._hits(need, beyond) for need in graph.row(number))
+        }
         at_risk = sum(risk.distance <= depth for risk in found.at_risk.values())
-        return Depth(len(self.down), at_risk, bool(passing), frozenset(passing))
+        return Depth(len(self.down), at_risk, bool(beyond), frozenset(passing))
+
+    def _hits(self, need: int, items: Container[int]) -> bool:
+        """Whether it is by this need that one of the items is hit."""
+        item = self.graph.owner[need]
+        return item in items and (item in self.found.at_risk or self.found.out[need] > self.graph.spare[need])
 
     def hits(self) -> Iterator[Hit]:
         """All hits within the depth, in their order; sorted only as far as they are taken."""
@@ -304,14 +312,14 @@ def _in_order(graph: Graph, distances: Mapping[int, int]) -> Iterator[tuple[int,
         yield from ((far, number) for number in sorted(rings[far], key=lambda each: graph.items[each].id))
 
 
-def highest(graph: Graph, numbers: Sequence[int]) -> str:
-    """The highest criticality among items; empty when there is none."""
+def highest(graph: Graph, numbers: Iterable[int]) -> Criticality | None:
+    """The highest criticality among items; None when none of them says any."""
     said = {graph.items[number].criticality for number in numbers}
-    return next((each for each in reversed(CRITICALITIES) if each in said), "")
+    return next((each for each in reversed(Criticality) if each.value in said), None)
 
 
-def services(graph: Graph, numbers: Sequence[int], classes: Container[str]) -> list[int]:
+def services(graph: Graph, numbers: Iterable[int]) -> list[int]:
     """Those items that are business services, the most critical first."""
-    rank = {name: -place for place, name in enumerate(CRITICALITIES)}
-    found = [number for number in numbers if graph.items[number].class_name in classes]
+    rank = {each.value: -place for place, each in enumerate(Criticality)}
+    found = [number for number in numbers if graph.is_service(graph.items[number].class_name)]
     return nsmallest(MOST_SERVICES, found, key=lambda each: (rank.get(graph.items[each].criticality, 1), graph.items[each].id))

@@ -1,7 +1,7 @@
 """The relation: one asset serves another. What follows from relations is in `graph.py` and `impact.py`."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -11,7 +11,8 @@ from chassis.domain import Aggregate
 from chassis.errors import Invalid
 
 GROUP_LENGTH = 100
-ID_LENGTH = 200
+REMOVED_KEPT = timedelta(days=30)
+"""How long the record of a removed relation is kept; what happened to it is told by its changes for ever."""
 
 
 class RelationKind(StrEnum):

@@ -83,8 +83,15 @@ def test_a_depth_hides_what_is_beyond_it_and_says_so(world: World, failed: list[
     whole, part = (Downwards(graph, numbers(graph, failed), each) for each in (None, depth))
     expected = [(hit.number, hit.state) for hit in whole.hits() if hit.distance <= depth]
     assert [(hit.number, hit.state) for hit in part.hits()] == expected
-    hidden = {whole.path(hit.number)[-2] for hit in whole.hits() if hit.distance == depth + 1}
-    assert {hit.number for hit in part.hits() if hit.cut} == hidden
+    verdict, shown = judge(world, failed), {graph.items[number].id for number, _ in expected}
+    lost = set(verdict.failed)
+    passing = {
+        provider
+        for provider, consumer, kind, group in world.links
+        if kind != "INFORMS" and provider in lost & shown and world.there(provider) and consumer not in shown
+        if consumer in verdict.at_risk or (consumer in lost and world.breaks(consumer, group, lost))
+    }
+    assert set(named(graph, (hit.number for hit in part.hits() if hit.cut))) == passing
     assert part.shown().cut == any(hit.distance > depth for hit in whole.hits())
     assert (part.shown().failed, part.shown().at_risk) == (
         sum(state == FAILED for _, state in expected),
