@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         level=parsed.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
-    # It logs every request, which is once in a few seconds, and its addresses.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for talkative in ("httpx", "httpcore", "asyncio"):  # a line for every request, many at level debug
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         return asyncio.run(_run(settings(vars(parsed)), once=parsed.once))
     except Misconfigured as error:

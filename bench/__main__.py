@@ -46,7 +46,7 @@ async def _stack(parsed: argparse.Namespace, driver: str) -> AsyncIterator[tuple
     if parsed.stack:
         yield json.loads(parsed.stack.read_text()), None
         return
-    options = Options(state=parsed.state, fresh=True, mongo_driver=driver)
+    options = Options(state=parsed.state, fresh=True, agent=False, mongo_driver=driver)
     async with running(options) as stack:
         yield stack.describe(), lambda other: _restarted(stack, other)
 

@@ -19,13 +19,15 @@ def _default_cache() -> Path:
 class Options:
     """One start of the stack.
 
-    `only_backing` leaves our own processes out; `fresh` deletes the data first; `light` makes the JVMs start faster
-    and run slower (right for tests, wrong for measurements); `extra` adds settings to every process of ours.
+    `only_backing` leaves our own processes out; without `agent` the endpoint agent of this machine is not among them; `fresh`
+    deletes the data first; `light` makes the JVMs start faster and run slower (right for tests, wrong for measurements);
+    `extra` adds settings to every process of ours.
     """
 
     state: Path = ROOT / ".state"
     cache: Path = field(default_factory=_default_cache)
     only_backing: bool = False
+    agent: bool = True
     fresh: bool = False
     light: bool = False
     mongo_driver: str = "motor"
@@ -59,6 +61,10 @@ class Layout:
         return self.state / "services"
 
     @property
+    def agent(self) -> Path:
+        return self.state / "agent"
+
+    @property
     def lock(self) -> Path:
         return self.state / "stack.lock"
 
@@ -76,4 +82,4 @@ class Layout:
 
     def data(self) -> tuple[Path, ...]:
         """All that `fresh` deletes: the data and the passwords that belong to it."""
-        return (self.mongo, self.kafka, self.keycloak, self.services, self.secrets, self.clock)
+        return (self.mongo, self.kafka, self.keycloak, self.services, self.agent, self.secrets, self.clock)

@@ -15,6 +15,8 @@ from typing import Any
 from stack import lock
 from stack.console import Console
 from stack.credentials import Credentials
+from stack.endpoint import NAME as AGENT
+from stack.endpoint import EndpointAgent
 from stack.errors import ProcessDied, StackError, first_cause
 from stack.fetch import Programs, fetch, run
 from stack.kafka import Kafka
@@ -45,6 +47,7 @@ class Stack:
             self.layout, self._ports.get("keycloak"), self._ports.get("keycloak-management"), credentials, light=options.light
         )
         self.services = Services(options, self._ports, credentials, self.mongo, self.kafka, self.keycloak)
+        self.agent = EndpointAgent(options, self.services, console)
         self._processes: dict[str, tuple[Process, MakeReady]] = {}
         self.deaths: list[str] = []
 
@@ -63,14 +66,18 @@ class Stack:
             # All others wait for the first policy of the auth service; started later, they have less to complain about.
             for wave in ([name for name in names if name == "auth"], [name for name in names if name != "auth"]):
                 await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in wave))
+            if self.options.agent and await self.agent.prepare():
+                await self._run(self.agent.spec(), self.agent.make_ready)
         if self.deaths:
             raise ProcessDied(f"{', '.join(self.deaths)} died during the start")
 
     async def stop(self) -> None:
-        """Stop our processes together, then the backing; nothing is left running."""
-        backing = [name for name in self._processes if name not in SERVICES]
+        """Stop the agent, then our services together, then the backing; nothing is left running."""
+        started = list(self._processes)
+        services = [name for name in started if name in SERVICES]
+        backing = [name for name in started if name not in SERVICES and name != AGENT]
         try:
-            for names in ([name for name in self._processes if name in SERVICES], backing):
+            for names in ([name for name in started if name == AGENT], services, backing):
                 await asyncio.gather(*(self._processes[name][0].stop() for name in names))
         finally:
             await asyncio.to_thread(lock.end_leftovers, self.layout.state, self._console)

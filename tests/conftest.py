@@ -45,7 +45,9 @@ async def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         yield Platform(json.loads(Path(running_already).read_text()))
         return
     wants_services = any("stack" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    async with started(tmp_path_factory.mktemp("stack"), only_backing=not wants_services) as platform:
+    wants_agent = any("machine" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    folder = tmp_path_factory.mktemp("stack")
+    async with started(folder, only_backing=not wants_services, agent=wants_agent) as platform:
         yield platform
 
 

@@ -76,14 +76,6 @@ def interfaces(is_virtual: Callable[[str], bool]) -> list[Interface]:
     return found
 
 
-def is_locally_administered(mac: str) -> bool:
-    """Whether software made this address up (second lowest bit of the first byte)."""
-    try:
-        return bool(int(mac[:2], 16) & 2)
-    except ValueError:
-        return True
-
-
 def listeners() -> list[Listener]:
     """Listening TCP sockets and bound UDP sockets; raises `Unsupported` where other users' sockets may not be seen."""
     try:

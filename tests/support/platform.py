@@ -47,7 +47,7 @@ class Platform:
 
 
 @asynccontextmanager
-async def started(state: Path, *, only_backing: bool) -> AsyncIterator[Platform]:
+async def started(state: Path, *, only_backing: bool, agent: bool = False) -> AsyncIterator[Platform]:
     """A stack in a folder of its own for the length of the block."""
     async with AsyncExitStack() as parts:
         if only_backing:
@@ -63,5 +63,5 @@ async def started(state: Path, *, only_backing: bool) -> AsyncIterator[Platform]
             "ITSM_OTLP_ENDPOINT": traces.address,
             "ITSM_TRACE_RATIO": "0",
         }
-        stack = await parts.enter_async_context(running(Options(state=state, light=True, extra=extra)))
+        stack = await parts.enter_async_context(running(Options(state=state, light=True, agent=agent, extra=extra)))
         yield Platform(stack.describe(), Breakable(stack, failpoints, traces))
