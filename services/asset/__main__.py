@@ -1,8 +1,7 @@
 """Runs the asset service."""
 
 from chassis.service import launch
-from chassis.settings import Settings
-from services.asset.app import build
+from services.asset.app import Settings, build
 
 if __name__ == "__main__":
     launch("asset", Settings.load(), build)
