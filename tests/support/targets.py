@@ -36,6 +36,7 @@ async def answering(
     *,
     location: str = "",
     delay: float = 0.0,
+    port: int = 0,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """An HTTP server that gives everybody the same answer."""
@@ -53,8 +54,8 @@ async def answering(
         finally:
             writer.close()
 
-    async with listening(serve, tls=tls) as port:
-        yield port
+    async with listening(serve, port=port, tls=tls) as bound:
+        yield bound
 
 
 @asynccontextmanager
