@@ -21,6 +21,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     up = commands.add_parser("up", help="start, print addresses and sign-ins, run until Ctrl-C")
     up.add_argument("--json", action="store_true", help="print one JSON object on the standard output when all is ready")
     up.add_argument("--only", choices=["backing"], help="only Mongo, Kafka and Keycloak")
+    up.add_argument("--no-self-watch", action="store_true", help="without checks of the platform's own processes")
     up.add_argument("--no-agent", action="store_true", help="without the endpoint agent of this machine")
     up.add_argument("--fresh", action="store_true", help="delete the data first")
     up.add_argument("--light", action="store_true", help="JVMs start faster and run slower; for tests")
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             state=state,
             only_backing=parsed.only == "backing",
             agent=not parsed.no_agent,
+            self_watch=not parsed.no_self_watch,
             fresh=parsed.fresh,
             light=parsed.light,
             mongo_driver=parsed.mongo_driver,

@@ -19,15 +19,16 @@ def _default_cache() -> Path:
 class Options:
     """One start of the stack.
 
-    `only_backing` leaves our own processes out; without `agent` the endpoint agent of this machine is not among them; `fresh`
-    deletes the data first; `light` makes the JVMs start faster and run slower (right for tests, wrong for measurements);
-    `extra` adds settings to every process of ours.
+    `only_backing` leaves our own processes out; without `agent` the endpoint agent of this machine is not among them;
+    `self_watch` makes the platform watch its own processes; `fresh` deletes the data first; `light` makes the JVMs start
+    faster and run slower (right for tests, wrong for measurements); `extra` adds settings to every process of ours.
     """
 
     state: Path = ROOT / ".state"
     cache: Path = field(default_factory=_default_cache)
     only_backing: bool = False
     agent: bool = True
+    self_watch: bool = False
     fresh: bool = False
     light: bool = False
     mongo_driver: str = "motor"

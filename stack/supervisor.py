@@ -25,6 +25,7 @@ from stack.mongo import Mongo
 from stack.options import ROOT, SERVICES, Layout, Options
 from stack.ports import Ports
 from stack.process import Process, Spec
+from stack.selfwatch import Probe, SelfWatch
 from stack.services import Services, installed
 
 MakeReady = Callable[[Process], Awaitable[None]]
@@ -68,6 +69,8 @@ class Stack:
                 await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in wave))
             if self.options.agent and await self.agent.prepare():
                 await self._run(self.agent.spec(), self.agent.make_ready)
+            if self.options.self_watch:
+                await self._watch()
         if self.deaths:
             raise ProcessDied(f"{', '.join(self.deaths)} died during the start")
 
@@ -81,6 +84,18 @@ class Stack:
                 await asyncio.gather(*(self._processes[name][0].stop() for name in names))
         finally:
             await asyncio.to_thread(lock.end_leftovers, self.layout.state, self._console)
+
+    async def _watch(self) -> None:
+        tokens, services = self.services.tokens(), self.services
+        watch = SelfWatch(services.gateway_url, keeper=tokens["asset-manager"], watcher=tokens["monitor-manager"])
+        probes = {
+            "mongo": Probe("TCP", self.mongo.address.removeprefix("mongodb://").partition("/")[0]),
+            "kafka": Probe("TCP", self.kafka.bootstrap),
+            "keycloak": Probe("HTTP", f"{self.keycloak.url}/realms/itsm"),
+            **{name: Probe("HTTP", f"http://{services.management(name)}/readyz") for name in installed()},
+        }
+        await watch.begin(probes)
+        self._console.say("the platform watches itself")
 
     def process(self, name: str) -> Process:
         """One of the processes, to look at or to kill; raises `KeyError` for an unknown name."""
