@@ -11,6 +11,7 @@ from chassis.domain import Clock
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
+from services.asset.domain.agent import Agent, AgentState
 from services.asset.domain.assessment import ImpactAssessment
 from services.asset.domain.asset import Asset, Criticality
 from services.asset.domain.classes import AssetClass
@@ -18,6 +19,7 @@ from services.asset.domain.duplicate import Duplicate, DuplicateState, Reason
 from services.asset.domain.identity import IdentifierKind
 from services.asset.domain.lifecycle import State
 from services.asset.domain.relation import REMOVED_KEPT, Relation, RelationKind
+from services.asset.usecases.agents import AGENTS
 from services.asset.usecases.classes import CLASSES
 from services.asset.usecases.graphs import RELATIONS
 from services.asset.usecases.impact import IMPACT_ASSESSMENTS
@@ -29,6 +31,7 @@ KINDS = (
     Kind(Asset, pb.Asset, ASSETS),
     Kind(AssetClass, pb.AssetClass, CLASSES),
     Kind(Duplicate, pb.Duplicate, DUPLICATES),
+    Kind(Agent, pb.Agent, AGENTS),
     Kind(Relation, pb.Relation, RELATIONS),
     Kind(ImpactAssessment, pb.ImpactAssessment, IMPACT_ASSESSMENTS),
 )
@@ -45,6 +48,8 @@ INDEXES = (
     ),
     Index(CLASSES, [("tenant", 1)]),
     Index(DUPLICATES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(AGENTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(AGENTS, [("tenant", 1), ("asset_id", 1)]),
     # The graph in memory is made page by page in the order of ids.
     *(Index(collection, [("tenant", 1), ("_id", 1)]) for collection in (ASSETS, RELATIONS)),
     Index(RELATIONS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
@@ -108,6 +113,16 @@ IMPACT_ASSESSMENT_FIELDS: Fields = {
     "createTime": _time("create_time", sortable=True),
     "updateTime": _time("update_time"),
 }
+AGENT_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT),
+    "assetId": Field(path="asset_id"),
+    "state": _enum("state", AgentState),
+    "agentVersion": Field(path="agent_version"),
+    "platform": Field(path="platform"),
+    "createTime": _time("create_time", sortable=True),
+    "lastReportTime": _time("last_report_time"),
+}
 TIMELINE_FIELDS: Fields = {"id": Field(path="_id", sortable=True), "about": Field(path="about")}
 
 
@@ -116,6 +131,7 @@ def listings(key: bytes, clock: Clock) -> dict[str, Listing]:
     return {
         ASSETS: Listing("assets", ASSET_FIELDS, _NEWEST, key, clock),
         DUPLICATES: Listing("duplicates", DUPLICATE_FIELDS, _NEWEST, key, clock),
+        AGENTS: Listing("agents", AGENT_FIELDS, _NEWEST, key, clock),
         RELATIONS: Listing(RELATIONS, RELATION_FIELDS, _NEWEST, key, clock),
         IMPACT_ASSESSMENTS: Listing("impactAssessments", IMPACT_ASSESSMENT_FIELDS, _NEWEST, key, clock),
     }

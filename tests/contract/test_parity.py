@@ -35,6 +35,7 @@ INSIDE = {
     "Asset.keys": "what it is looked up by",
     "AssetClass.version": "shown as etag",
     "Duplicate.version": "shown as etag",
+    "Agent.version": "shown as etag",
     "Relation.version": "shown as etag",
     "ImpactAssessment.version": "shown as etag",
 }
