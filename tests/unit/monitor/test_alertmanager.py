@@ -12,26 +12,8 @@ from services.monitor.domain.integration import Integration, IntegrationKind
 from services.monitor.domain.signal import AlertKind, Severity, Status
 from services.monitor.ingest.alertmanager import RESOLVE_TIMEOUT, alerts, webhook
 from services.monitor.ingest.fingerprint import fingerprint
+from tests.support.ingest import ZERO, a_notification, an_alert
 from tests.unit.monitor.alerting import NOON
-
-ZERO = "0001-01-01T00:00:00Z"
-
-
-def an_alert(**more: Any) -> dict[str, Any]:
-    return {
-        "status": "firing",
-        "labels": {"alertname": "InstanceDown", "instance": "web-1.example:9100", "severity": "page"},
-        "annotations": {"summary": "web-1 is down", "description": "no answer for a minute"},
-        "startsAt": "2126-06-03T11:59:00.123456789Z",
-        "endsAt": ZERO,
-        "generatorURL": "http://prometheus.example/graph",
-        "fingerprint": "00a1b2c3d4e5f607",
-        **more,
-    }
-
-
-def a_notification(*items: Any, **more: Any) -> dict[str, Any]:
-    return {"version": "4", "groupKey": "{}", "status": "firing", "notification_reason": "new", "alerts": list(items), **more}
 
 
 def an_integration(**more: Any) -> Integration:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -11,8 +10,7 @@ import httpx
 import pytest
 
 from chassis import context as ctx
-from chassis.auth import Policy, Principal
-from chassis.errors import Error, Unauthenticated, Unavailable
+from chassis.errors import Error, Unavailable
 from chassis.testing import MemoryBackend, caller
 from services.monitor.domain.integration import IntegrationKind
 from services.monitor.ingest.app import Door
@@ -20,45 +18,10 @@ from services.monitor.ingest.keys import KEPT_SECONDS, Keys
 from services.monitor.usecases.gathering import Gatherer
 from services.monitor.usecases.integrations import Integrations
 from tests.support.eventually import eventually
+from tests.support.ingest import ALERTMANAGER, KnownKeys, a_notification, an_alert
 from tests.unit.monitor.alerting import Room
-from tests.unit.monitor.test_alertmanager import a_notification, an_alert
 
-ADDRESS = "/ingest/alertmanager"
 KEY = {"authorization": "Bearer iti_good"}
-PERMISSIONS = frozenset({"alerts.ingest"})
-
-
-class Issuer:
-    """The auth service as the door needs it: what each key is worth, and how often it was asked."""
-
-    def __init__(self) -> None:
-        self.keys = {"iti_good": "main", "iti_other": "other", "iti_reader": "main"}
-        self.asked = 0
-        self.down = False
-
-    async def exchange(self, secret: str) -> str:
-        self.asked += 1
-        await asyncio.sleep(0)
-        if self.down:
-            raise Unavailable("the auth service does not answer")
-        if secret not in self.keys:
-            raise Unauthenticated("this key is not known")
-        return secret
-
-    async def verify(self, token: str, tenant_hint: str = "") -> Principal:
-        role = "viewer" if token == "iti_reader" else "integration"
-        return Principal(
-            subject=f"sub-{token}",
-            kind="service",
-            tenant=self.keys[token],
-            roles=frozenset({role}),
-            expires_at=int(time.time()) + 60,
-            issuer="auth",
-            session_id=f"crd_{token}",
-        )
-
-    def policy(self) -> Policy:
-        return Policy(1, {"integration": PERMISSIONS, "viewer": frozenset()}, {})
 
 
 class Site:
@@ -66,7 +29,7 @@ class Site:
 
     def __init__(self, backend: MemoryBackend | None = None) -> None:
         self.room = Room(backend)
-        self.issuer = Issuer()
+        self.issuer = KnownKeys()
         self.now = 0.0
         self.integrations = Integrations(self.room.store)
         keys = Keys(self.issuer.exchange, self.issuer, self.integrations, lambda: self.now)
@@ -74,7 +37,7 @@ class Site:
         self.door = Door(keys, self.gatherer, self.room.clock, self.room.store.failpoints.reached)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.door.app), base_url="http://door")
 
-    async def send(self, body: Any, path: str = ADDRESS, **headers: str) -> httpx.Response:
+    async def send(self, body: Any, path: str = ALERTMANAGER, **headers: str) -> httpx.Response:
         return await self.client.post(path, json=body, headers={**KEY, **headers})
 
     async def alerts(self, tenant: str = "main") -> list[Any]:
@@ -143,7 +106,7 @@ async def test_broken_alerts_are_named_after_the_good_ones_are_kept(site: Site) 
     ],
 )
 async def test_what_cannot_be_read_says_why(site: Site, content: bytes, headers: dict[str, str], status: int) -> None:
-    answer = await site.client.post(ADDRESS, content=content, headers={**KEY, **headers})
+    answer = await site.client.post(ALERTMANAGER, content=content, headers={**KEY, **headers})
     assert answer.status_code == status
     assert answer.json()["status"] == status
 
@@ -153,12 +116,12 @@ async def test_a_body_beyond_the_limit_that_hides_its_length_is_413(site: Site) 
         for _ in range(12):
             yield b" " * (1 << 20)
 
-    answer = await site.client.post(ADDRESS, content=pieces(), headers={**KEY, "content-type": "application/json"})
+    answer = await site.client.post(ALERTMANAGER, content=pieces(), headers={**KEY, "content-type": "application/json"})
     assert answer.status_code == 413
 
 
 async def test_other_methods_and_addresses_are_problems_too(site: Site) -> None:
-    wrong = await site.client.get(ADDRESS, headers=KEY)
+    wrong = await site.client.get(ALERTMANAGER, headers=KEY)
     unknown = await site.client.post("/ingest/nothing", headers=KEY)
     assert (wrong.status_code, wrong.json()["type"]) == (405, "urn:itsm:problem:method")
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:itsm:problem:not-found")
