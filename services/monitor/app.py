@@ -8,10 +8,12 @@ from pathlib import Path
 from itsm.monitor import v1 as pb
 from pydantic import Field
 
+from chassis import outbound
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.due import DueWorker
 from chassis.http.listener import Listener
+from chassis.outbound import USUAL_PORTS
 from chassis.policy import Policy
 from chassis.service import Service, Stage
 from services.monitor import reactions
@@ -19,30 +21,41 @@ from services.monitor import store as kept
 from services.monitor.api.alerts import AlertApi
 from services.monitor.api.checks import CheckApi
 from services.monitor.api.integrations import IntegrationApi
+from services.monitor.api.notifications import NotificationApi
 from services.monitor.api.series import SeriesApi
+from services.monitor.api.silences import SilenceApi
+from services.monitor.domain.stages import PIPELINE
 from services.monitor.ingest.app import Door
 from services.monitor.ingest.keys import Keys, exchanging
 from services.monitor.ingest.otlp_grpc import OtlpServer
 from services.monitor.ingest.samples import SampleDoor
-from services.monitor.ports import NoAssets
+from services.monitor.ports import Assets
 from services.monitor.probes import Probes
 from services.monitor.usecases.alerts import Alerts
 from services.monitor.usecases.catalog import Catalog
 from services.monitor.usecases.check_results import CHECKS, Results
 from services.monitor.usecases.check_worker import CheckWorker
 from services.monitor.usecases.checks import Checks
+from services.monitor.usecases.delivering import Delivering
 from services.monitor.usecases.folding import Folding, Retention
 from services.monitor.usecases.gathering import Gatherer
 from services.monitor.usecases.intake import ALERTS, Intake
 from services.monitor.usecases.integrations import Integrations
+from services.monitor.usecases.looking import HOLD_FIELD, Looking
+from services.monitor.usecases.mirror import Mirror
+from services.monitor.usecases.notifying import Notifying, Targets
+from services.monitor.usecases.quiet import Quiet
 from services.monitor.usecases.reading import Reading
 from services.monitor.usecases.samples import Samples
 from services.monitor.usecases.series import SeriesReading
+from services.monitor.usecases.situations import LOOK_FIELD, LiveSituations
 
 ALERT = "itsm.monitor.v1.AlertService"
 INTEGRATION = "itsm.monitor.v1.IntegrationService"
 SERIES = "itsm.monitor.v1.SeriesService"
 CHECK = "itsm.monitor.v1.CheckService"
+SILENCE = "itsm.monitor.v1.SilenceService"
+NOTIFICATION = "itsm.monitor.v1.NotificationService"
 
 
 class Settings(chassis_settings.Settings):
@@ -52,6 +65,21 @@ class Settings(chassis_settings.Settings):
     otlp_listen: str = Field("", description="host:port of the gRPC listener for OpenTelemetry metrics; empty: none")
     checks_denied: str = Field("", description="networks that no check looks at, separated by commas: `10.0.0.0/8,fd00::/8`")
     checks_roots: Path | None = Field(None, description="file with further certificates that checks trust")
+
+    hold_seconds: float = Field(
+        10,
+        ge=0,
+        description="how long an alert waits for its cause when its asset needs others; causes count so long after their end",
+    )
+    flap_seconds: float = Field(
+        60, gt=0, description="one of the twenty intervals by which coming and going too often is judged"
+    )
+    outbound_networks: str = Field(
+        "", description="networks that are not public and may be sent to all the same, separated by commas: `10.0.0.0/8`"
+    )
+    outbound_denied: str = Field("", description="networks that are never sent to: those of the cluster and its nodes")
+    outbound_ports: str = Field(USUAL_PORTS, description="ports that an address may name, also as `8000-8999`")
+    outbound_http: bool = Field(False, description="whether addresses may be without TLS")
 
     series_limit: int = Field(200_000, gt=0, description="how many series of a tenant may be active in a day")
     series_per_minute: int = Field(20_000, gt=0, description="how many series of a tenant may begin in a minute")
@@ -74,13 +102,39 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     assembly.react(reactions.incidents(alerts))
     expiry = DueWorker(store, "monitor", ALERTS, kept.EXPIRY_FIELD, alerts.expire, service.metrics, name="alert-expiry")
     expiry.attach(service)
-    intake = Intake(store)
+    mirror = Mirror(store)
+    situations = _pipeline(assembly, settings, mirror)
+    intake = Intake(store, situations, stages=PIPELINE, follow=(situations.after,))
     keys = Keys(exchanging(assembly.channels, settings.auth_target), assembly.guard, integrations)
     door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached)
-    _series(assembly, settings, keys, door)
+    _series(assembly, settings, keys, door, mirror)
     _listen(service, settings.ingest_listen, door)
     _check(assembly, settings, intake)
     return service
+
+
+def _pipeline(assembly: Assembly, settings: Settings, mirror: Mirror) -> LiveSituations:
+    """What alerts go through: the mirror of assets, silences and windows, the second look, and notifications."""
+    store, service, key = assembly.store, assembly.service, settings.page_token_key.get_secret_value().encode()
+    hold, interval = timedelta(seconds=settings.hold_seconds), timedelta(seconds=settings.flap_seconds)
+    situations = LiveSituations(store, mirror, hold=hold, interval=interval)
+    looking = Looking(store, situations)
+    for field in (HOLD_FIELD, LOOK_FIELD):
+        DueWorker(store, "monitor", ALERTS, field, looking.look, service.metrics).attach(service)
+    quiet = Quiet(store, looking, *kept.quiet_listings(key, store.clock))
+    assembly.serve(SILENCE, pb.add_SilenceServiceServicer_to_server, SilenceApi(quiet))
+    policy = outbound.Policy.of(
+        networks=settings.outbound_networks,
+        denied=settings.outbound_denied,
+        ports=settings.outbound_ports,
+        http=settings.outbound_http,
+    )
+    targets = Targets(store, policy, key, *kept.notification_listings(key, store.clock))
+    assembly.serve(NOTIFICATION, pb.add_NotificationServiceServicer_to_server, NotificationApi(targets))
+    assembly.react(reactions.mirror(mirror))
+    assembly.react(reactions.alerts(looking, Notifying(store, mirror)))
+    Delivering(store, outbound.Outbound(policy), key).attach(service)
+    return situations
 
 
 def _check(assembly: Assembly, settings: Settings, intake: Intake) -> None:
@@ -101,9 +155,9 @@ def _check(assembly: Assembly, settings: Settings, intake: Intake) -> None:
     silence.attach(service)
 
 
-def _series(assembly: Assembly, settings: Settings, keys: Keys, door: Door) -> SeriesReading:
+def _series(assembly: Assembly, settings: Settings, keys: Keys, door: Door, assets: Assets) -> SeriesReading:
     """The way of samples in, their keeping, and the way out."""
-    store, service, assets = assembly.store, assembly.service, NoAssets()
+    store, service = assembly.store, assembly.service
     retention = Retention(
         raw=timedelta(days=settings.series_raw_days),
         five_minutes=timedelta(days=settings.series_5m_days),

@@ -1,14 +1,24 @@
-"""What monitoring does when others' events arrive: an alert learns which incident stands for it."""
+"""What monitoring does when events arrive, others' and its own.
 
+An alert learns which incident stands for it; assets and relations are mirrored; what followed from an alert that is over is
+looked at again, and targets are told.
+"""
+
+from datetime import UTC
 from typing import Any
 
 from itsm.asset import v1 as asset_pb
 from itsm.incident import v1 as incident_pb
+from itsm.monitor import v1 as pb
 
 from chassis.events import Subscriptions
 from chassis.events.wire import Envelope
+from services.monitor.domain.notification import TargetEvent
 from services.monitor.usecases.alerts import Alerts
 from services.monitor.usecases.checks import Checks
+from services.monitor.usecases.looking import Looking
+from services.monitor.usecases.mirror import Mirror
+from services.monitor.usecases.notifying import Notifying
 
 
 def incidents(alerts: Alerts) -> Subscriptions:
@@ -35,4 +45,62 @@ def agents(checks: Checks) -> Subscriptions:
 
     for told in (asset_pb.AgentEnrolled, asset_pb.AgentRebound, asset_pb.AgentRevoked):
         group.on(told)(keyed)
+    return group
+
+
+def mirror(mirror: Mirror) -> Subscriptions:
+    """The group that follows assets and relations. Order matters: each event is the whole of what is kept."""
+    group = Subscriptions("mirror", gather=0.05)
+
+    @group.on(asset_pb.AssetCreated)
+    async def created(event: Any, _: Envelope) -> None:
+        await mirror.put_asset(event.asset)
+
+    async def changed(event: Any, _: Envelope) -> None:
+        await mirror.put_asset(event.asset, [change.field for change in event.changes])
+
+    async def related(event: Any, _: Envelope) -> None:
+        await mirror.put_relation(event.relation)
+
+    @group.on(asset_pb.RelationRemoved)
+    async def removed(event: Any, _: Envelope) -> None:
+        await mirror.drop_relation(event.relation.id)
+
+    for told in (asset_pb.AssetUpdated, asset_pb.AssetMoved):
+        group.on(told)(changed)
+    for heard in (asset_pb.RelationAdded, asset_pb.RelationUpdated):
+        group.on(heard)(related)
+    return group
+
+
+def alerts(looking: Looking, notifying: Notifying) -> Subscriptions:
+    """The group that follows our own alerts."""
+    group = Subscriptions("pipeline")
+
+    @group.on(pb.AlertFired)
+    async def fired(event: Any, envelope: Envelope) -> None:
+        if event.alert.HasField("route_time"):
+            await notifying.tell(TargetEvent.ROUTED, event, envelope)
+
+    @group.on(pb.AlertRouted)
+    async def routed(event: Any, envelope: Envelope) -> None:
+        await notifying.tell(TargetEvent.ROUTED, event, envelope)
+
+    @group.on(pb.AlertAcknowledged)
+    async def acknowledged(event: Any, envelope: Envelope) -> None:
+        if event.alert.HasField("route_time"):
+            await notifying.tell(TargetEvent.ACKNOWLEDGED, event, envelope)
+
+    @group.on(pb.AlertSuppressed)
+    async def suppressed(event: Any, _: Envelope) -> None:
+        await looking.cause_explained(event.alert.id)
+
+    @group.on(pb.AlertResolved)
+    async def resolved(event: Any, envelope: Envelope) -> None:
+        alert: pb.Alert = event.alert
+        if alert.kind == pb.Alert.AVAILABILITY:
+            await looking.cause_over(alert.id, alert.end_time.ToDatetime(tzinfo=UTC))
+        if alert.HasField("route_time"):
+            await notifying.tell(TargetEvent.RESOLVED, event, envelope)
+
     return group

@@ -18,21 +18,33 @@ from services.monitor.domain.check import Check
 from services.monitor.domain.check import State as CheckState
 from services.monitor.domain.check_settings import Kind as CheckKind
 from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
+from services.monitor.domain.maintenance import MaintenanceWindow
+from services.monitor.domain.notification import NotificationState, NotificationTarget, TargetEvent
 from services.monitor.domain.series import SeriesKind
 from services.monitor.domain.signal import AlertKind, Severity
+from services.monitor.domain.silence import Silence
 from services.monitor.usecases.catalog import SERIES
 from services.monitor.usecases.check_results import CHECKS, RESULTS
 from services.monitor.usecases.evidence import DECISIONS
 from services.monitor.usecases.folding import BUCKETS, ROLLUPS
 from services.monitor.usecases.intake import ALERTS, EPISODES
 from services.monitor.usecases.integrations import INTEGRATIONS
+from services.monitor.usecases.looking import HOLD_FIELD
+from services.monitor.usecases.mirror import ASSETS as MIRROR_ASSETS
+from services.monitor.usecases.mirror import RELATIONS as MIRROR_RELATIONS
+from services.monitor.usecases.notifying import DUE_FIELD as NOTIFICATION_DUE
+from services.monitor.usecases.notifying import NOTIFICATIONS, TARGETS
 from services.monitor.usecases.reading import Listings
 from services.monitor.usecases.samples import BLOCKS
+from services.monitor.usecases.situations import HISTORIES, LOOK_FIELD, SILENCES, WINDOWS
 
 KINDS = (
     Kind(Alert, pb.Alert, ALERTS),
     Kind(Integration, pb.Integration, INTEGRATIONS),
     Kind(Check, pb.Check, CHECKS),
+    Kind(Silence, pb.Silence, SILENCES),
+    Kind(MaintenanceWindow, pb.MaintenanceWindow, WINDOWS),
+    Kind(NotificationTarget, pb.NotificationTarget, TARGETS),
 )
 
 EXPIRY_FIELD = "expire_time"
@@ -74,7 +86,29 @@ CHECK_INDEXES = (
     Index(RESULTS, [("tenant", 1), ("check_id", 1), ("start", -1)]),
     Index(RESULTS, [("expire_time", 1)], expire_after=timedelta(0)),
 )
-INDEXES = (*INDEXES, *CHECK_INDEXES)
+
+# The pipeline asks for causes by asset, for what a record keeps from people, and for what holds now.
+PIPELINE_INDEXES = (
+    Index(ALERTS, [("tenant", 1), ("asset_id", 1), ("end_time", 1)], partial={"asset_id": {"$gt": ""}}),
+    Index(ALERTS, [("tenant", 1), ("suppression.reference", 1)], partial={"suppression.reference": {"$gt": ""}}),
+    due_index(ALERTS, HOLD_FIELD),
+    due_index(ALERTS, LOOK_FIELD),
+    Index(HISTORIES, [("expire_time", 1)], expire_after=timedelta(0)),
+    *(
+        Index(each, [("tenant", 1), *keys, ("_id", 1)])
+        for each in (SILENCES, WINDOWS)
+        for keys in ([("create_time", -1)], [("end_time", 1)])
+    ),
+    Index(MIRROR_ASSETS, [("tenant", 1), ("names", 1)]),
+    Index(MIRROR_ASSETS, [("tenant", 1), ("working", 1)]),
+    Index(MIRROR_RELATIONS, [("tenant", 1)]),
+    Index(TARGETS, [("tenant", 1), ("name", 1)]),
+    Index(NOTIFICATIONS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(NOTIFICATIONS, [("tenant", 1), ("alert_id", 1), ("create_time", -1), ("_id", 1)]),
+    due_index(NOTIFICATIONS, NOTIFICATION_DUE),
+    Index(NOTIFICATIONS, [("expire_time", 1)], expire_after=timedelta(0)),
+)
+INDEXES = (*INDEXES, *CHECK_INDEXES, *PIPELINE_INDEXES)
 
 
 def _enum(path: str, kind: type[StrEnum]) -> Field:
@@ -167,6 +201,57 @@ def listings(key: bytes, clock: Clock) -> Listings:
     return Listings(
         alerts=Listing("alerts", ALERT_FIELDS, "createTime desc", key, clock),
         integrations=Listing("integrations", INTEGRATION_FIELDS, "name", key, clock),
+    )
+
+
+SPELL_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "comment": Field(path="comment", kind=Of.TEXT),
+    "creatorId": Field(path="creator_id"),
+    "startTime": _time("start_time"),
+    "endTime": _time("end_time", sortable=True),
+    "createTime": _time("create_time", sortable=True),
+    "updateTime": _time("update_time"),
+}
+SILENCE_FIELDS: Fields = {
+    **SPELL_FIELDS,
+    "matchers.label": Field(path="matchers.label", many=True),
+    "matchers.value": Field(path="matchers.value", many=True),
+}
+WINDOW_FIELDS: Fields = {
+    **SPELL_FIELDS,
+    "name": Field(path="name", kind=Of.TEXT),
+    "assetIds": Field(path="asset_ids", many=True),
+}
+TARGET_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
+    "enabled": Field(path="enabled", kind=Of.BOOL),
+}
+NOTIFICATION_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "state": _enum("state", NotificationState),
+    "event": _enum("event", TargetEvent),
+    "alertId": Field(path="alert_id"),
+    "targetId": Field(path="target_id"),
+    "createTime": _time("create_time", sortable=True),
+    "attemptTime": _time("attempt_time"),
+}
+
+
+def quiet_listings(key: bytes, clock: Clock) -> tuple[Listing, Listing]:
+    """The lists of silences and of maintenance windows."""
+    return (
+        Listing("silences", SILENCE_FIELDS, "createTime desc", key, clock),
+        Listing("maintenanceWindows", WINDOW_FIELDS, "createTime desc", key, clock),
+    )
+
+
+def notification_listings(key: bytes, clock: Clock) -> tuple[Listing, Listing]:
+    """The lists of targets and of notifications."""
+    return (
+        Listing("notificationTargets", TARGET_FIELDS, "name", key, clock),
+        Listing("notifications", NOTIFICATION_FIELDS, "createTime desc", key, clock),
     )
 
 

@@ -50,11 +50,13 @@ class Fault:
 
 @dataclass(slots=True)
 class Topology:
-    """Who needs whom. Assets in `uncounted` (planned, retired) neither fail nor stand in for others."""
+    """Who needs whom. Assets in `uncounted` (planned, retired) neither fail nor stand in for others; those in `away` (in
+    repair, lost) are counted, and cannot stand in for others either."""
 
     relations: Iterable[Relation] = ()
     minimums: Mapping[tuple[str, str], Minimum] = field(default_factory=dict)
     uncounted: Collection[str] = frozenset()
+    away: Collection[str] = frozenset()
     _needs: dict[str, dict[str, tuple[str, ...]]] = field(init=False)
     _serves: dict[str, tuple[str, ...]] = field(init=False)
 
@@ -100,7 +102,8 @@ class Topology:
             down = [provider for provider in providers if provider in failed]
             minimum = self.minimums.get((asset_id, group))
             spare = len(providers) - minimum.of(len(providers)) if minimum else 0
-            if len(down) > spare:
+            away = sum(provider in self.away and provider not in failed for provider in providers)
+            if down and len(down) + away > spare:
                 found += down
         return found
 

@@ -29,7 +29,6 @@ class MaintenanceWindow(Spell):
         given = {**given, "start_time": given.get("start_time") or at}
         window = cls(id=id, creator_id=by, create_time=at, update_time=at, **given)
         window.validate(at)
-        window.plan(at)
         window.record(pb.MaintenanceWindowCreated())
         return window
 

@@ -8,8 +8,8 @@ to less than a million.
 import re
 from functools import lru_cache
 from math import prod
-from re import _constants as code
-from re import _parser as parser
+from re import _constants as code  # type: ignore[attr-defined] # the only parser of what `re` takes
+from re import _parser as parser  # type: ignore[attr-defined] # as above
 from typing import Any
 
 LENGTH = 200

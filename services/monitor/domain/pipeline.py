@@ -11,6 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from services.monitor.domain.alert import Alert, State, Suppression, SuppressionReason
+from services.monitor.domain.dependency import Fault
+from services.monitor.domain.flapping import History
+from services.monitor.domain.silence import Silence
 
 DEDUPLICATE, MAINTENANCE, SILENCE, DEPENDENCY, FLAPPING, GROUP, ROUTE, NOTIFY = (
     "deduplicate",
@@ -63,10 +66,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the stages need to know, loaded once for a batch. `hold` is how long an alert waits for a possible cause."""
+    """What the stages need to know, loaded once for a batch.
+
+    `hold` is how long an alert waits for a possible cause. By asset id: `maintained`, the maintenance window that keeps its
+    alerts; `causes`, what makes it fail; `depending`, those that need others; `names`, for people. `silences` are those that
+    hold now. `ends` is when a silence or window next lets go, by reference. `histories` by fingerprint.
+    """
 
     now: datetime
     hold: timedelta = timedelta(0)
+    maintained: Mapping[str, str] = field(default_factory=dict)
+    silences: Sequence[Silence] = ()
+    ends: Mapping[str, datetime] = field(default_factory=dict)
+    causes: Mapping[str, Fault] = field(default_factory=dict)
+    depending: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+    histories: Mapping[str, History] = field(default_factory=dict)
 
 
 Stage = Callable[[Alert, Situation], Step | None]
@@ -79,7 +94,7 @@ def route(alert: Alert, situation: Situation) -> Step | None:
 
 
 STAGES: Sequence[Stage] = (route,)
-"""In this order: maintenance, silence, dependency, flapping, group, route."""
+"""What is asked where nothing else is plugged in; all of them are in `stages.py`."""
 
 
 def decide(alert: Alert, situation: Situation, stages: Sequence[Stage] = STAGES) -> list[Step]:

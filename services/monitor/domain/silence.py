@@ -65,7 +65,6 @@ class Silence(Spell):
         given = {**given, "start_time": given.get("start_time") or at}
         silence = cls(id=id, creator_id=by, create_time=at, update_time=at, **given)
         silence.validate(at)
-        silence.plan(at)
         silence.record(pb.SilenceCreated())
         return silence
 
@@ -90,16 +89,16 @@ class Silence(Spell):
             raise Invalid(wrong)
 
 
-def wrong_matchers(matchers: Sequence[Matcher]) -> dict[str, str]:
-    """What is wrong with conditions, by field."""
+def wrong_matchers(matchers: Sequence[Matcher], *, everything: bool = False) -> dict[str, str]:
+    """What is wrong with conditions, by field. With `everything` they may fit every alert, or be none."""
     wrong: dict[str, str] = {}
     for index, matcher in enumerate(matchers):
         if not 0 < len(matcher.label) <= LABEL_LENGTH:
             wrong[f"matchers[{index}].label"] = f"needs 1 to {LABEL_LENGTH} characters"
         if why := matcher.wrong_value():
             wrong[f"matchers[{index}].value"] = why
-    if not 0 < len(matchers) <= MATCHERS:
+    if len(matchers) > MATCHERS or not (matchers or everything):
         wrong["matchers"] = f"needs 1 to {MATCHERS}"
-    elif not wrong and all(matcher.fits({}) for matcher in matchers):
+    elif not wrong and not everything and all(matcher.fits({}) for matcher in matchers):
         wrong["matchers"] = "would silence every alert: one must demand a value"
     return wrong

@@ -16,7 +16,7 @@ LONGEST_RECURRING = timedelta(days=5 * 366)
 
 @dataclass(slots=True, kw_only=True)
 class Spell(Aggregate):
-    """From start to end; with a recurrence, only inside of its times. `next_due_time` is when it next lets go."""
+    """From start to end; with a recurrence, only inside of its times."""
 
     start_time: datetime
     end_time: datetime
@@ -25,7 +25,6 @@ class Spell(Aggregate):
     creator_id: str = ""
     create_time: datetime | None = None
     update_time: datetime | None = None
-    next_due_time: datetime | None = None
 
     def lasts(self, at: datetime) -> bool:
         """Whether it holds at an instant."""
@@ -39,8 +38,7 @@ class Spell(Aggregate):
         for name, value in fields.items():
             setattr(self, name, value)
         if fields:
-            # What it held back may be let go of now: whoever waits for it is looked at again.
-            self.update_time = self.next_due_time = at
+            self.update_time = at
         return bool(fields)
 
     def end(self, at: datetime) -> bool:
@@ -48,12 +46,12 @@ class Spell(Aggregate):
         if self.end_time <= at:
             return False
         self.start_time = min(self.start_time, at)
-        self.end_time = self.update_time = self.next_due_time = at
+        self.end_time = self.update_time = at
         return True
 
-    def plan(self, after: datetime) -> None:
-        """Says when it next lets go of what it holds back."""
-        self.next_due_time = ends(self.start_time, self.end_time, self.recurrence, after)
+    def next_end(self, after: datetime) -> datetime | None:
+        """When it next lets go of what it keeps, or may; None when it is over."""
+        return ends(self.start_time, self.end_time, self.recurrence, after)
 
     def wrong_times(self, at: datetime) -> dict[str, str]:
         """What is wrong with its times and its comment, by field."""

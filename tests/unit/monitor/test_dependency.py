@@ -66,6 +66,13 @@ def test_retired_providers_do_not_count() -> None:
     assert references(topology, [fault("old")], "web") == {}
 
 
+def test_a_provider_in_repair_is_no_spare_and_no_cause() -> None:
+    relations = [Relation(name, "web", "n") for name in ("a", "b")]
+    topology = Topology(relations, {("web", "n"): Minimum(count=1)}, away={"a"})
+    assert references(topology, [fault("b")], "web") == {"web": "b"}
+    assert references(topology, [], "web") == {}
+
+
 def test_a_circle_has_one_cause_the_earliest_or_what_people_were_told_of() -> None:
     topology = Topology(chain("a", "b", "c", "a"))
     assert references(topology, [fault("a", 2), fault("b", 1), fault("c", 3)], "a", "b", "c") == {"a": "b", "c": "b"}
@@ -94,7 +101,12 @@ def graphs(draw: st.DrawFn, *, circles: bool) -> Topology:
         edges = [(min(p, c), max(p, c), group) for p, c, group in edges]
     minimums = draw(st.dictionaries(st.tuples(NAMES, st.sampled_from(["", "x", "y"])), st.integers(1, 3), max_size=6))
     relations = [Relation(p, c, group) for p, c, group in edges if p != c]
-    return Topology(relations, {key: Minimum(count=count) for key, count in minimums.items()}, draw(st.sets(NAMES, max_size=1)))
+    return Topology(
+        relations,
+        {key: Minimum(count=count) for key, count in minimums.items()},
+        draw(st.sets(NAMES, max_size=1)),
+        draw(st.sets(NAMES, max_size=1)),
+    )
 
 
 def fallen(topology: Topology, roots: set[str]) -> set[str]:

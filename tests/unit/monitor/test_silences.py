@@ -50,7 +50,7 @@ def test_it_holds_from_its_start_until_just_before_its_end() -> None:
     made = silence(start_time=T0 + timedelta(minutes=10))
     held = [made.covers({"job": "api"}, T0 + timedelta(minutes=minutes)) for minutes in (9, 10, 59, 60)]
     assert held == [False, True, True, False]
-    assert made.next_due_time == made.end_time
+    assert made.next_end(T0) == made.end_time
 
 
 def test_what_would_silence_everything_is_refused() -> None:
@@ -97,7 +97,7 @@ def test_expiring_ends_now_once_and_what_is_over_does_not_change() -> None:
     later = T0 + timedelta(minutes=5)
     made.expire(later)
     assert isinstance(made.take_recorded(), pb.SilenceExpired)
-    assert made.end_time == made.next_due_time == later
+    assert made.end_time == made.update_time == later
     made.expire(later)
     assert made.take_recorded() is None
     with pytest.raises(ForbiddenMove):
@@ -111,21 +111,19 @@ def test_expiring_before_the_start_leaves_no_time_at_all() -> None:
     assert made.start_time == made.end_time == T0
 
 
-def test_an_edit_looks_again_at_what_is_held_back() -> None:
+def test_an_edit_that_changes_nothing_tells_nothing() -> None:
     made = silence()
     made.take_recorded()
     made.edit(T0, comment="noise")
     assert made.take_recorded() is None
     made.edit(T0, comment="other")
-    assert made.next_due_time == T0
-    made.plan(T0)
-    assert made.next_due_time == made.end_time
+    assert isinstance(made.take_recorded(), pb.SilenceUpdated)
 
 
 def test_a_recurring_one_lets_go_after_each_occurrence() -> None:
     daily = Recurrence(frequency=Frequency.WEEKLY, weekdays=list(Weekday), begin="13:00", duration=HOUR)
     made = silence(recurrence=daily, end_time=T0 + timedelta(days=500))
-    assert made.next_due_time == T0 + 2 * HOUR
+    assert made.next_end(T0) == T0 + 2 * HOUR
     assert not made.covers({"job": "api"}, T0)
     assert made.covers({"job": "api"}, T0 + HOUR)
 

@@ -1,0 +1,183 @@
+"""What the stages need to know about a batch of alerts, in a handful of questions; and the histories that it leaves behind."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+
+from chassis import context as ctx
+from chassis.codec import from_document
+from chassis.store import Store, Transaction, Update
+from services.monitor.domain import stages
+from services.monitor.domain.alert import Alert, State, SuppressionReason
+from services.monitor.domain.dependency import Fault, Topology, causes
+from services.monitor.domain.flapping import BITS, History
+from services.monitor.domain.maintenance import MaintenanceWindow
+from services.monitor.domain.pipeline import Situation
+from services.monitor.domain.signal import AlertKind, AssetHint
+from services.monitor.domain.silence import Silence
+from services.monitor.domain.spell import Spell
+from services.monitor.ports import Batch
+from services.monitor.usecases.intake import ALERTS
+from services.monitor.usecases.mirror import Mirror
+
+HISTORIES = "alert_histories"
+SILENCES = "silences"
+WINDOWS = "maintenance_windows"
+LOOK_FIELD = "look_time"
+"""When the pipeline looks again at an alert that it keeps from people; written beside the versions."""
+LOOK_AGAIN = timedelta(minutes=10)
+"""The longest that it does not look: whatever should have told it that a reason is gone may have failed."""
+
+
+class LiveSituations:
+    """Knows the situation. `hold` is how long alerts wait for a cause, `interval` one step of flapping."""
+
+    def __init__(self, store: Store, mirror: Mirror, *, hold: timedelta, interval: timedelta) -> None:
+        self._store, self._mirror = store, mirror
+        self.hold, self.interval = hold, interval
+
+    async def load(self, alerts: Sequence[Alert], hints: Mapping[str, AssetHint], now: datetime) -> Situation:
+        """See `Situations`. Alerts without a hint are known already and were placed before."""
+        if not alerts:
+            return Situation(now=now, hold=self.hold)
+        names = await self._place(alerts, hints)
+        asked = {alert.asset_id for alert in alerts if alert.asset_id}
+        topology, windows, silences, histories = await asyncio.gather(
+            self._mirror.topology(), self._windows(now), self._silences(now), self._histories(alerts, hints, now)
+        )
+        found = await self._causes(topology, asked, alerts, now)
+        missing = {fault.asset_id for fault in found.values()} - names.keys()
+        return Situation(
+            now=now,
+            hold=self.hold,
+            maintained=_maintained(windows, topology, asked),
+            silences=silences,
+            ends=_ends("silences", silences, now) | _ends("maintenanceWindows", windows, now),
+            causes=found,
+            depending=frozenset(each for each in asked if topology.depends(each)),
+            names=names | {each.asset_id: each.name for each in (await self._mirror.known(missing)).values()},
+            histories=histories,
+        )
+
+    async def after(self, tx: Transaction, batch: Batch, situation: Situation) -> None:
+        """Called inside of each batch of signals: keeps histories, and when to look again at what is kept from people."""
+        for alert in batch.opened:
+            if alert.suppression is not None:
+                tx.write(look_at(alert.id, self.next_look(alert, situation)))
+        ended = {alert.fingerprint: alert for alert in batch.resolved}
+        histories = dict(situation.histories)
+        histories |= await self._stored(ended.keys() - histories.keys())
+        for fingerprint, alert in ended.items():
+            until = min(alert.end_time or situation.now, situation.now)
+            histories[fingerprint] = histories.get(fingerprint, History(open=True)).heard(False, until, self.interval)
+        for fingerprint, history in histories.items():
+            tx.write(self._kept(fingerprint, history, situation.now))
+
+    def next_look(self, alert: Alert, situation: Situation) -> datetime:
+        """When to look again at an alert that is kept from people."""
+        latest = situation.now + LOOK_AGAIN
+        if alert.suppression is None:
+            return latest
+        history = situation.histories.get(alert.fingerprint)
+        if alert.suppression.reason is SuppressionReason.FLAPPING and history is not None:
+            return min(latest, history.calm_at(self.interval))
+        return min(latest, situation.ends.get(alert.suppression.reference, latest))
+
+    async def _place(self, alerts: Sequence[Alert], hints: Mapping[str, AssetHint]) -> dict[str, str]:
+        """Says which assets the alerts are about, and whose they are; the names of these assets."""
+        placed = [hints.get(alert.id) or AssetHint(asset_id=alert.asset_id) for alert in alerts]
+        names: dict[str, str] = {}
+        for alert, known in zip(alerts, await self._mirror.locate(placed), strict=True):
+            if known is None:
+                continue
+            names[known.asset_id] = known.name
+            if alert.id in hints:
+                alert.asset_id, alert.team_id = known.asset_id, known.team_id or alert.team_id
+        return names
+
+    async def _windows(self, now: datetime) -> list[MaintenanceWindow]:
+        rows = await self._store.find(WINDOWS, _holding(now))
+        return [window for row in rows if (window := from_document(row, MaintenanceWindow)).lasts(now)]
+
+    async def _silences(self, now: datetime) -> list[Silence]:
+        rows = await self._store.find(SILENCES, _holding(now))
+        return [silence for row in rows if (silence := from_document(row, Silence)).lasts(now)]
+
+    async def _causes(self, topology: Topology, asked: set[str], alerts: Sequence[Alert], now: datetime) -> dict[str, Fault]:
+        """Why assets fail. A cause that is over still counts for one hold: its consequences need time to end too."""
+        depending = {each for each in asked if topology.depends(each)}
+        if not depending:
+            return {}
+        query = {
+            "asset_id": {"$in": sorted(depending | topology.above(depending))},
+            "kind": AlertKind.AVAILABILITY.value,
+            "severity": {"$in": [severity.value for severity in stages.DOWN]},
+            "end_time": {"$not": {"$lte": now - self.hold}},
+        }
+        kept = (from_document(row, Alert) for row in await self._store.find(ALERTS, query))
+        down = (alert for alert in alerts if alert.state is not State.RESOLVED and stages.is_down(alert))
+        return causes(topology, (stages.fault(alert) for alert in chain(kept, down)), depending)
+
+    async def _histories(self, alerts: Sequence[Alert], hints: Mapping[str, AssetHint], now: datetime) -> dict[str, History]:
+        """How often these came and went; for new ones, with what they tell."""
+        kept = await self._stored({alert.fingerprint for alert in alerts})
+        found: dict[str, History] = {}
+        for alert in alerts:
+            history = found.get(alert.fingerprint) or kept.get(alert.fingerprint, History())
+            if alert.id in hints:
+                history = history.heard(True, min(alert.start_time, now), self.interval)
+            found[alert.fingerprint] = history.at(now, self.interval)
+        return found
+
+    async def _stored(self, fingerprints: Iterable[str]) -> dict[str, History]:
+        tenant = ctx.current().tenant
+        keys = [f"{tenant}|{each}" for each in fingerprints]
+        rows = await self._store.find(HISTORIES, {"_id": {"$in": keys}}) if keys else []
+        return {
+            row["fingerprint"]: History(bits=row["bits"], slot=row["slot"], open=row["open"], flapping=row["flapping"])
+            for row in rows
+        }
+
+    def _kept(self, fingerprint: str, history: History, now: datetime) -> Update:
+        tenant = ctx.current().tenant
+        row = {
+            "fingerprint": fingerprint,
+            "bits": history.bits,
+            "slot": history.slot,
+            "open": history.open,
+            "flapping": history.flapping,
+            "expire_time": now + (2 * BITS) * self.interval,
+        }
+        return Update(HISTORIES, {"_id": f"{tenant}|{fingerprint}", "tenant": tenant}, {"$set": row}, strict=False, upsert=True)
+
+
+def look_at(alert_id: str, when: datetime | None) -> Update:
+    """Says when the pipeline looks at an alert again; None: no more."""
+    query = {"_id": alert_id, "tenant": ctx.current().tenant}
+    return Update(ALERTS, query, {"$set": {LOOK_FIELD: when}}, strict=False)
+
+
+def _holding(now: datetime) -> dict[str, object]:
+    return {"end_time": {"$gt": now}, "start_time": {"$lte": now}}
+
+
+def _ends(plural: str, spells: Sequence[Spell], now: datetime) -> dict[str, datetime]:
+    found = ((f"{plural}/{spell.id}", spell.next_end(now)) for spell in spells)
+    return {reference: end for reference, end in found if end is not None}
+
+
+def _maintained(windows: Sequence[MaintenanceWindow], topology: Topology, asked: set[str]) -> dict[str, str]:
+    """Which assets are under maintenance, or fail because others are, and by which window."""
+    if not windows:
+        return {}
+    wide = [
+        Fault(asset, f"maintenanceWindows/{window.id}", window.start_time)
+        for window in windows
+        if window.include_dependents
+        for asset in window.asset_ids
+    ]
+    found = {asset: fault.reference for asset, fault in causes(topology, wide, asked).items()}
+    for window in windows:
+        found |= dict.fromkeys(asked.intersection(window.asset_ids), f"maintenanceWindows/{window.id}")
+    return found
