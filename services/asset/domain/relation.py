@@ -46,8 +46,8 @@ class Relation(Aggregate):
         provider_id: str,
         consumer_id: str,
         kind: RelationKind,
-        group: str,
         at: datetime,
+        group: str = "",
     ) -> Self:
         """A new relation. Raises `Invalid` for one of an asset with itself and for a group name that is too long."""
         if provider_id == consumer_id:
