@@ -22,6 +22,7 @@ from services.monitor.api.alerts import AlertApi
 from services.monitor.api.checks import CheckApi
 from services.monitor.api.integrations import IntegrationApi
 from services.monitor.api.notifications import NotificationApi
+from services.monitor.api.rules import AlertRuleApi
 from services.monitor.api.series import SeriesApi
 from services.monitor.api.silences import SilenceApi
 from services.monitor.domain.stages import PIPELINE
@@ -37,6 +38,7 @@ from services.monitor.usecases.check_results import CHECKS, Results
 from services.monitor.usecases.check_worker import CheckWorker
 from services.monitor.usecases.checks import Checks
 from services.monitor.usecases.delivering import Delivering
+from services.monitor.usecases.evaluation import Evaluation
 from services.monitor.usecases.folding import Folding, Retention
 from services.monitor.usecases.gathering import Gatherer
 from services.monitor.usecases.intake import ALERTS, Intake
@@ -46,6 +48,7 @@ from services.monitor.usecases.mirror import Mirror
 from services.monitor.usecases.notifying import Notifying, Targets
 from services.monitor.usecases.quiet import Quiet
 from services.monitor.usecases.reading import Reading
+from services.monitor.usecases.rules import Rules
 from services.monitor.usecases.samples import Samples
 from services.monitor.usecases.series import SeriesReading
 from services.monitor.usecases.situations import LOOK_FIELD, LiveSituations
@@ -54,6 +57,7 @@ ALERT = "itsm.monitor.v1.AlertService"
 INTEGRATION = "itsm.monitor.v1.IntegrationService"
 SERIES = "itsm.monitor.v1.SeriesService"
 CHECK = "itsm.monitor.v1.CheckService"
+ALERT_RULE = "itsm.monitor.v1.AlertRuleService"
 SILENCE = "itsm.monitor.v1.SilenceService"
 NOTIFICATION = "itsm.monitor.v1.NotificationService"
 
@@ -64,6 +68,7 @@ class Settings(chassis_settings.Settings):
     ingest_listen: str = Field("", description="host:port of the HTTP listener for signals and samples; empty: none")
     otlp_listen: str = Field("", description="host:port of the gRPC listener for OpenTelemetry metrics; empty: none")
     checks_denied: str = Field("", description="networks that no check looks at, separated by commas: `10.0.0.0/8,fd00::/8`")
+    rules_seconds: float = Field(15, gt=0, description="how often alert rules are evaluated")
     checks_roots: Path | None = Field(None, description="file with further certificates that checks trust")
 
     hold_seconds: float = Field(
@@ -107,9 +112,12 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     intake = Intake(store, situations, stages=PIPELINE, follow=(situations.after,))
     keys = Keys(exchanging(assembly.channels, settings.auth_target), assembly.guard, integrations)
     door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached)
-    _series(assembly, settings, keys, door, mirror)
+    series = _series(assembly, settings, keys, door, mirror)
     _listen(service, settings.ingest_listen, door)
     _check(assembly, settings, intake)
+    rules = Rules(store, kept.rule_listing(settings.page_token_key.get_secret_value().encode(), store.clock))
+    assembly.serve(ALERT_RULE, pb.add_AlertRuleServiceServicer_to_server, AlertRuleApi(rules))
+    Evaluation(store, intake, series, every=timedelta(seconds=settings.rules_seconds)).attach(service)
     return service
 
 

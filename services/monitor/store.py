@@ -20,6 +20,7 @@ from services.monitor.domain.check_settings import Kind as CheckKind
 from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
 from services.monitor.domain.maintenance import MaintenanceWindow
 from services.monitor.domain.notification import NotificationState, NotificationTarget, TargetEvent
+from services.monitor.domain.rule import AlertRule
 from services.monitor.domain.series import SeriesKind
 from services.monitor.domain.signal import AlertKind, Severity
 from services.monitor.domain.silence import Silence
@@ -35,6 +36,7 @@ from services.monitor.usecases.mirror import RELATIONS as MIRROR_RELATIONS
 from services.monitor.usecases.notifying import DUE_FIELD as NOTIFICATION_DUE
 from services.monitor.usecases.notifying import NOTIFICATIONS, TARGETS
 from services.monitor.usecases.reading import Listings
+from services.monitor.usecases.rules import RULES
 from services.monitor.usecases.samples import BLOCKS
 from services.monitor.usecases.situations import HISTORIES, LOOK_FIELD, SILENCES, WINDOWS
 
@@ -42,6 +44,7 @@ KINDS = (
     Kind(Alert, pb.Alert, ALERTS),
     Kind(Integration, pb.Integration, INTEGRATIONS),
     Kind(Check, pb.Check, CHECKS),
+    Kind(AlertRule, pb.AlertRule, RULES),
     Kind(Silence, pb.Silence, SILENCES),
     Kind(MaintenanceWindow, pb.MaintenanceWindow, WINDOWS),
     Kind(NotificationTarget, pb.NotificationTarget, TARGETS),
@@ -85,6 +88,7 @@ CHECK_INDEXES = (
     due_index(CHECKS, STALE_FIELD),
     Index(RESULTS, [("tenant", 1), ("check_id", 1), ("start", -1)]),
     Index(RESULTS, [("expire_time", 1)], expire_after=timedelta(0)),
+    Index(RULES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
 )
 
 # The pipeline asks for causes by asset, for what a record keeps from people, and for what holds now.
@@ -186,6 +190,21 @@ CHECK_FIELDS: Fields = {
 }
 # Results are only ever asked for by their check, newest first; the filter binds a token to it.
 CHECK_RESULT_FIELDS: Fields = {"id": Field(path="_id", sortable=True), "checkId": Field(path="check_id")}
+
+# A tenant has a handful of rules.
+RULE_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
+    "match": Field(path="match"),
+    "severity": _enum("severity", Severity),
+    "enabled": Field(path="enabled", kind=Of.BOOL),
+    "createTime": _time("create_time", sortable=True),
+}
+
+
+def rule_listing(key: bytes, clock: Clock) -> Listing:
+    """The list of alert rules."""
+    return Listing("alertRules", RULE_FIELDS, "createTime desc", key, clock)
 
 
 def check_listings(key: bytes, clock: Clock) -> tuple[Listing, Listing]:

@@ -1,0 +1,61 @@
+"""Alert rules: made, changed, read; and where their series stand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis import context as ctx
+from chassis.domain import Ids, new_id
+from chassis.errors import NotFound
+from chassis.listing import Listing
+from chassis.store import Store
+from services.monitor.domain.rule import RAISED, AlertRule, Phase
+from services.monitor.usecases.reading import Document, Paged, Paging, page_of
+
+RULES = "alert_rules"
+STATES = "alert_rule_states"
+SHOWN = 1_000
+
+
+class Rules:
+    """What people may do with rules. `etag` is the version that the caller decided on, or empty."""
+
+    def __init__(self, store: Store, listing: Listing, *, ids: Ids = new_id) -> None:
+        self._store = store
+        self._listing = listing
+        self._ids = ids
+
+    async def create(self, fields: Mapping[str, Any]) -> AlertRule:
+        """A new rule. Raises `Invalid`."""
+        async with self._store.transaction() as tx:
+            rule = AlertRule.made(id=self._ids("rul"), at=self._store.clock(), **fields)
+            tx.add(rule)
+        return rule
+
+    async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> AlertRule:  # noqa: A002 - as its field
+        """Changes the named fields. The next evaluation goes by them."""
+        async with self._store.transaction() as tx:
+            rule = await tx.get(AlertRule, id, etag=etag)
+            rule.edit(self._store.clock(), **fields)
+            tx.save(rule)
+        return rule
+
+    async def get(self, id: str) -> Document:  # noqa: A002 - as its field
+        """One rule, to become a message. Raises `NotFound`."""
+        return await self._store.document(AlertRule, id, naive=True)
+
+    async def page(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
+        """A page of the rules that match."""
+        return await page_of(self._store, RULES, self._listing, filter_text, order_by, paging)
+
+    async def states(self, id: str) -> list[Document]:  # noqa: A002 - as its field
+        """Where each series of a rule stands, those that fire first. Raises `NotFound`."""
+        if not await self._store.find(RULES, {"_id": id}, limit=1):
+            raise NotFound("alertrule", id)
+        found = await self._store.find(STATES, {"_id": f"{ctx.current().tenant}|{id}"}, limit=1)
+        states: list[Document] = found[0]["states"] if found else []
+        return sorted(states, key=_urgency)[:SHOWN]
+
+
+def _urgency(state: Document) -> tuple[bool, bool, bool, str]:
+    phase = Phase(state["phase"])
+    return phase not in RAISED, not state["silent"], phase is Phase.WELL, state["series_id"]
