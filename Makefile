@@ -16,32 +16,41 @@ endif
 ifeq ($(wildcard gen/itsm),)
 .PHONY: .state/protos
 endif
+ifeq ($(wildcard web/node_modules),)
+.PHONY: .state/node
+endif
+ifeq ($(wildcard web/dist/index.html),)
+.PHONY: .state/web
+endif
 
-.PHONY: help up down test lint bench soak docs protos lock
+.PHONY: help up down test lint bench soak docs protos web lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .state/protos ## start the whole platform, print addresses and sign-ins; Ctrl-C stops it (STACK_ARGS="--fresh")
+	@$(MAKE) --no-print-directory .state/web || echo "The console could not be built; the platform starts without it." >&2
 	@exec $(PY) -m stack --state $(STATE) up $(STACK_ARGS)
 
 down: .state/venv ## stop the platform that `make up` started
 	@$(PY) -m stack --state $(STATE) down
 
 ifeq ($(T),)
-test: lint ## what CI runs: lint, types, contracts, all tests; T=path narrows to one folder or file of tests
+test: lint .state/web ## what CI runs: lint, types, contracts, all tests; T=path narrows to one folder or file of tests
+	$(PY) -m stack.web test
 	$(PY) -m pytest tests
 else
 test: .state/protos
 	$(PY) -m pytest $(T)
 endif
 
-lint: .state/protos ## format, lint, types, import layers, proto style
+lint: .state/protos .state/web ## format, lint, types, import layers, proto style
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/buf lint gen/itsm/descriptors.binpb --config protos/buf.yaml
+	$(PY) -m stack.web lint types
 
 bench: .state/protos ## measure load and cost against a stack of its own; results as JSON (ARGS=...)
 	$(PY) -m bench $(ARGS)
@@ -53,6 +62,8 @@ docs: .state/protos ## generate the pages that follow from the code: docs/refere
 	$(PY) -m docs.generate
 
 protos: .state/protos ## generate gen/ from protos/
+
+web: .state/web ## build the console, which the gateway serves, into web/dist
 
 lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements/dev.txt with hashes
 	rm -rf .state/lock && python3 -m venv .state/lock && .state/lock/bin/pip install --quiet $(UV)
@@ -70,4 +81,14 @@ lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements
 
 .state/protos: .state/venv protos/generate.py $(shell find protos -name '*.proto')
 	$(PY) protos/generate.py
+	touch $@
+
+.state/node: .state/venv web/package.json web/package-lock.json
+	$(PY) -m stack.web install
+	touch $@
+
+# An edit of a test or of this machine's files is no reason to build again.
+.state/web: .state/protos .state/node web/index.html web/vite.config.ts web/tsconfig.json services/gateway/openapi.py services/gateway/schemas.py \
+  $(shell find web/src web/public web/scripts -type f ! -name schema.d.ts)
+	$(PY) -m stack.web generate build
 	touch $@

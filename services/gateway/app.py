@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import orjson
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
 from services.gateway import answers, openapi
+from services.gateway.console import BUILT, Console
 from services.gateway.credentials import Auth, Credentials
 from services.gateway.exchange import Receive, Scope, Send
 from services.gateway.hub import Hub
@@ -37,6 +39,7 @@ class Settings(chassis_settings.Settings):
     public_url: str = Field("http://127.0.0.1:8080", description="how browsers and programs reach this installation")
     grpc_listen: str = Field("127.0.0.1:0", description="host:port of the gateway's own gRPC listener")
     console_client_id: str = Field("itsm-console", description="the client of the realm that people sign in through")
+    console_folder: str = Field("", description="where the built web console lies; empty for web/dist beside the code")
     console_client_secret: SecretStr = Field(SecretStr(""), description="its secret")
     incident_target: str = Field("", description="gRPC address of the incident service")
     asset_target: str = Field("", description="gRPC address of the asset service")
@@ -76,7 +79,8 @@ def build(settings: Settings) -> Service:
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))
     api.include_router(sign_in.router)
     api.router.routes.append(_Get(PATH, stream))
-    api.mount("/", _rest(settings, Upstream(channels, settings.targets()), credentials, assembly.failpoints))
+    rest = _rest(settings, Upstream(channels, settings.targets()), credentials, assembly.failpoints)
+    api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
     app = Limits(api, secure=settings.public_url.startswith("https://"))
     listener = Listener(settings.listen, app, partial(stream.hub.close, _LAST_WORDS_SECONDS))
     service.on_start(listener.start)

@@ -94,6 +94,15 @@ class Exchange:
         if best[1] == 0.0:
             raise Problem(406, "not-acceptable", "answers are application/json")
 
+    def takes(self, encoding: str) -> bool:
+        """Whether the client takes bodies in this content encoding."""
+        for part in self.header("accept-encoding").lower().split(","):
+            name, *parameters = (piece.strip() for piece in part.split(";"))
+            if name == encoding:
+                quality = next((piece[2:] for piece in parameters if piece.startswith("q=")), "1")
+                return bool(_QUALITY.fullmatch(quality)) and float(quality) > 0
+        return False
+
     def check_content(self) -> None:
         """Raises `Problem` 415 for a body that is not plain JSON in UTF-8."""
         encoding = self.header("content-encoding").strip().lower()

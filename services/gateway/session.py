@@ -12,6 +12,7 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -125,7 +126,8 @@ class SignIn:
         metadata = dict(await self._credentials.metadata(request.scope))
         token = metadata["authorization"].removeprefix("Bearer ")
         answer = await call(self._auth.users.WhoAmI, pb.WhoAmIRequest(), token=token, tenant=metadata.get("x-itsm-tenant", ""))
-        return Response(protojson.encode(answer), media_type="application/json")
+        # Pages show what is left of a promise, and the clock of a browser's machine may be wrong.
+        return Response(protojson.encode(answer), media_type="application/json", headers={"date": formatdate(usegmt=True)})
 
     async def logout(self, request: Request) -> Response:
         """Ends the session here and says where to end it at Keycloak."""

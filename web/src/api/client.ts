@@ -1,0 +1,51 @@
+import createClient, { type Middleware } from "openapi-fetch";
+import { problemOf } from "./problem";
+import type { components, paths } from "./schema";
+
+export type Schemas = components["schemas"];
+export type Incident = Schemas["Incident"];
+export type Alert = Schemas["Alert"];
+export type Asset = Schemas["Asset"];
+
+const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+
+let signedOut: () => void = () => undefined;
+
+/** Says what happens when the gateway does not know us any more. */
+export function onSignedOut(action: () => void) {
+  signedOut = action;
+}
+
+const ours: Middleware = {
+  onRequest({ request }) {
+    if (WRITES.has(request.method)) {
+      request.headers.set("x-itsm-csrf", "1");
+      if (!request.headers.has("idempotency-key")) request.headers.set("idempotency-key", crypto.randomUUID());
+    }
+    return request;
+  },
+  async onResponse({ response }) {
+    if (response.ok || response.status === 304) return response;
+    if (response.status === 401) signedOut();
+    throw await problemOf(response);
+  },
+};
+
+export const api = createClient<paths>({ baseUrl: location.origin, credentials: "same-origin" });
+api.use(ours);
+
+/** The body of an answer; every other answer has thrown `ApiProblem` before. */
+export async function body<T>(answer: Promise<{ data?: T }>): Promise<T> {
+  const { data } = await answer;
+  if (data === undefined) throw new Error("the answer is empty");
+  return data;
+}
+
+/** A text in the filter language. */
+export const quoted = (text: string) => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+
+/** One page of a list. */
+export interface Page<T> {
+  items: T[];
+  next: string;
+}

@@ -1,0 +1,73 @@
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Shell } from "./Shell";
+import { alertSearch, assetSearch, incidentSearch } from "./search";
+import { Failed, NotFound } from "./states";
+
+const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: NotFound, errorComponent: Failed });
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/incidents", replace: true });
+  },
+});
+const incidents = createRoute({
+  getParentRoute: () => root,
+  path: "/incidents",
+  validateSearch: incidentSearch,
+  component: lazyRouteComponent(() => import("@/features/incidents/Queue"), "Queue"),
+});
+const incident = createRoute({
+  getParentRoute: () => root,
+  path: "/incidents/$id",
+  component: lazyRouteComponent(() => import("@/features/incidents/IncidentPage"), "IncidentPage"),
+});
+const short = createRoute({
+  getParentRoute: () => root,
+  path: "/i/$number",
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: "/incidents/$id", params: { id: params.number }, replace: true });
+  },
+});
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts",
+  validateSearch: alertSearch,
+  component: lazyRouteComponent(() => import("@/features/alerts/AlertList"), "AlertList"),
+});
+const assets = createRoute({
+  getParentRoute: () => root,
+  path: "/assets",
+  validateSearch: assetSearch,
+  component: lazyRouteComponent(() => import("@/features/assets/AssetList"), "AssetList"),
+});
+const asset = createRoute({
+  getParentRoute: () => root,
+  path: "/assets/$id",
+  validateSearch: (given: Record<string, unknown>): { tab?: string; depth?: number } => ({
+    tab: typeof given.tab === "string" ? given.tab : undefined,
+    depth: typeof given.depth === "number" ? Math.min(Math.max(Math.round(given.depth), 1), 5) : undefined,
+  }),
+  component: lazyRouteComponent(() => import("@/features/assets/AssetPage"), "AssetPage"),
+});
+const dashboard = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards/service-desk",
+  validateSearch: (given: Record<string, unknown>): { days?: number } => ({
+    days: typeof given.days === "number" && [7, 30, 90].includes(given.days) ? given.days : undefined,
+  }),
+  component: lazyRouteComponent(() => import("@/features/dashboards/ServiceDesk"), "ServiceDesk"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([start, incidents, incident, short, alerts, assets, asset, dashboard]),
+  defaultPreload: "intent",
+  defaultPreloadDelay: 80,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,50 @@
+/** What the addresses of lists say: all that decides what is shown, so that a link shows another person the same. */
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+const oneOf =
+  <T extends string>(...known: readonly T[]) =>
+  (value: unknown): T | undefined =>
+    known.find((each) => each === value);
+
+type Given = Record<string, unknown>;
+
+export interface IncidentSearch {
+  view?: "mine" | "unassigned" | "resolved" | "all";
+  priority?: string;
+  text?: string;
+  filter?: string;
+  team?: string;
+  sort?: "oldest" | "changed";
+  peek?: string;
+}
+
+export const incidentSearch = (given: Given): IncidentSearch => ({
+  view: oneOf("mine", "unassigned", "resolved", "all")(given.view),
+  priority: text(given.priority),
+  text: text(given.text),
+  filter: text(given.filter),
+  team: text(given.team),
+  sort: oneOf("oldest", "changed")(given.sort),
+  peek: text(given.peek),
+});
+
+export interface AlertSearch {
+  view?: "acknowledged" | "suppressed" | "resolved" | "all";
+  severity?: string;
+  text?: string;
+  peek?: string;
+}
+
+export const alertSearch = (given: Given): AlertSearch => ({
+  view: oneOf("acknowledged", "suppressed", "resolved", "all")(given.view),
+  severity: text(given.severity),
+  text: text(given.text),
+  peek: text(given.peek),
+});
+
+export interface AssetSearch {
+  class?: string;
+  text?: string;
+}
+
+export const assetSearch = (given: Given): AssetSearch => ({ class: text(given.class), text: text(given.text) });

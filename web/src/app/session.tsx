@@ -1,0 +1,62 @@
+import { createContext, type ReactNode, useCallback, useContext, useMemo } from "react";
+
+/** Who is signed in, as `/auth/me` tells it. */
+export interface Me {
+  subject: string;
+  kind: string;
+  tenant: string;
+  roles: string[];
+  permissions: string[];
+}
+
+interface Session {
+  me: Me;
+  /** Whether the signed-in person has this permission. Services decide again. */
+  can: (permission: string) => boolean;
+}
+
+const Context = createContext<Session | null>(null);
+
+let offset = 0;
+
+/** The server's time in milliseconds, whatever this machine's clock says. */
+export const now = () => Date.now() + offset;
+
+/** Who is signed in; null where nobody is. Throws when the gateway cannot say. */
+export async function whoAmI(): Promise<Me | null> {
+  const asked = Date.now();
+  const answer = await fetch("/auth/me", { headers: { accept: "application/json" } });
+  const told = answer.headers.get("date");
+  if (told) {
+    // The header has whole seconds, so its instant is on average half a second earlier than the answer.
+    const difference = Date.parse(told) + 500 - (asked + Date.now()) / 2;
+    offset = Math.abs(difference) > 2000 ? difference : 0;
+  }
+  if (answer.status === 401) return null;
+  if (!answer.ok) throw new Error(`/auth/me: ${answer.status}`);
+  return (await answer.json()) as Me;
+}
+
+/** Leads to the sign-in page, and back to where we are. */
+export function signIn() {
+  location.assign(`/auth/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** Ends the session here and at the identity provider. */
+export async function signOut() {
+  const answer = await fetch("/auth/logout", { method: "POST", headers: { "x-itsm-csrf": "1" } });
+  const { logoutUrl } = (await answer.json()) as { logoutUrl: string };
+  location.assign(logoutUrl);
+}
+
+export function SessionProvider({ me, children }: { me: Me; children: ReactNode }) {
+  const permissions = useMemo(() => new Set(me.permissions), [me]);
+  const can = useCallback((permission: string) => permissions.has(permission), [permissions]);
+  return <Context.Provider value={useMemo(() => ({ me, can }), [me, can])}>{children}</Context.Provider>;
+}
+
+export function useSession(): Session {
+  const session = useContext(Context);
+  if (session === null) throw new Error("nobody is signed in here");
+  return session;
+}

@@ -1,0 +1,96 @@
+import { Button, Drawer } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, body, type Incident, type Schemas } from "@/api/client";
+import { t } from "@/i18n";
+import { Chip, Problem, type Tone } from "@/ui/bits";
+import { at, lasting, seconds, useNow } from "@/ui/time";
+import { read } from "./chips";
+
+type Clock = Schemas["Clock"];
+
+/** How much of a target is used, from 0 to 1, at an instant. */
+function used(clock: Clock, instant: number): number {
+  const target = seconds(clock.target);
+  if (target === 0) return 0;
+  const left =
+    clock.state === "RUNNING" && clock.dueTime ? (Date.parse(clock.dueTime) - instant) / 1000 : target - seconds(clock.elapsed);
+  return Math.min(1, Math.max(0, 1 - left / target));
+}
+
+export function Clocks({ incident }: { incident: Incident }) {
+  const [opened, setOpened] = useState(false);
+  return (
+    <section className="card">
+      <header>
+        <h2>{t("sla.title")}</h2>
+        <Button className="end" size="compact-xs" variant="subtle" onClick={() => setOpened(true)}>
+          {t("sla.why")}
+        </Button>
+      </header>
+      <div className="body">
+        {incident.clocks.length === 0 && <p className="muted">{t("sla.none")}</p>}
+        {incident.clocks.map((clock) => (
+          <Line key={`${clock.kind}${clock.startTime}${clock.policyId}`} clock={clock} />
+        ))}
+      </div>
+      <Drawer
+        opened={opened}
+        onClose={() => setOpened(false)}
+        title={t("sla.whyTitle")}
+        size="lg"
+        closeButtonProps={{ "aria-label": t("common.close") }}
+      >
+        {opened && <Explanation id={incident.id} />}
+      </Drawer>
+    </section>
+  );
+}
+
+function Line({ clock }: { clock: Clock }) {
+  const part = useNow((instant) => Math.round(used(clock, instant) * 200) / 200);
+  const tone = useNow((instant) => read(clock, instant).tone) as Tone;
+  const text = useNow((instant) => read(clock, instant).text);
+  const icon = useNow((instant) => read(clock, instant).icon);
+  return (
+    <div className="clock">
+      <div className="line">
+        <span className="strong">{t(`clock.${clock.kind}`)}</span>
+        <span className="end">
+          <Chip tone={tone} icon={icon}>
+            {text}
+          </Chip>
+        </span>
+      </div>
+      <div className="bar">
+        <span data-tone={clock.breached ? "bad" : tone} style={{ inlineSize: `${part * 100}%` }} />
+      </div>
+      <span className="muted">
+        {t("sla.target", { target: lasting(seconds(clock.target) * 1000) })}
+        {clock.dueTime && clock.state === "RUNNING" && ` · ${t("sla.dueAt", { time: at(clock.dueTime) })}`}
+      </span>
+    </div>
+  );
+}
+
+function Explanation({ id }: { id: string }) {
+  const query = useQuery({
+    queryKey: ["incidents", "history", id, "clocks"],
+    queryFn: () => body(api.GET("/api/v1/incidents/{id}:explainClocks", { params: { path: { id } } })),
+  });
+  if (query.isError) return <Problem error={query.error} retry={() => void query.refetch()} />;
+  return (
+    <div className="stack">
+      {query.data?.accounts.map(({ clock, steps }) => (
+        <section key={`${clock?.kind}${clock?.startTime}`} className="stack">
+          <h2>{clock && t(`clock.${clock.kind}`)}</h2>
+          <ol className="steps">
+            {steps.map((step) => (
+              <li key={step}>{step}</li>
+            ))}
+          </ol>
+        </section>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,199 @@
+import { Button } from "@mantine/core";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, body, type Schemas } from "@/api/client";
+import { t } from "@/i18n";
+import { Ago, Problem } from "@/ui/bits";
+import { Views } from "@/ui/filters";
+import { Icon, type IconName } from "@/ui/Icon";
+import { Person, usePerson } from "@/ui/people";
+import { lasting } from "@/ui/time";
+
+type Entry = Schemas["TimelineEntry"];
+type Note = Schemas["Note"];
+
+const PAGE = 50;
+const FEW = 5;
+const QUIET = new Set([
+  "clocks",
+  "acknowledgeTime",
+  "resolveTime",
+  "closeTime",
+  "nextDueTime",
+  "reassignmentCount",
+  "reopenCount",
+  "firingAlertIds",
+]);
+
+/** All that happened, the newest first; notes are told whole. */
+export function Timeline({ id, few = false }: { id: string; few?: boolean }) {
+  const [shown, setShown] = useState<"all" | "notes">("all");
+  const entries = useInfiniteQuery({
+    queryKey: ["incidents", "history", id, few],
+    initialPageParam: "",
+    queryFn: ({ pageParam }) =>
+      body(
+        api.GET("/api/v1/incidents/{id}/timeline", {
+          params: { path: { id }, query: { pageSize: few ? FEW : PAGE, ...(pageParam ? { pageToken: pageParam } : {}) } },
+        }),
+      ),
+    getNextPageParam: ({ nextPageToken }) => nextPageToken || undefined,
+  });
+  const notes = useQuery({
+    queryKey: ["incidents", "history", id, "notes"],
+    queryFn: async () => {
+      const answer = await body(
+        api.GET("/api/v1/incidents/{id}/notes", { params: { path: { id }, query: { pageSize: 200 } } }),
+      );
+      return new Map(answer.notes.map((note) => [note.id, note]));
+    },
+  });
+  if (entries.isError) return <Problem error={entries.error} retry={() => void entries.refetch()} />;
+  const all = entries.data?.pages.flatMap((page) => page.entries) ?? [];
+  const listed = shown === "all" ? all : all.filter((entry) => kindOf(entry) === "NoteAdded");
+  return (
+    <div className="stack">
+      {!few && (
+        <div>
+          <Views
+            label={t("timeline.kinds")}
+            views={[
+              { value: "all", label: t("timeline.all") },
+              { value: "notes", label: t("timeline.notes") },
+            ]}
+            value={shown}
+            onChange={(value) => setShown(value as "all" | "notes")}
+          />
+        </div>
+      )}
+      <ol className="timeline" aria-label={t("timeline.label")}>
+        {listed.map((entry) => (
+          <Line key={entry.id} entry={entry} note={notes.data?.get(noteId(entry))} />
+        ))}
+      </ol>
+      {listed.length === 0 && entries.isSuccess && <p className="muted">{t("timeline.none")}</p>}
+      {!few && entries.hasNextPage && (
+        <div>
+          <Button variant="default" size="xs" loading={entries.isFetchingNextPage} onClick={() => void entries.fetchNextPage()}>
+            {t("timeline.earlier")}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+const kindOf = (entry: Entry) => entry.type.split(".").at(-1) ?? "";
+
+/** Notes are records of their own; the entry's subject names them. */
+const noteId = (entry: Entry) => {
+  const detail = entry.detail as { note?: { id?: string }; noteId?: string } | undefined;
+  const [kind, id] = entry.subject.split("/");
+  return detail?.note?.id ?? detail?.noteId ?? (kind === "notes" ? id : "") ?? "";
+};
+
+const ICONS: Record<string, IconName> = {
+  IncidentOpened: "incident",
+  IncidentAssigned: "person",
+  IncidentStarted: "play",
+  IncidentHeld: "pause",
+  IncidentResumed: "play",
+  IncidentResolved: "check",
+  IncidentReopened: "undo",
+  IncidentClosed: "check",
+  IncidentCancelled: "close",
+  IncidentLinked: "link",
+  IncidentEscalated: "late",
+  NoteAdded: "note",
+};
+
+function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
+  const kind = kindOf(entry);
+  const detail = (entry.detail ?? {}) as Record<string, unknown>;
+  const person = typeof detail.externalActor === "string" && detail.externalActor ? detail.externalActor : entry.actor;
+  const name = usePerson(person);
+  const changes = entry.changes.filter(({ field }) => !QUIET.has(field));
+  const why = typeof detail.reason === "string" ? detail.reason : "";
+  return (
+    <li className="entry">
+      <span className="dot">
+        <Icon name={ICONS[kind] ?? "change"} />
+      </span>
+      <div>
+        <header>
+          <strong>{name || t("timeline.somebody")}</strong>
+          <span>{kind in KNOWN ? t(`event.${kind as keyof typeof KNOWN}`) : kind}</span>
+          {kind === "IncidentEscalated" && <span className="muted">{escalation(detail)}</span>}
+          <span className="end">
+            <Ago time={entry.time} />
+          </span>
+        </header>
+        {kind === "NoteAdded" && note && (
+          <div className="note" data-public={note.public}>
+            {note.public && <p className="muted">{t("timeline.public")}</p>}
+            <p className="prose">{note.text}</p>
+          </div>
+        )}
+        {why && kind !== "IncidentHeld" && <p className="changes">{why}</p>}
+        {changes.length > 0 && (
+          <ul className="changes">
+            {changes.map((change) => (
+              <li key={change.field}>
+                {t(`field.${change.field as "state"}`, { defaultValue: change.field })}:{" "}
+                <Value field={change.field} value={change.old} old /> <Value field={change.field} value={change.new} />
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </li>
+  );
+}
+
+const KNOWN = {
+  IncidentOpened: 1,
+  IncidentUpdated: 1,
+  IncidentAssigned: 1,
+  IncidentStarted: 1,
+  IncidentHeld: 1,
+  IncidentResumed: 1,
+  IncidentResolved: 1,
+  IncidentReopened: 1,
+  IncidentClosed: 1,
+  IncidentCancelled: 1,
+  IncidentLinked: 1,
+  IncidentEscalated: 1,
+  IncidentImported: 1,
+  NoteAdded: 1,
+} as const;
+
+function escalation(detail: Record<string, unknown>): string {
+  const clock = detail.clock as { kind?: string } | undefined;
+  const late = typeof detail.lateByMs === "number" && detail.lateByMs > 60_000 ? ` (+${lasting(detail.lateByMs)})` : "";
+  return [clock?.kind ? t(`clock.${clock.kind as "RESPONSE"}`) : "", String(detail.step ?? ""), late].filter(Boolean).join(" ");
+}
+
+function Value({ field, value, old = false }: { field: string; value: unknown; old?: boolean }) {
+  const text =
+    value === null || value === undefined || value === ""
+      ? ""
+      : typeof value === "object"
+        ? JSON.stringify(value)
+        : String(value);
+  if (!text || /^[A-Z_]+_UNSPECIFIED$/.test(text)) return old ? null : <span className="muted">–</span>;
+  const shown =
+    field === "assigneeId" || field === "requesterId" ? (
+      <Person id={text} />
+    ) : field === "state" ? (
+      t(`state.${text as "NEW"}`)
+    ) : (
+      text
+    );
+  return old ? (
+    <>
+      <del>{shown}</del> →
+    </>
+  ) : (
+    <span>{shown}</span>
+  );
+}

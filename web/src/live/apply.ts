@@ -1,0 +1,75 @@
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import type { Page } from "@/api/client";
+import type { LiveEvent } from "./leader";
+
+/** A record as lists and pages hold it. */
+export interface Versioned {
+  id: string;
+  etag: string;
+}
+
+const MEMBERS: Record<string, string> = {
+  incidents: "incident",
+  alerts: "alert",
+  assets: "asset",
+  relations: "relation",
+  checks: "check",
+};
+
+/** Whether `next` is at least as new; versions of a record are whole numbers that grow. */
+export const newer = (next: Versioned, known: Versioned) => Number(next.etag) > Number(known.etag);
+
+/** The record that an event tells of, where it is of a kind that is shown here. */
+export function recordOf(event: LiveEvent): { kind: string; record: Versioned } | null {
+  const kind = event.subject.split("/")[0] ?? "";
+  const member = MEMBERS[kind];
+  const record = member === undefined ? undefined : (event.data[member] as Versioned | undefined);
+  return record?.id ? { kind, record } : null;
+}
+
+/** Puts a record into everything that shows it; an older one than is known changes nothing. */
+export function put(client: QueryClient, kind: string, record: Versioned) {
+  client.setQueriesData<Versioned>(
+    { queryKey: [kind, "one"], predicate: ({ state }) => (state.data as Versioned)?.id === record.id },
+    (known) => (known === undefined || newer(record, known) ? record : known),
+  );
+  client.setQueriesData<InfiniteData<Page<Versioned>>>({ queryKey: [kind, "list"] }, (data) => {
+    if (data === undefined) return data;
+    let changed = false;
+    const pages = data.pages.map((page) => {
+      const index = page.items.findIndex(({ id }) => id === record.id);
+      const known = page.items[index];
+      if (known === undefined || !newer(record, known)) return page;
+      changed = true;
+      return { ...page, items: page.items.with(index, record) };
+    });
+    return changed ? { ...data, pages } : data;
+  });
+}
+
+/** Brings what the stream told into the cache. Returns the records, by kind. */
+export function apply(client: QueryClient, events: readonly LiveEvent[]): Map<string, Versioned[]> {
+  const latest = new Map<string, { kind: string; record: Versioned }>();
+  const histories = new Set<string>();
+  for (const event of events) {
+    const found = recordOf(event);
+    if (found !== null) {
+      const key = `${found.kind}/${found.record.id}`;
+      const known = latest.get(key);
+      if (known === undefined || newer(found.record, known.record)) latest.set(key, found);
+      histories.add(key);
+    }
+    const note = event.data.note as { about?: string } | undefined;
+    if (note?.about) histories.add(note.about);
+  }
+  const told = new Map<string, Versioned[]>();
+  for (const { kind, record } of latest.values()) {
+    put(client, kind, record);
+    told.set(kind, [...(told.get(kind) ?? []), record]);
+  }
+  for (const subject of histories) {
+    const [kind, id] = subject.split("/");
+    void client.invalidateQueries({ queryKey: [kind, "history", id] });
+  }
+  return told;
+}

@@ -1,0 +1,83 @@
+import "./styles/base.css";
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode, useCallback, useEffect, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { onSignedOut } from "./api/client";
+import { ApiProblem } from "./api/problem";
+import { listenToKeys } from "./app/keys";
+import { router } from "./app/router";
+import { type Me, SessionProvider, signIn, whoAmI } from "./app/session";
+import { SignedIn, SignInAgain } from "./app/states";
+import { applyScheme, theme, useShownScheme } from "./app/theme";
+import { LiveProvider } from "./live/live";
+import { Problem } from "./ui/bits";
+
+const KEPT_MS = 30_000;
+const TRIES = 2;
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: KEPT_MS,
+      // What a service refuses it refuses again; what does not answer may answer soon.
+      retry: (failures, error) => failures < TRIES && !(error instanceof ApiProblem && error.status < 500),
+      refetchOnWindowFocus: false,
+    },
+  },
+});
+
+function Console({ me }: { me: Me }) {
+  const [ended, setEnded] = useState(false);
+  const [life, setLife] = useState(0);
+  const onReauth = useCallback(() => setEnded(true), []);
+  useEffect(() => onSignedOut(onReauth), [onReauth]);
+  useEffect(listenToKeys, []);
+  const back = useCallback(() => {
+    setEnded(false);
+    setLife((known) => known + 1);
+    void client.invalidateQueries();
+  }, []);
+  return (
+    <SessionProvider me={me}>
+      <LiveProvider life={life} onReauth={onReauth}>
+        <RouterProvider router={router} />
+      </LiveProvider>
+      <SignInAgain opened={ended} done={back} />
+    </SessionProvider>
+  );
+}
+
+function App({ children }: { children: React.ReactNode }) {
+  const scheme = useShownScheme();
+  return (
+    <MantineProvider theme={theme} forceColorScheme={scheme} withCssVariables={false} withGlobalClasses={false}>
+      <QueryClientProvider client={client}>{children}</QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+async function content(): Promise<React.ReactNode> {
+  if (location.pathname === "/signed-in") return <SignedIn />;
+  try {
+    const me = await whoAmI();
+    if (me !== null) return <Console me={me} />;
+    signIn();
+    return null;
+  } catch (error) {
+    return <Problem error={error} retry={() => location.reload()} />;
+  }
+}
+
+applyScheme();
+const place = document.getElementById("root");
+if (place === null) throw new Error("the page has no root");
+const shown = await content();
+if (shown !== null) {
+  createRoot(place).render(
+    <StrictMode>
+      <App>{shown}</App>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,151 @@
+import { type PointerEvent, useId, useState } from "react";
+import { locale } from "@/i18n";
+import { useForm } from "./Figure";
+import { scaleTo, segments } from "./scale";
+
+interface Line {
+  name: string;
+  /** One for each day; null where nothing is known. */
+  values: readonly (number | null)[];
+}
+
+const WIDTH = 640;
+const HEIGHT = 200;
+const LEFT = 34;
+const RIGHT = 6;
+const TOP = 10;
+const BOTTOM = 22;
+const LABELS = 6;
+
+const dayOf = (day: string, long = false) =>
+  new Intl.DateTimeFormat(locale(), {
+    day: "numeric",
+    month: "short",
+    timeZone: "UTC",
+    ...(long ? { weekday: "short" } : {}),
+  }).format(new Date(day));
+const written = (value: number | null | undefined) =>
+  value === null || value === undefined ? "–" : new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value);
+
+/** Values over days. */
+export function Lines({
+  days,
+  lines,
+  unit,
+  most,
+  area = false,
+}: {
+  days: readonly string[];
+  lines: readonly Line[];
+  unit: string;
+  most?: number;
+  area?: boolean;
+}) {
+  const form = useForm();
+  const title = useId();
+  const [at, setAt] = useState<number | null>(null);
+  if (form === "table") {
+    return (
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">{unit}</th>
+            {lines.map(({ name }) => (
+              <th key={name} scope="col" className="number">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {days.map((day, index) => (
+            <tr key={day}>
+              <th scope="row">{dayOf(day, true)}</th>
+              {lines.map(({ name, values }) => (
+                <td key={name} className="number">
+                  {written(values[index])}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    );
+  }
+  const { ticks, top } = scaleTo(most ?? Math.max(1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
+  const x = (index: number) => LEFT + (index / Math.max(1, days.length - 1)) * (WIDTH - LEFT - RIGHT);
+  const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
+  const every = Math.max(1, Math.ceil(days.length / LABELS));
+  const onPointerMove = (event: PointerEvent<SVGSVGElement>) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const place = ((event.clientX - box.x) / box.width) * WIDTH;
+    const index = Math.round(((place - LEFT) / (WIDTH - LEFT - RIGHT)) * (days.length - 1));
+    setAt(Math.min(days.length - 1, Math.max(0, index)));
+  };
+  const color = (index: number) => `var(--series-${(index % 4) + 1})`;
+  return (
+    <>
+      <svg
+        className="chart"
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        role="img"
+        aria-labelledby={title}
+        onPointerMove={onPointerMove}
+        onPointerLeave={() => setAt(null)}
+      >
+        <title id={title}>{lines.map(({ name }) => name).join(", ")}</title>
+        {ticks.map((tick) => (
+          <g key={tick}>
+            <line x1={LEFT} x2={WIDTH - RIGHT} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
+            <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end">
+              {written(tick)}
+            </text>
+          </g>
+        ))}
+        {days.map((day, index) =>
+          index % every === 0 ? (
+            <text key={day} x={x(index)} y={HEIGHT - 5} textAnchor={index === 0 ? "start" : "middle"}>
+              {dayOf(day)}
+            </text>
+          ) : null,
+        )}
+        {at !== null && <line x1={x(at)} x2={x(at)} y1={TOP} y2={HEIGHT - BOTTOM} stroke="var(--line-strong)" />}
+        {lines.map(({ name, values }, index) =>
+          segments(values).map((segment) => {
+            const first = segment[0] as [number, number];
+            const last = segment[segment.length - 1] as [number, number];
+            const points = segment.map(([day, value]) => `${x(day)} ${y(value)}`).join("L");
+            return (
+              <g key={`${name}${first[0]}`}>
+                {area && (
+                  <path d={`M${x(first[0])} ${y(0)}L${points}L${x(last[0])} ${y(0)}Z`} fill={color(index)} opacity="0.14" />
+                )}
+                {segment.length === 1 ? (
+                  <circle cx={x(first[0])} cy={y(first[1])} r="2.5" fill={color(index)} />
+                ) : (
+                  <path d={`M${points}`} fill="none" stroke={color(index)} strokeWidth="2" strokeLinejoin="round" />
+                )}
+              </g>
+            );
+          }),
+        )}
+        {at !== null &&
+          lines.map(({ name, values }, index) => {
+            const value = values[at];
+            return value === null || value === undefined ? null : (
+              <circle key={name} cx={x(at)} cy={y(value)} r="4" fill={color(index)} stroke="var(--surface)" strokeWidth="2" />
+            );
+          })}
+      </svg>
+      <ul className="legend">
+        {lines.map(({ name, values }, index) => (
+          <li key={name} style={{ "--swatch": color(index) } as React.CSSProperties}>
+            {name}
+            {at !== null && <strong> {written(values[at])}</strong>}
+          </li>
+        ))}
+        <li className="day">{at !== null && dayOf(days[at] ?? "", true)}</li>
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,71 @@
+import { ActionIcon, Button } from "@mantine/core";
+import { useSyncExternalStore } from "react";
+import { asProblem } from "@/api/problem";
+import { t } from "@/i18n";
+import { Icon } from "./Icon";
+
+interface Toast {
+  id: number;
+  text: string;
+  tone: "plain" | "bad";
+  action?: { label: string; run: () => void };
+}
+
+const SHOWN_MS = 8_000;
+let toasts: readonly Toast[] = [];
+let count = 0;
+const hearers = new Set<() => void>();
+
+function set(next: readonly Toast[]) {
+  toasts = next;
+  for (const hearer of hearers) hearer();
+}
+
+const dismiss = (id: number) => set(toasts.filter((toast) => toast.id !== id));
+
+/** Says something at the edge of the screen, where it stays for a while. */
+export function toast(text: string, options: { tone?: Toast["tone"]; action?: Toast["action"] } = {}) {
+  const id = ++count;
+  set([...toasts.slice(-2), { id, text, tone: options.tone ?? "plain", action: options.action }]);
+  setTimeout(() => dismiss(id), SHOWN_MS);
+}
+
+/** Says that something did not work. */
+export function toastProblem(error: unknown) {
+  const problem = asProblem(error);
+  toast([problem.title || t("problem.unreachable"), problem.detail].filter(Boolean).join(": "), { tone: "bad" });
+}
+
+export function Toasts() {
+  const shown = useSyncExternalStore(
+    (hearer) => {
+      hearers.add(hearer);
+      return () => hearers.delete(hearer);
+    },
+    () => toasts,
+  );
+  return (
+    <div className="toasts" role="status" aria-live="polite">
+      {shown.map(({ id, text, tone, action }) => (
+        <div key={id} className="toast" data-tone={tone}>
+          <span>{text}</span>
+          {action && (
+            <Button
+              size="compact-sm"
+              variant="subtle"
+              onClick={() => {
+                action.run();
+                dismiss(id);
+              }}
+            >
+              {action.label}
+            </Button>
+          )}
+          <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t("common.dismiss")} onClick={() => dismiss(id)}>
+            <Icon name="close" />
+          </ActionIcon>
+        </div>
+      ))}
+    </div>
+  );
+}

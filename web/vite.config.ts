@@ -1,0 +1,22 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: {
+    target: "es2022",
+    outDir: "dist",
+    assetsInlineLimit: 0, // the content security policy takes nothing that is written into a page
+    modulePreload: { polyfill: false },
+    manifest: "assets/manifest.json",
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 700,
+  },
+  test: {
+    environment: "happy-dom",
+    include: ["test/unit/**/*.test.{ts,tsx}"],
+    setupFiles: ["test/setup.ts"],
+  },
+});
