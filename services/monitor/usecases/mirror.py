@@ -54,8 +54,12 @@ class Mirror:
 
     async def of(self, hints: Sequence[Mapping[str, str]]) -> list[str]:
         """For each set of hints, the surest first, an asset's id, or an empty text. See `Assets` in the ports."""
+        named = await self.known({hint["asset.id"] for hint in hints if "asset.id" in hint})
         found = await self.locate([AssetHint(names=tuple(hint.values())) for hint in hints])
-        return [known.asset_id if known else "" for known in found]
+        return [
+            known.asset_id if (known := named.get(hint.get("asset.id", ""), meant)) else ""
+            for hint, meant in zip(hints, found, strict=True)
+        ]
 
     async def known(self, asset_ids: Iterable[str]) -> dict[str, Known]:
         """What is known of these assets, by id."""
