@@ -1,0 +1,223 @@
+"""What people, the clock and incidents do with alerts, in memory."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from itsm.incident import v1 as incident_pb
+
+from chassis import context as ctx
+from chassis.domain import uuid7
+from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound, Stale
+from chassis.events.wire import Envelope
+from chassis.testing import caller
+from services.monitor.domain.alert import Alert, Ending, State, Suppression, SuppressionReason
+from services.monitor.domain.integration import IntegrationKind, IntegrationState
+from services.monitor.domain.signal import Severity, Signal
+from services.monitor.reactions import incidents
+from services.monitor.usecases.alerts import Alerts
+from services.monitor.usecases.integrations import Integrations
+from services.monitor.usecases.reading import Paging
+from tests.unit.incident.desk import Again
+from tests.unit.monitor.alerting import NOON, Room, firing, minute, resolved
+
+
+class Desk(Room):
+    """The room with the verbs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.verbs = Again(Alerts(self.store))
+        self.integrations = Again(Integrations(self.store))
+
+    async def an_alert(self, fingerprint: str = "f") -> str:
+        await self.intake.take([firing(0, fingerprint)])
+        (alert,) = await self.alerts(fingerprint=fingerprint)
+        return str(alert["_id"])
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with ctx.use(caller(subject="alice")):
+        yield Desk()
+
+
+async def test_taking_note_says_who_and_when_once(desk: Desk) -> None:
+    alert_id = await desk.an_alert()
+    desk.clock.advance(minutes=1)
+    await desk.verbs.acknowledge(alert_id, "looking")
+    with ctx.use(caller(subject="bob")):
+        alert = await desk.verbs.acknowledge(alert_id)
+    assert (alert.state, alert.acknowledged_by, alert.ack_time) == (State.ACKNOWLEDGED, "alice", minute(1))
+    assert await desk.events() == ["AlertFired", "AlertAcknowledged"]
+    last = (await desk.reading.explain(alert_id))[-1]
+    assert (last["stage"], last["outcome"], last["reason"], last["actor"]) == ("by-hand", "ACKNOWLEDGED", "looking", "alice")
+
+
+async def test_an_alert_that_was_ended_by_hand_stays_over_until_its_sender_tells_of_a_new_episode(desk: Desk) -> None:
+    alert_id = await desk.an_alert()
+    desk.clock.advance(minutes=5)
+    alert = await desk.verbs.resolve(alert_id)
+    assert (alert.state, alert.end_time) == (State.RESOLVED, minute(5))
+    await desk.intake.take([firing(0), resolved(0, 7)])
+    assert len(await desk.alerts()) == 1
+    # The sender's clock is behind ours: its new episode begins before our end.
+    await desk.intake.take([firing(4)])
+    assert [each["state"] for each in await desk.alerts()] == ["RESOLVED", "FIRING"]
+
+
+@pytest.mark.parametrize("verb", ["acknowledge", "resolve"])
+async def test_what_is_over_takes_no_verb(desk: Desk, verb: str) -> None:
+    alert_id = await desk.an_alert()
+    await desk.intake.take([resolved(0, 1)])
+    with pytest.raises(ForbiddenMove):
+        await getattr(desk.verbs, verb)(alert_id)
+
+
+async def test_a_verb_on_an_older_version_or_another_tenant_is_refused(desk: Desk) -> None:
+    alert_id = await desk.an_alert()
+    await desk.verbs.acknowledge(alert_id, etag="1")
+    with pytest.raises(Stale):
+        await desk.verbs.resolve(alert_id, etag="1")
+    with ctx.use(caller(tenant="other")), pytest.raises(NotFound):
+        await desk.verbs.resolve(alert_id)
+    with ctx.use(caller(tenant="other")), pytest.raises(NotFound):
+        await desk.reading.explain(alert_id)
+
+
+async def test_an_alert_whose_sender_fell_silent_expires_and_comes_back_with_it(desk: Desk) -> None:
+    def posted() -> list[Signal]:
+        return [firing(0, expire_time=desk.clock.now + timedelta(minutes=5))]
+
+    await desk.intake.take(posted())
+    desk.clock.advance(minutes=4)
+    await desk.intake.take(posted())
+    (alert,) = await desk.alerts()
+    desk.clock.advance(minutes=2)
+    await desk.verbs.expire("main", alert["_id"])
+    assert (await desk.alerts())[0]["state"] == "FIRING"
+    desk.clock.advance(minutes=3)
+    await desk.verbs.expire("main", alert["_id"])
+    await desk.verbs.expire("main", alert["_id"])
+    (over,) = await desk.alerts()
+    assert (over["state"], over["end_time"], over["expire_time"]) == ("RESOLVED", minute(9), None)
+    await desk.intake.take(posted())
+    assert len(await desk.alerts()) == 2
+    assert await desk.claims() == {"f"}
+
+
+async def test_an_alert_learns_of_its_incident_once(desk: Desk) -> None:
+    first, second = await desk.an_alert("f"), await desk.an_alert("g")
+    handler = incidents(Alerts(desk.store)).handler("itsm.incident.v1", "itsm.incident.v1.IncidentOpened")
+    assert handler is not None
+    incident = incident_pb.Incident(id="inc_1", alert_ids=[first, second, "alr_unknown", first])
+    event = incident_pb.IncidentOpened(incident=incident)
+    for _ in range(2):
+        await handler.handler(event, an_envelope())
+    assert [alert["incident_id"] for alert in await desk.alerts()] == ["inc_1", "inc_1"]
+    assert sorted(await desk.events()) == ["AlertFired", "AlertFired", "AlertLinked", "AlertLinked"]
+
+
+def an_envelope() -> Envelope:
+    return Envelope(
+        id=uuid7(),
+        type="itsm.incident.v1.IncidentOpened",
+        time=NOON,
+        tenant="main",
+        subject="incidents/inc_1",
+        version=1,
+        epoch=1,
+        key="main/inc_1",
+        source="/itsm/local/incident",
+        actor="alice",
+        actor_kind="user",
+        correlation_id="",
+        causation_id="",
+        trace="",
+    )
+
+
+async def test_lists_are_filtered_by_state_severity_and_label(desk: Desk) -> None:
+    await desk.intake.take(
+        [
+            firing(0, "f", severity=Severity.CRITICAL, labels={"host.name": "web-1", "job": "x"}),
+            firing(0, "g", labels={"host.name": "web-2", "job": "x"}),
+        ]
+    )
+    found, _ = await desk.reading.alerts('severity = "CRITICAL" AND state = "FIRING"', "", Paging())
+    assert [row["fingerprint"] for row in found] == ["f"]
+    found, _ = await desk.reading.alerts('labels : "host.name=web-2"', "", Paging())
+    assert [row["fingerprint"] for row in found] == ["g"]
+    assert await desk.reading.count('labels : "job=x"') == (2, False)
+
+
+SILENCE = Suppression(reason=SuppressionReason.SILENCE, since=NOON)
+VERBS: Mapping[str, Callable[[Alert, datetime], object]] = {
+    "acknowledge": lambda alert, at: alert.acknowledge(at, "alice"),
+    "suppress": lambda alert, at: alert.suppress(SILENCE, at),
+    "unsuppress": lambda alert, at: alert.unsuppress(at),
+    "wait again": lambda alert, at: alert.unsuppress(at, hold_until=at + timedelta(minutes=1)),
+    "route": lambda alert, at: alert.route(at),
+    "resolve": lambda alert, at: alert.resolve(Ending.BY_HAND, at, at),
+    "link": lambda alert, at: alert.link("inc_1", at),
+    "update": lambda alert, at: alert.update(at, flapping=not alert.flapping),
+    "follow": lambda alert, at: alert.follow(firing(1, severity=Severity.CRITICAL), at),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(VERBS)), max_size=12))
+def test_no_order_of_verbs_leaves_the_alert_in_a_state_that_contradicts_itself(verbs: list[str]) -> None:
+    alert = Alert.fired(firing(0), id="alr_1", at=NOON)
+    for number, verb in enumerate(verbs):
+        try:
+            VERBS[verb](alert, minute(number))
+        except ForbiddenMove:
+            assert alert.state is State.RESOLVED
+        told = alert.take_recorded()
+        assert told is None or told.DESCRIPTOR.name.startswith("Alert")
+        assert (alert.state is State.RESOLVED) == (alert.end_time is not None)
+        assert alert.state is not State.SUPPRESSED or alert.suppression is not None
+        assert alert.state is not State.ACKNOWLEDGED or alert.ack_time is not None
+        assert not (alert.hold_until and (alert.suppression or not alert.is_open))
+
+
+async def test_an_integration_is_made_changed_and_found_by_its_key(desk: Desk) -> None:
+    made = await desk.integrations.create(
+        {"name": "ours", "kind": IntegrationKind.ALERTMANAGER, "key_id": "crd_1", "severities": {"Red": Severity.CRITICAL}}
+    )
+    assert (made.severity_label, made.severities) == ("severity", {"red": Severity.CRITICAL})
+    await desk.integrations.update(made.id, {"key_id": "crd_2", "group_by": ["cluster"]})
+    assert await desk.integrations.of_key("crd_1") is None
+    found = await desk.integrations.of_key("crd_2")
+    assert found is not None
+    assert found.group_by == ["cluster"]
+    await desk.integrations.disable(made.id)
+    assert (await desk.integrations.disable(made.id)).state is IntegrationState.DISABLED
+    assert (await desk.integrations.enable(made.id)).state is IntegrationState.ENABLED
+
+
+async def test_a_key_belongs_to_one_integration(desk: Desk) -> None:
+    first = await desk.integrations.create({"name": "a", "kind": IntegrationKind.OTHER, "key_id": "crd_1"})
+    with pytest.raises(AlreadyExists, match=first.id):
+        await desk.integrations.create({"name": "b", "kind": IntegrationKind.OTHER, "key_id": "crd_1"})
+    await desk.integrations.update(first.id, {"key_id": ""})
+    await desk.integrations.create({"name": "b", "kind": IntegrationKind.OTHER, "key_id": "crd_1"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"name": " "}, "name"),
+        ({"name": "x" * 300}, "name"),
+        ({"group_by": ["x"] * 30}, "group_by"),
+        ({"group_by": [""]}, "group_by"),
+        ({"severities": {"": Severity.INFO}}, "severities"),
+    ],
+)
+async def test_an_integration_beyond_its_limits_is_refused_by_the_field(desk: Desk, fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        await desk.integrations.create({"name": "a", "kind": IntegrationKind.OTHER, **fields})
+    assert list(caught.value.violations) == [named]
