@@ -33,6 +33,16 @@ INSIDE = {
     "Alert.expire_time": "when the clock ends it",
     "Alert.tags": "the labels as filters ask for them",
     "Integration.version": "shown as etag",
+    "AlertRule.version": "shown as etag",
+    "Check.version": "shown as etag",
+    "Check.level": "what is believed of the target, also while nobody looks",
+    "Check.recent": "the newest results, for what rows of them say",
+    "Check.problem_time": "when what it has raised began",
+    "Check.silence_time": "since when nothing is known",
+    "Check.stale_time": "when its silence is noticed",
+    "Check.heard": "how many results it heard, which writers compare",
+    "Check.shard": "which worker runs it",
+    "Check.agent_subject": "the key of its agent",
     "Asset.version": "shown as etag",
     "Asset.said_identifiers": "which source says which identifiers, for when it says others",
     "Asset.keys": "what it is looked up by",
@@ -50,6 +60,7 @@ SCALARS = {
     str: "string",
     int: "int32",
     bool: "bool",
+    float: "double",
     datetime: "google.protobuf.Timestamp",
     timedelta: "google.protobuf.Duration",
 }
@@ -87,7 +98,7 @@ def type_name(field: Any) -> str:
         return str(field.message_type.full_name)
     if field.enum_type is not None:
         return str(field.enum_type.full_name)
-    names = {field.TYPE_STRING: "string", field.TYPE_INT32: "int32", field.TYPE_BOOL: "bool"}
+    names = {field.TYPE_STRING: "string", field.TYPE_INT32: "int32", field.TYPE_BOOL: "bool", field.TYPE_DOUBLE: "double"}
     return names[field.type]
 
 
