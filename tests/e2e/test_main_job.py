@@ -1,0 +1,135 @@
+"""The main job: something breaks, the right team knows, the record is complete, the figures are right; and back again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.events import listening
+from tests.support.gateway import Gateway
+
+INTERVAL = 5
+NOTICED = 30.0
+"""Seconds after which an outage has an alert and an incident (the time that users are promised)."""
+PATIENCE = 90.0
+OPEN = ("NEW", "ASSIGNED", "IN_PROGRESS", "ON_HOLD")
+
+
+class Watched:
+    """A process that somebody watches: a web server that can be stopped and started."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    server = Watched()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@asynccontextmanager
+async def no_later_than(seconds: float) -> AsyncIterator[None]:
+    """The block ends in time, or the test fails with what it still waited for."""
+    async with asyncio.timeout(seconds):
+        yield
+
+
+async def eventually(gateway: Gateway, path: str, plural: str, wanted: str, holds: Any) -> list[dict[str, Any]]:
+    """Asks until the answer is as it should be; returns it."""
+    while True:
+        rows = (await gateway.get(path, filter=wanted))[plural]
+        if holds(rows):
+            return list(rows)
+        await asyncio.sleep(0.5)
+
+
+async def a_watched_asset(keeper: Gateway, watched: Watched) -> dict[str, Any]:
+    name = f"shop {uuid4().hex[:12]}"
+    asset = await keeper.post(
+        "assets", {"name": name, "class": "software", "state": "IN_USE", "teamId": "team-shop", "criticality": "HIGH"}
+    )
+    check = {
+        "name": f"{name} answers",
+        "kind": "HTTP",
+        "target": f"http://127.0.0.1:{watched.port}/",
+        "interval": f"{INTERVAL}s",
+        "timeout": "2s",
+        "assetId": asset["id"],
+        "severity": "CRITICAL",
+    }
+    await keeper.post("checks", check)
+    return dict(asset)
+
+
+async def test_an_outage_becomes_one_incident_of_the_right_team_and_ends_with_it(
+    stack: dict[str, Any], agent: Gateway, keeper: Gateway, watched: Watched, soak: bool
+) -> None:
+    asset = await a_watched_asset(keeper, watched)
+    alerts_of, incidents_of = f'assetId = "{asset["id"]}"', f'assetIds = "{asset["id"]}"'
+    async with no_later_than(PATIENCE):
+        await eventually(keeper, "checks", "checks", alerts_of, lambda rows: rows and rows[0]["state"] == "UP")
+    for number in range(1, (20 if soak else 3) + 1):
+        async with listening(stack["gateway"], stack["users"]["viewer"]["token"], topics="incidents,alerts") as live:
+            await watched.stop()
+            stopped = time.monotonic()
+            async with no_later_than(PATIENCE):
+                alerts = await eventually(
+                    agent, "alerts", "alerts", f'{alerts_of} AND state = "FIRING"', lambda rows: rows and rows[0]["incidentId"]
+                )
+                took = time.monotonic() - stopped
+                [incident] = await eventually(
+                    agent, "incidents", "incidents", incidents_of, lambda rows: any(row["state"] in OPEN for row in rows)
+                )
+                await live.until(f"alerts/{alerts[0]['id']}", within=PATIENCE)
+                await live.until(f"incidents/{incident['id']}", within=PATIENCE)
+            assert took < NOTICED, f"noticed after {took:.0f} s"
+            assert len(alerts) == 1
+            assert alerts[0]["incidentId"] == incident["id"]
+            assert (incident["source"], incident["state"], incident["teamId"]) == (
+                "ALERT",
+                "ASSIGNED" if number == 1 else "IN_PROGRESS",
+                "team-shop",
+            )
+            assert alerts[0]["id"] in incident["alertIds"]
+            assert "RUNNING" in {clock["state"] for clock in incident["clocks"]}
+        await watched.start()
+        async with no_later_than(PATIENCE):
+            await eventually(agent, "alerts", "alerts", f"{alerts_of} AND state != RESOLVED", lambda rows: not rows)
+            [incident] = await eventually(
+                agent, "incidents", "incidents", incidents_of, lambda rows: all(row["state"] == "RESOLVED" for row in rows)
+            )
+        assert incident["resolutionCode"] == "ALERT_CLEARED"
+        # One alert an outage, and one incident that comes back each time within the grace period.
+        assert len(incident["alertIds"]) == number
+        assert incident["reopenCount"] == number - 1
+    async with no_later_than(PATIENCE):
+        while True:
+            figure = await agent.get("kpis/mttr-restore", filter=f'assetId = "{asset["id"]}"')
+            if figure["rows"] and figure["rows"][0]["count"] == (20 if soak else 3):
+                break
+            await asyncio.sleep(0.5)
+    assert figure["rows"][0]["value"] > 0
