@@ -33,12 +33,19 @@ _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - for instants that came wit
 
 def to_document(aggregate: Aggregate) -> Document:
     """What the store keeps of an aggregate, without the tenant."""
-    document: Document = msgspec.to_builtins(aggregate, builtin_types=(datetime,))
+    document: Document = msgspec.to_builtins(aggregate, builtin_types=(datetime,), enc_hook=_plain)
     document["_id"] = document.pop("id")
     kind: Any = type(aggregate)
     for own, stored in _renamed(kind):
         document[stored] = document.pop(own)
     return document
+
+
+def _plain(value: Any) -> int:
+    """Whole numbers come from the database as a class of its own, which free values of an aggregate keep."""
+    if isinstance(value, int):
+        return int(value)
+    raise NotImplementedError(type(value).__name__)
 
 
 def from_document(document: Mapping[str, Any], kind: type[A]) -> A:
@@ -71,7 +78,7 @@ def _stored(descriptor: Descriptor) -> tuple[Callable[[Mapping[str, Any]], dict[
 
 def part(value: Any, kind: type[M]) -> M:
     """What the world sees of a dataclass inside an aggregate."""
-    return kind(**_message_values(kind.DESCRIPTOR)(msgspec.to_builtins(value, builtin_types=(datetime,))))
+    return kind(**_message_values(kind.DESCRIPTOR)(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=_plain)))
 
 
 def given(message: Message, kind: type[Any]) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from bson.int64 import Int64
 from google.protobuf.timestamp_pb2 import Timestamp
 from itsm.monitor import v1 as monitor_pb
 from itsm.operations import v1 as pb
 
-from chassis.codec import document_to_message, given
+from chassis.codec import document_to_message, from_document, given, to_document
+from chassis.domain import Aggregate
 from chassis.errors import Invalid
 from chassis.operations import Replay
 
@@ -38,3 +41,15 @@ def test_maps_go_both_ways_with_values_of_every_kind() -> None:
     assert told == {"severities": {"page": "CRITICAL"}}
     assert document_to_message({**told, "version": 0}, monitor_pb.Integration).severities == integration.severities
     assert document_to_message({"labels": {"a.b": "1", "": "2"}, "version": 0}, monitor_pb.Alert).labels == alert.labels
+
+
+@dataclass(slots=True, kw_only=True)
+class Thing(Aggregate):
+    values: dict[str, Any]
+
+
+def test_whole_numbers_of_the_database_are_taken_for_numbers_where_a_field_holds_any_value() -> None:
+    thing = from_document({"_id": "thg_1", "version": 1, "values": {"bytes": Int64(2**40)}}, Thing)
+    document = to_document(thing)
+    assert document["values"] == {"bytes": 2**40}
+    assert type(document["values"]["bytes"]) is int
