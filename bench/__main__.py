@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import child, report
+from bench import child, impact, report
 from bench.measure import Bench, Description, UseDriver, summarized, versions
 from bench.plan import QUICK, Plan
 from stack.options import ROOT, Options
@@ -71,7 +71,7 @@ async def _measure(parsed: argparse.Namespace, plan: Plan) -> dict[str, Any]:
         idle = await bench.prepare()
         await bench.warm_up()
         await bench.cells()
-        rows = [*summarized(bench.rows), *await bench.events(consumer)]
+        rows = [*summarized(bench.rows), *await impact.rows(bench), *await bench.events(consumer)]
     seen = versions(description)
     for row in rows:
         row["versions"] = seen

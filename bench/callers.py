@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import grpc
 import orjson
+from itsm.asset import v1 as asset_pb
 from itsm.incident import v1 as pb
 
 from bench.data import FIELDS, LIST_FILTER
@@ -42,6 +43,9 @@ class Caller(Protocol):
 
     async def page(self) -> int:
         """A page of 50 under a filter."""
+
+    async def impact(self, id: str) -> int:  # noqa: A002 - as above
+        """How many assets one takes down."""
 
     async def close(self) -> None:
         """Hangs up."""
@@ -141,6 +145,9 @@ class Rest:
     async def page(self) -> int:
         return (await self._send("GET", self._list)).count(b'"number":')
 
+    async def impact(self, id: str) -> int:  # noqa: A002
+        return int(orjson.loads(await self._send("GET", f"/api/v1/assets/{id}:impact"))["failedCount"])
+
     async def close(self) -> None:
         self._connection.close()
 
@@ -151,6 +158,7 @@ class Grpc:
     def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
         self._channel = channel
         self._stub = pb.IncidentServiceStub(channel)
+        self._graph = asset_pb.GraphServiceStub(channel)
         self._metadata: Sequence[tuple[str, str]] = (("authorization", f"Bearer {token}"),)
 
     @classmethod
@@ -202,6 +210,9 @@ class Grpc:
     async def page(self) -> int:
         request = pb.ListIncidentsRequest(filter=LIST_FILTER, page_size=50)
         return len((await self._send(self._stub.ListIncidents, request)).incidents)
+
+    async def impact(self, id: str) -> int:  # noqa: A002
+        return int((await self._send(self._graph.GetImpact, asset_pb.GetImpactRequest(id=id))).failed_count)
 
     async def close(self) -> None:
         await self._channel.close()

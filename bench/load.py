@@ -46,6 +46,8 @@ class Generator:
                 return self._update_again
             case "list":
                 return self._page
+            case "impact":
+                return lambda caller: self._impact(caller, job["id"], job["hits"])
         raise ValueError(f"no operation {job['operation']}")
 
     async def _create(self, caller: Caller) -> int:
@@ -82,6 +84,11 @@ class Generator:
     async def _page(self, caller: Caller) -> int:
         if (rows := await caller.page()) != 50:
             raise Refused(f"a page of {rows}")
+        return 1
+
+    async def _impact(self, caller: Caller, id: str, hits: int) -> int:  # noqa: A002 - the field's name everywhere
+        if (found := await caller.impact(id)) != hits:
+            raise Refused(f"{found} assets are down, not {hits}")
         return 1
 
     async def run(self, job: dict[str, Any]) -> dict[str, Any]:

@@ -70,10 +70,10 @@ class Bench:
 
     async def warm_up(self) -> None:
         """A cold broker, cold caches and an empty pool would be measured otherwise. Fills the pool that updates draw from."""
-        for transport in self._transports():
+        for transport in self.transports():
             for operation in OPERATIONS:
-                await self._run(operation, transport, 8, self.plan.warm_seconds, self.plan.most)
-        while (made := await self._run("create", "grpc", 8, 5.0, 1_000))["pool"] < self.plan.seed_events:
+                await self.run(operation, transport, 8, self.plan.warm_seconds, self.plan.most)
+        while (made := await self.run("create", "grpc", 8, 5.0, 1_000))["pool"] < self.plan.seed_events:
             if made["errors"]:
                 raise RuntimeError(f"incidents cannot be created: {made['first_error']}")
         self.say(f"warmed up; {made['pool']} incidents of the run's own to update")
@@ -90,13 +90,14 @@ class Bench:
     async def warm_up_again(self) -> None:
         """After a change of driver the process is a new one."""
         for operation in OPERATIONS:
-            await self._run(operation, "grpc", 8, self.plan.warm_seconds, self.plan.most)
+            await self.run(operation, "grpc", 8, self.plan.warm_seconds, self.plan.most)
 
-    def _transports(self) -> tuple[str, ...]:
+    def transports(self) -> tuple[str, ...]:
+        """The ways in that there are."""
         return TRANSPORTS if self.description["gateway"] else TRANSPORTS[:1]
 
     def _cells(self, driver: str) -> Iterator[tuple[str, str, int]]:
-        for transport in self._transports():
+        for transport in self.transports():
             for concurrency in self.plan.concurrencies if driver == self.drivers[0] else (8,):
                 for operation in OPERATIONS:
                     yield operation, transport, concurrency
@@ -107,11 +108,11 @@ class Bench:
             self.driver = driver
 
     async def _cell(self, operation: str, transport: str, concurrency: int, number: int) -> dict[str, Any]:
-        await self._run(operation, transport, concurrency, self.plan.warm_seconds / 2, self.plan.most)
+        await self.run(operation, transport, concurrency, self.plan.warm_seconds / 2, self.plan.most)
         pids: dict[str, int] = {**self.description["processes"], "load generator": self.generator.pid}
         meter = Meter(pids)
         before, began = meter.read(), time.perf_counter()
-        result = await self._run(operation, transport, concurrency, self.plan.seconds, self.plan.most)
+        result = await self.run(operation, transport, concurrency, self.plan.seconds, self.plan.most)
         await asyncio.sleep(_SETTLE)
         after, seconds = meter.read(), time.perf_counter() - began
         cpu = per_operation(before, after, result["count"])
@@ -139,15 +140,25 @@ class Bench:
         )
         return row
 
-    async def _run(
-        self, operation: str, transport: str, concurrency: int, seconds: float, most: int, rate: int = 0
+    async def run(
+        self,
+        operation: str,
+        transport: str,
+        concurrency: int,
+        seconds: float,
+        most: int,
+        rate: int = 0,
+        *,
+        service: str = "incident",
+        **more: Any,
     ) -> dict[str, Any]:
+        """One block of the load generator (`bench/load.py`), against the service that serves the operation."""
         rest = transport == "rest"
         return await self.generator.do(
             {
                 "operation": operation,
                 "transport": transport,
-                "target": self.description["gateway"] if rest else self.description["services"]["incident"]["target"],
+                "target": self.description["gateway"] if rest else self.description["services"][service]["target"],
                 "token": self.description["users"][_USER]["token"] if rest else await self._fresh_token(),
                 "concurrency": concurrency,
                 "seconds": seconds,
@@ -155,6 +166,7 @@ class Bench:
                 "rate": rate,
                 "seed": SEED,
                 "loaded": self.plan.records,
+                **more,
             }
         )
 
@@ -194,10 +206,10 @@ class Bench:
         }
         backlog["targets"] = [CONSUMED.judge(backlog["cpu_ms"])]
         rows = [backlog]
-        transport = self._transports()[-1]
+        transport = self.transports()[-1]
         for name, rate, concurrency in (("100/s", 100, 8), ("all that goes", 0, 8)):
             await consumer.do({"do": "live"})
-            made = await self._run("create", transport, concurrency, self.plan.steady_seconds, 20_000, rate)
+            made = await self.run("create", transport, concurrency, self.plan.steady_seconds, 20_000, rate)
             await asyncio.sleep(1)
             seen = await consumer.do({"do": "report"})
             row = {"operation": f"commit to consumed at {name}", "transport": transport, **base, **seen}

@@ -46,6 +46,7 @@ TARGETS: dict[tuple[str, int], Target] = {
     ("create", 32): Target("throughput", 400, 1000, at_least=True),
 }
 CONSUMED = Target("cpu_ms", 0.1, 0.03)
+IMPACT, IMPACT_IN_MEMORY = Target("cpu_ms", 3.0), Target("cpu_ms", 1.0, 0.1)
 VISIBLE_P50, VISIBLE_P95 = Target("p50", 25), Target("p95", 100)
 
 
