@@ -74,8 +74,7 @@ class Placing:
         if asset.take(report, catalog, at=self._store.clock()):
             await self.hold(tx, asset, held)
             tx.save(asset)
-        elif _is_news(before["last_seen_time"], asset.last_seen_time) or any(_moved(before, asset)):
-            after = to_document(asset)
+        elif _is_news(before, after := to_document(asset)):
             beside = {name: after[name] for name in ("provenance", "said_identifiers", "last_seen_time")}
             query = {"tenant": ctx.current().tenant, "_id": id, "version": asset.version}
             tx.write(Update(ASSETS, query, {"$set": beside}, strict=False))
@@ -119,17 +118,20 @@ class Placing:
         tx.add(found)
 
 
-def _is_news(before: datetime | None, after: datetime | None) -> bool:
-    return after is not None and (before is None or after - before >= SEEN_AGAIN)
+def _is_news(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether that the same was said again is worth writing down: by somebody else, or a minute later."""
+    known = _times(before)
+    return any(what not in known or time - known[what] >= SEEN_AGAIN for what, time in _times(after).items())
 
 
-def _moved(before: dict[str, Any], asset: Asset) -> Iterable[bool]:
-    """Whether each source's word is news enough to note that it was said again."""
-    for old, new in zip(_times(before), _times(to_document(asset)), strict=True):
-        yield new - old >= SEEN_AGAIN
-
-
-def _times(document: dict[str, Any]) -> list[datetime]:
-    told = [document["provenance"][name] for name in sorted(document["provenance"])]
-    others = [other for each in told for other in each["others"]]
-    return [each["report_time"] for each in (*told, *others, *document["said_identifiers"])]
+def _times(document: dict[str, Any]) -> dict[tuple[str, ...], datetime]:
+    """When each source last said each thing, and when the asset was last seen."""
+    times: dict[tuple[str, ...], datetime] = {}
+    for name, told in document["provenance"].items():
+        for each in (told, *told["others"]):
+            times[name, each["source"]] = each["report_time"]
+    for each in document["said_identifiers"]:
+        times["", each["source"], each["kind"], *each["values"]] = each["report_time"]
+    if document["last_seen_time"] is not None:
+        times["",] = document["last_seen_time"]
+    return times

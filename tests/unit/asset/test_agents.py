@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from itsm.asset import v1 as pb
@@ -48,7 +49,7 @@ class Fleet:
         self.keys = KeyMaker()
         self.agents = Agents(self.estate.store, self.estate.classes, self.estate.placing, self.keys)
 
-    async def enroll(self, install_id: str = INSTALLATION, **seen: object) -> Enrolled:
+    async def enroll(self, install_id: str = INSTALLATION, **seen: Any) -> Enrolled:
         return await self.agents.enroll(install_id, ABOUT, machine(**seen))
 
     async def agent(self, id: str) -> Agent:  # noqa: A002 - as its field
