@@ -49,7 +49,7 @@ class KeyRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """What enrolling gives."""
+    """What enrolling gives. There is no asset yet where the platform cannot tell which one this machine is."""
 
     agent_id: str
     asset_id: str
@@ -79,14 +79,14 @@ class Client:
         """Becomes known. The same `installId` again is the same agent, with a new key."""
         told = await self._json("POST", "/api/v1/agents:enroll", enrollment_key, body=body)
         try:
-            return Enrollment(str(told["agentId"]), str(told["assetId"]), str(told["key"]))
+            return Enrollment(str(told["agentId"]), str(told.get("assetId", "")), str(told["key"]))
         except (KeyError, TypeError) as error:
             raise Later("the platform's answer to the enrollment is of another form") from error
 
-    async def report(self, key: str, agent_id: str, body: Mapping[str, Any]) -> bool:
-        """Tells the inventory; says whether the platform wants all of it."""
+    async def report(self, key: str, agent_id: str, body: Mapping[str, Any]) -> tuple[str, bool]:
+        """Tells the inventory; gives back the asset that it is about, and whether the platform wants all of it."""
         told = await self._json("POST", f"/api/v1/agents/{quote(agent_id, safe='')}:report", key, body=body)
-        return bool(told.get("full"))
+        return str(told.get("assetId", "")), bool(told.get("full"))
 
     async def checks(self, key: str) -> list[dict[str, Any]]:
         """The enabled checks of this agent, all pages of them."""

@@ -209,5 +209,7 @@ class InventoryLane(Lane):
         bodies = [report([piece], partial=True) for piece in cut] if len(cut) > 1 else [report(sections)]
         for inventory in bodies:
             body = {"version": self._version, "inventory": inventory}
-            if await self._client.report(identity.key, identity.agent_id, body):
+            asset_id, whole = await self._client.report(identity.key, identity.agent_id, body)
+            self._membership.is_on(asset_id)
+            if whole:
                 self._wanted()

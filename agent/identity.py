@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from agent.files import write_private
@@ -44,8 +44,3 @@ class IdentityFile:
     def store(self, identity: Identity) -> None:
         """Keep it, whole or not at all."""
         write_private(self._path, json.dumps(asdict(identity), indent=2) + "\n")
-
-
-def enrolled(identity: Identity, *, agent_id: str, asset_id: str, key: str) -> Identity:
-    """The same installation with what the platform gave it."""
-    return replace(identity, agent_id=agent_id, asset_id=asset_id, key=key)

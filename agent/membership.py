@@ -6,11 +6,12 @@ A key that is refused is kept until enrolling has given another: a platform that
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agent.client import Client, KeyRejected, Later, Refused
-from agent.identity import Identity, IdentityFile, enrolled
+from agent.identity import Identity, IdentityFile
 from agent.times import Backoff
 
 _log = logging.getLogger(__name__)
@@ -65,11 +66,17 @@ class Membership:
         if not key:
             raise Later(f"there is no enrollment key in {self._key_file or 'a file: name one with --key-file'}")
         given = await self._client.enroll(key, await self._introduction(self._identity))
-        self._identity = enrolled(self._identity, agent_id=given.agent_id, asset_id=given.asset_id, key=given.key)
+        self._identity = replace(self._identity, agent_id=given.agent_id, asset_id=given.asset_id, key=given.key)
         self._file.store(self._identity)
         self._backoff.succeeded()
         _log.info("enrolled as %s, asset %s", given.agent_id, given.asset_id)
         self._joined()
+
+    def is_on(self, asset_id: str) -> None:
+        """The asset that the platform takes this machine for, if it says one; people may merge two, or part them."""
+        if asset_id and asset_id != self._identity.asset_id:
+            self._identity = replace(self._identity, asset_id=asset_id)
+            self._file.store(self._identity)
 
     async def _try(self) -> None:
         asked = None

@@ -32,6 +32,7 @@ _LAST_WORDS = 4.0
 _ONCE = 60.0
 _LOOK = 120.0
 _LAST_WHOLE = "whole_time"
+_WHOLE_AGAIN = 600.0
 _MEBIBYTE = 1 << 20
 
 
@@ -53,7 +54,7 @@ class Agent:
         )
         self._results = ResultsLane(self._membership, self._buffer, self._client)
         self._samples = SamplesLane(self._membership, self._buffer, self._client, self._resource)
-        self._reports = InventoryLane(self._membership, self._buffer, self._client, version=VERSION, wanted=self._whole.set)
+        self._reports = InventoryLane(self._membership, self._buffer, self._client, version=VERSION, wanted=self._wanted)
         self._watching = Watching(
             self._client, self._membership, self._buffer, self._results, Looker(platform, clock=clock),
             every=settings.checks_interval, combine=settings.combine_seconds,
@@ -153,12 +154,9 @@ class Agent:
 
     def _resource(self) -> dict[str, str]:
         identity = self._membership.identity
-        return {
-            "service.name": "itsm-agent",
-            "host.name": hostname(),
-            "agent.id": identity.agent_id,
-            "asset.id": identity.asset_id,
-        }
+        told = {"agent.id": identity.agent_id, "asset.id": identity.asset_id}
+        known = {name: text for name, text in told.items() if text}
+        return {"service.name": "itsm-agent", "host.name": hostname(), **known}
 
     async def _introduction(self, identity: Identity) -> dict[str, Any]:
         sections = identifying(await look(lambda: self._inventory.look(self._clock()), timeout=_LOOK))
@@ -169,6 +167,12 @@ class Agent:
             "platform": self._platform.name,
             "inventory": report(sections),
         }
+
+    def _wanted(self) -> None:
+        """Not again and again: what this machine cannot tell, the platform may want for ever."""
+        last = self._buffer.fact(_LAST_WHOLE)
+        if last is None or not 0 <= self._clock() - last < _WHOLE_AGAIN:
+            self._whole.set()
 
     def _joined(self) -> None:
         self._buffer.forget_sections()

@@ -46,6 +46,7 @@ class Endpoint:
     batches: list[int] = field(default_factory=list)
     samples: list[ExportMetricsServiceRequest] = field(default_factory=list)
     wants_all: bool = False
+    asset_id: str = "ast_1"
     requests: list[str] = field(default_factory=list)
     order: Callable[[str], tuple[int, dict[str, str]] | None] = lambda _: None
     _server: uvicorn.Server | None = None
@@ -143,7 +144,7 @@ class Endpoint:
             del self.keys[key]
         key = f"ita_{agent_id}_{len(self.enrollments)}"
         self.keys[key] = agent_id
-        return JSONResponse({"agentId": agent_id, "assetId": "ast_1", "key": key})
+        return JSONResponse({"agentId": agent_id, "assetId": self.asset_id, "key": key})
 
     async def _report(self, request: Request) -> Response:
         agent_id, _, verb = request.path_params["id_verb"].partition(":")
@@ -153,8 +154,7 @@ class Endpoint:
         if refusal is not None:
             return refusal
         self.reports.append(told)
-        wants, self.wants_all = self.wants_all, False
-        return JSONResponse({"assetId": "ast_1", "full": wants})
+        return JSONResponse({"assetId": self.asset_id, "full": self.wants_all})
 
     async def _list(self, request: Request) -> Response:
         unknown = set(request.query_params) - {"filter", "pageSize", "pageToken"}

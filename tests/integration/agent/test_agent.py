@@ -165,6 +165,15 @@ async def test_after_a_revocation_it_comes_back_with_a_new_key_as_the_same_agent
     await eventually(lambda: sum("hardware" in one["inventory"]["sections"] for one in server.reports) == 2, within=PATIENCE)
 
 
+async def test_a_platform_that_always_wants_everything_is_not_told_again_and_again(running: tuple[Endpoint, Program]) -> None:
+    server, program = running
+    server.wants_all = True
+    server.checks = [memory_check()]
+    await program.start()
+    await eventually(lambda: len(times(server)) >= 6, within=PATIENCE)
+    assert sum("hardware" in one["inventory"]["sections"] for one in server.reports) == 1
+
+
 async def test_a_signal_flushes_what_waits_for_company(running: tuple[Endpoint, Program]) -> None:
     server, program = running
     server.checks = [memory_check(interval="3600s")]

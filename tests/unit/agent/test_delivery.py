@@ -206,6 +206,19 @@ async def test_sections_wait_for_nothing_else_and_are_told_in_one_report(parts: 
     assert parts.buffer.waiting_sections() == []
 
 
+async def test_the_platform_says_which_asset_this_machine_is(parts: Parts) -> None:
+    parts.server.asset_id = ""
+    assert (await parts.membership.ready()).asset_id == ""
+    parts.server.asset_id = "ast_7"
+    parts.buffer.put_section(Section("system", 5, "a", {"hostname": "web01"}), whole=False)
+    await parts.reports.flush()
+    assert parts.membership.identity.asset_id == "ast_7"
+    parts.server.asset_id = ""
+    parts.buffer.put_section(Section("system", 6, "b", {"hostname": "web02"}), whole=False)
+    await parts.reports.flush()
+    assert parts.membership.identity.asset_id == "ast_7"
+
+
 async def test_a_section_that_is_refused_does_not_keep_the_others(parts: Parts) -> None:
     parts.buffer.put_section(Section("system", 5, "a", {"hostname": "web01"}), whole=False)
     parts.buffer.put_section(Section("disks", 6, "b", [{"nobody": "knows"}]), whole=False)

@@ -2,6 +2,7 @@
 
 import argparse
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.identity import IdentityFile, enrolled
+from agent.identity import IdentityFile
 from agent.settings import Misconfigured, add_options, settings
 from agent.times import Backoff, asked_wait, seconds_of, text_of
 
@@ -66,7 +67,7 @@ def test_an_installation_keeps_its_name_and_key_over_a_restart(tmp_path: Path) -
     first = file.load()
     assert not first.enrolled
     assert len(first.install_id) >= 16
-    file.store(enrolled(first, agent_id="agt_1", asset_id="ast_1", key="ita_1"))
+    file.store(replace(first, agent_id="agt_1", asset_id="ast_1", key="ita_1"))
     again = IdentityFile(tmp_path).load()
     assert (again.install_id, again.agent_id, again.key) == (first.install_id, "agt_1", "ita_1")
 
