@@ -29,6 +29,7 @@ class Capability:
 _MATRIX = ("e2e/test_matrix.py::test_only_what_the_table_allows_is_let_in",)
 _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
 _STREAM = "e2e/test_stream.py"
+_SERIES = "e2e/test_series.py"
 _LOG = "e2e/test_servicenow_import.py"
 
 CAPABILITIES = (
@@ -114,6 +115,20 @@ CAPABILITIES = (
             f"{_STREAM}::test_nobody_hears_anything_without_a_token",
         ),
         ("unit/gateway/test_hub.py", "unit/gateway/test_ring.py"),
+    ),
+    Capability(
+        "samples and series",
+        (
+            f"{_SERIES}::test_OpenTelemetry_sends_by_its_own_exporters",
+            f"{_SERIES}::test_prometheus_writes_here_and_a_death_in_between_loses_and_doubles_nothing",
+            f"{_SERIES}::test_a_series_finds_the_asset_that_its_labels_name",
+        ),
+        (
+            f"{_SERIES}::test_samples_of_a_key_that_may_not_send_are_refused",
+            f"{_SERIES}::test_questions_about_series_are_checked_and_need_a_permission",
+        ),
+        _MATRIX,
+        ("integration/monitor/test_series.py", "unit/monitor/test_sample_door.py", "unit/monitor/test_otlp.py"),
     ),
     Capability("dead letters and replays", (), (), _MATRIX, ("integration/chassis/test_operations.py",)),
 )
