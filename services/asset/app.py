@@ -22,6 +22,7 @@ from services.asset.api.agents import AgentApi
 from services.asset.api.classes import AssetClassApi
 from services.asset.api.duplicates import DuplicateApi
 from services.asset.api.graph import GraphApi
+from services.asset.api.imports import ImportApi
 from services.asset.api.items import AssetApi
 from services.asset.ports import Key
 from services.asset.usecases.agents import Agents
@@ -29,6 +30,8 @@ from services.asset.usecases.classes import Classes
 from services.asset.usecases.duplicates import Duplicates
 from services.asset.usecases.graphs import RELATIONS, Graphs
 from services.asset.usecases.impact import Impact
+from services.asset.usecases.imports import IMPORTS as IMPORTED
+from services.asset.usecases.imports import Imports
 from services.asset.usecases.items import Items
 from services.asset.usecases.placing import Placing
 from services.asset.usecases.reading import Reading
@@ -37,6 +40,7 @@ from services.asset.usecases.relations import Relations
 ASSETS = "itsm.asset.v1.AssetService"
 CLASSES = "itsm.asset.v1.AssetClassService"
 AGENTS = "itsm.asset.v1.AgentService"
+IMPORTS = "itsm.asset.v1.ImportService"
 DUPLICATES = "itsm.asset.v1.DuplicateService"
 GRAPH = "itsm.asset.v1.GraphService"
 
@@ -64,6 +68,8 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     assembly.serve(CLASSES, pb.add_AssetClassServiceServicer_to_server, AssetClassApi(classes))
     agents = Agents(store, classes, placing, AuthKeys(assembly))
     assembly.serve(AGENTS, pb.add_AgentServiceServicer_to_server, AgentApi(agents, reading))
+    imports = Imports(store, classes, placing, listings[IMPORTED])
+    assembly.serve(IMPORTS, pb.add_ImportServiceServicer_to_server, ImportApi(imports, reading))
     assembly.serve(DUPLICATES, pb.add_DuplicateServiceServicer_to_server, DuplicateApi(Duplicates(store), reading))
     graphs = Graphs(store, most=settings.graph_items)
     assembly.service.background("graphs", graphs.follow)

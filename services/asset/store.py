@@ -3,6 +3,7 @@
 Fails at start, with `ValueError`, when an allow-list contradicts itself.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 
 from itsm.asset import v1 as pb
@@ -17,12 +18,14 @@ from services.asset.domain.asset import Asset, Criticality
 from services.asset.domain.classes import AssetClass
 from services.asset.domain.duplicate import Duplicate, DuplicateState, Reason
 from services.asset.domain.identity import IdentifierKind
+from services.asset.domain.importing import Import, ImportState
 from services.asset.domain.lifecycle import State
 from services.asset.domain.relation import REMOVED_KEPT, Relation, RelationKind
 from services.asset.usecases.agents import AGENTS
 from services.asset.usecases.classes import CLASSES
 from services.asset.usecases.graphs import RELATIONS
 from services.asset.usecases.impact import IMPACT_ASSESSMENTS
+from services.asset.usecases.imports import IMPORTS, TEXTS
 from services.asset.usecases.placing import ASSETS
 
 DUPLICATES = "duplicates"
@@ -32,6 +35,7 @@ KINDS = (
     Kind(AssetClass, pb.AssetClass, CLASSES),
     Kind(Duplicate, pb.Duplicate, DUPLICATES),
     Kind(Agent, pb.Agent, AGENTS),
+    Kind(Import, pb.Import, IMPORTS),
     Kind(Relation, pb.Relation, RELATIONS),
     Kind(ImpactAssessment, pb.ImpactAssessment, IMPACT_ASSESSMENTS),
 )
@@ -50,6 +54,8 @@ INDEXES = (
     Index(DUPLICATES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(AGENTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(AGENTS, [("tenant", 1), ("asset_id", 1)]),
+    Index(IMPORTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(TEXTS, [("expire_time", 1)], expire_after=timedelta(0)),
     # The graph in memory is made page by page in the order of ids.
     *(Index(collection, [("tenant", 1), ("_id", 1)]) for collection in (ASSETS, RELATIONS)),
     Index(RELATIONS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
@@ -123,6 +129,14 @@ AGENT_FIELDS: Fields = {
     "createTime": _time("create_time", sortable=True),
     "lastReportTime": _time("last_report_time"),
 }
+IMPORT_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "source": Field(path="source"),
+    "state": _enum("state", ImportState),
+    "creatorId": Field(path="creator_id"),
+    "createTime": _time("create_time", sortable=True),
+    "applyTime": _time("apply_time"),
+}
 TIMELINE_FIELDS: Fields = {"id": Field(path="_id", sortable=True), "about": Field(path="about")}
 
 
@@ -132,6 +146,7 @@ def listings(key: bytes, clock: Clock) -> dict[str, Listing]:
         ASSETS: Listing("assets", ASSET_FIELDS, _NEWEST, key, clock),
         DUPLICATES: Listing("duplicates", DUPLICATE_FIELDS, _NEWEST, key, clock),
         AGENTS: Listing("agents", AGENT_FIELDS, _NEWEST, key, clock),
+        IMPORTS: Listing("imports", IMPORT_FIELDS, _NEWEST, key, clock),
         RELATIONS: Listing(RELATIONS, RELATION_FIELDS, _NEWEST, key, clock),
         IMPACT_ASSESSMENTS: Listing("impactAssessments", IMPACT_ASSESSMENT_FIELDS, _NEWEST, key, clock),
     }

@@ -49,6 +49,7 @@ INSIDE = {
     "AssetClass.version": "shown as etag",
     "Duplicate.version": "shown as etag",
     "Agent.version": "shown as etag",
+    "Import.version": "shown as etag",
     "Relation.version": "shown as etag",
     "ImpactAssessment.version": "shown as etag",
 }

@@ -17,6 +17,7 @@ from services.asset.domain.asset import SEEN_AGAIN, Asset
 from services.asset.domain.classes import Catalog
 from services.asset.domain.duplicate import Duplicate, Reason
 from services.asset.domain.identity import CLAIMED, Identifier, IdentifierKind
+from services.asset.domain.lifecycle import State
 from services.asset.domain.matching import Outcome, Verdict, match
 from services.asset.domain.report import Report
 
@@ -48,13 +49,16 @@ class Placing:
         rows = await self._store.backend.find(ASSETS, query, sort=[("_id", 1)], limit=_CANDIDATES)
         return match(report, catalog, [from_document(row, Asset) for row in rows])
 
-    async def place(self, report: Report, catalog: Catalog) -> tuple[Verdict, Asset | None]:
-        """Takes the report in, inside the caller's transaction where there is one. None where a person must decide."""
+    async def place(self, report: Report, catalog: Catalog, *, state: State = State.IN_USE) -> tuple[Verdict, Asset | None]:
+        """Takes the report in, inside the caller's transaction where there is one. None where a person must decide.
+
+        `state` is of an asset that nobody knew.
+        """
         verdict = await self.judge(report, catalog)
         async with self._store.transaction() as tx:
             match verdict.outcome:
                 case Outcome.NEW:
-                    asset = Asset.of(report, catalog, id=self._ids("ast"), at=self._store.clock())
+                    asset = Asset.of(report, catalog, id=self._ids("ast"), at=self._store.clock(), state=state)
                     await self.hold(tx, asset, ())
                     tx.add(asset)
                 case Outcome.ONE:
