@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -162,26 +162,20 @@ def _values(
     if "criticality" in plain:
         values["criticality"] = str(_enum(Criticality, plain["criticality"], Criticality.MEDIUM, "criticality", wrong))
     if "cost.amount" in plain:
-        values |= _read(
-            "cost", lambda: cost_text(Money(amount=plain["cost.amount"], currency=plain.get("cost.currency", ""))), wrong
-        )
+        cost = Money(amount=plain["cost.amount"], currency=plain.get("cost.currency", ""))
+        try:
+            values["cost"] = cost_text(cost)
+        except Invalid as problem:
+            wrong |= problem.violations
     known = catalog.attributes(values["class"])
     for name, cell in attributes.items():
-        if name not in known:
+        try:
+            values[name] = known[name].read(cell)
+        except KeyError:
             wrong[f"attributes.{name}"] = f"is no attribute of the class {values['class']}"
-            continue
-        values |= _read(name, lambda name=name, cell=cell: known[name].read(cell), wrong)
+        except ValueError as problem:
+            wrong[f"attributes.{name}"] = str(problem)
     return values
-
-
-def _read(name: str, read: Callable[[], Any], wrong: dict[str, str]) -> dict[str, Any]:
-    try:
-        return {name: read()}
-    except Invalid as problem:
-        wrong |= problem.violations
-    except ValueError as problem:
-        wrong[f"attributes.{name}"] = str(problem)
-    return {}
 
 
 def _enum(kind: Any, word: str, otherwise: T, name: str, wrong: dict[str, str]) -> T:
