@@ -71,6 +71,7 @@ class Folding:
         self._store, self._backend, self._assets = store, store.backend, assets
         self._retention, self._every = retention, every
         self._seen: dict[tuple[str, int], int] = {}
+        self._spans: dict[int, tuple[datetime, datetime, datetime]] = {}
         self._lease = Lease(store.backend, "series", "monitor")
 
     def attach(self, service: Service) -> None:
@@ -132,19 +133,25 @@ class Folding:
             self._seen.clear()
 
     def _bucket(self, tenant: str, number: int, start: int, columns: Columns, now: int) -> Update:
-        series, end = public_id(number), start + SPAN
-        first: dict[str, Any] = {
-            "series": series,
-            "start": _moment(start),
-            "expire_time": _moment(end) + self._retention.raw,
-        }
+        series, (begin, expiry, complete) = public_id(number), self._span(start)
+        first: dict[str, Any] = {"series": series, "start": begin, "expire_time": expiry}
         update: dict[str, Any] = {"$push": {"chunks": plain(columns, start)}, "$inc": {"pushes": 1}, "$setOnInsert": first}
-        if now < end + _SURELY_BEFORE:
-            first["roll_time"] = _moment(end + ROLL_AFTER)
+        if now < start + SPAN + _SURELY_BEFORE:
+            first["roll_time"] = complete
         else:
             # It may be rolled up already, and has to be again; the same instant for a while spares the index.
             update["$set"] = {"roll_time": _moment(now - now % _LATE_STEP + _LATE_STEP)}
         return Update(BUCKETS, {"_id": f"{series}|{start}", "tenant": tenant}, update, strict=False, upsert=True)
+
+    def _span(self, start: int) -> tuple[datetime, datetime, datetime]:
+        """When a bucket begins, goes, and is complete. Thousands begin at the same time."""
+        known = self._spans.get(start)
+        if known is None:
+            if len(self._spans) > 100:
+                self._spans.clear()
+            end = start + SPAN
+            known = self._spans[start] = _moment(start), _moment(end) + self._retention.raw, _moment(end + ROLL_AFTER)
+        return known
 
     async def roll(self) -> bool:
         """Rolls up buckets that are complete; says whether there are more."""
