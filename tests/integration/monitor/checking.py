@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from chassis.rpc import call, connect
 from chassis.service import Service, running
 from services.auth.domain.roles import ROLES, SCOPES
 from services.monitor.app import Settings, build
+from tests.support.cable import Cable
 from tests.support.issuers import OWN, FakeIssuer, short
 
 T = TypeVar("T")
@@ -98,10 +100,18 @@ async def until(found: Callable[[], Awaitable[T | None]], within: float = SLOW) 
 
 
 @asynccontextmanager
-async def monitoring(backing: Mapping[str, Any], **more: Any) -> AsyncIterator[Monitor]:
-    """The service as it runs in production, on a database of its own, except for who answers about keys and roles."""
+async def monitoring(backing: Mapping[str, Any], *, cable: Cable | None = None, **more: Any) -> AsyncIterator[Monitor]:
+    """The service as it runs in production, on a database of its own, except for who answers about keys and roles.
+
+    With a cable it reaches the database through that.
+    """
     name = f"itsm_monitor_{uuid4().hex[:8]}"
     uri = backing["mongo"]["root_uri"].replace("/?", f"/{name}?")
+    reached = uri
+    if cable is not None:
+        # The driver asks the server for its address and goes there, unless it is told to stay.
+        direct = uri.replace("replicaSet=rs0", "directConnection=true")
+        reached = re.sub(r"@[^/]+/", f"@127.0.0.1:{cable.port}/", direct)
     issuer = FakeIssuer(OWN, "Ed25519")
 
     async def published(_accept: str) -> Answer:
@@ -111,7 +121,7 @@ async def monitoring(backing: Mapping[str, Any], **more: Any) -> AsyncIterator[M
     keys.start("127.0.0.1:0")
     settings = {
         "environment": "development",
-        "mongo_uri": uri,
+        "mongo_uri": reached,
         "page_token_key": "a key that signs page tokens",
         "token_issuer_jwks": f"http://127.0.0.1:{keys.port}/jwks.json",
         "drain_seconds": 0,
