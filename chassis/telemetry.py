@@ -318,6 +318,8 @@ class Metrics:
         self.audit_lost = counter("itsm_audit_lost_total", "Audit entries dropped by a full buffer.")
         self.background_restarts = counter("itsm_background_restarts_total", "Restarts after a crash.", "task")
         self.event_loop_lag = gauge("itsm_event_loop_lag_seconds", "How late the last tick of the event loop was.")
+        self.samples = counter("itsm_samples_total", "Measurements that came in.", "outcome")
+        self.samples_pending = gauge("itsm_samples_pending", "Measurements that are not with their series yet.")
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition and its content type, OpenMetrics (which alone has exemplars) where `accept` allows it."""

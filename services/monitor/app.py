@@ -172,13 +172,14 @@ def _series(assembly: Assembly, settings: Settings, keys: Keys, door: Door, asse
         hour=timedelta(days=settings.series_1h_days),
     )
     catalog = Catalog(store, assets, most=settings.series_limit, per_minute=settings.series_per_minute, kept=retention.hour)
-    samples = SampleDoor(keys, Samples(store, catalog))
+    samples = SampleDoor(keys, Samples(store, catalog), service.metrics)
     samples.addresses(door.post)
     if settings.otlp_listen:
         server = OtlpServer(settings.otlp_listen, samples)
         service.on_start(server.start)
         service.on_stop(Stage.EDGE, server.stop)
-    Folding(store, assets, retention, every=timedelta(seconds=settings.series_fold_seconds)).attach(service)
+    folding = Folding(store, assets, retention, service.metrics, every=timedelta(seconds=settings.series_fold_seconds))
+    folding.attach(service)
     listing = kept.series_listing(settings.page_token_key.get_secret_value().encode(), store.clock)
     reading = SeriesReading(store, listing, retention)
     assembly.serve(SERIES, pb.add_SeriesServiceServicer_to_server, SeriesApi(reading))

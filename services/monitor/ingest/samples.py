@@ -24,6 +24,7 @@ from chassis.context import Actor, Context
 from chassis.domain import uuid7
 from chassis.errors import Denied, Error, Invalid, Unauthenticated, Unavailable, to_status
 from chassis.http.problems import Problem
+from chassis.telemetry import Metrics
 from services.monitor.ingest import otlp, remote_write
 from services.monitor.ingest.keys import Keys, Sender
 from services.monitor.ingest.remote_write import Malformed, TooLarge
@@ -45,8 +46,8 @@ _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 class SampleDoor:
     """Reads requests of either kind and hands their samples in, a bounded number at once."""
 
-    def __init__(self, keys: Keys, samples: Samples) -> None:
-        self._keys, self._samples = keys, samples
+    def __init__(self, keys: Keys, samples: Samples, metrics: Metrics) -> None:
+        self._keys, self._samples, self._counted = keys, samples, metrics.samples
         self._running = 0
 
     def addresses(self, post: Callable[[str, Callable[[Request], Awaitable[Response]]], None]) -> None:
@@ -126,7 +127,10 @@ class SampleDoor:
     async def _write(self, sender: Sender, incoming: Incoming) -> Written:
         actor = Actor(id=sender.principal.subject, kind=sender.principal.kind)
         with ctx.use(Context(tenant=sender.tenant, actor=actor, correlation_id=uuid7())):
-            return await self._samples.write(incoming)
+            written = await self._samples.write(incoming)
+        self._counted.labels("kept").inc(written.written)
+        self._counted.labels("refused").inc(sum(written.refused.values()))
+        return written
 
     @contextmanager
     def _place(self) -> Iterator[None]:

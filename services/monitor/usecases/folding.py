@@ -21,6 +21,7 @@ from chassis.lease import Lease
 from chassis.service import Service, Stage
 from chassis.store import Store, Update
 from chassis.store.backend import Delete, Document, Write
+from chassis.telemetry import Metrics
 from services.monitor.domain.samples import SPAN, Columns, packed, plain, read
 from services.monitor.domain.series import hints, public_id
 from services.monitor.domain.windows import FIVE_MINUTES, HOUR, combined, kept, windows
@@ -67,8 +68,8 @@ class Retention:
 class Folding:
     """The work of whoever holds the lease, over all tenants."""
 
-    def __init__(self, store: Store, assets: Assets, retention: Retention, *, every: timedelta) -> None:
-        self._store, self._backend, self._assets = store, store.backend, assets
+    def __init__(self, store: Store, assets: Assets, retention: Retention, metrics: Metrics, *, every: timedelta) -> None:
+        self._store, self._backend, self._assets, self._metrics = store, store.backend, assets, metrics
         self._retention, self._every = retention, every
         self._seen: dict[tuple[str, int], int] = {}
         self._spans: dict[int, tuple[datetime, datetime, datetime]] = {}
@@ -105,6 +106,7 @@ class Folding:
         )
         fitting = [total <= _MOST_SAMPLES for total in accumulate(row["count"] for row in listed)]
         chosen = listed[: max(sum(fitting), 1)]
+        self._metrics.samples_pending.set(sum(row["count"] for row in listed))
         by_tenant: dict[str, list[str]] = {}
         for row in chosen:
             by_tenant.setdefault(row["tenant"], []).append(row["_id"])

@@ -10,6 +10,7 @@ import cramjam
 from chassis import context as ctx
 from chassis.listing import Listing
 from chassis.store import Store
+from chassis.telemetry import Metrics
 from chassis.testing import FakeClock, MemoryBackend, caller
 from services.monitor.domain.windows import Aggregate
 from services.monitor.ingest import remote_write
@@ -83,7 +84,7 @@ class Kept:
             store, NoAssets(), most=self.most, per_minute=self.per_minute, kept=retention.hour, monotonic=lambda: self.seconds
         )
         self.samples = Samples(store, self.catalog, monotonic=lambda: self.seconds)
-        self.folding = Folding(store, NoAssets(), retention, every=timedelta(minutes=1))
+        self.folding = Folding(store, NoAssets(), retention, Metrics(), every=timedelta(minutes=1))
         self.reading = SeriesReading(store, Listing("series", SERIES_FIELDS, "name", b"k" * 16, self.clock), retention)
 
     async def write(self, rows: Rows, **how: bool) -> Written:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from chassis.auth import Policy, Principal
 from chassis.errors import Unauthenticated, Unavailable
 from chassis.store import Store
+from chassis.telemetry import Metrics
 from services.monitor.ingest.keys import Keys
 from services.monitor.ingest.requests import Handler, answering
 from services.monitor.ingest.samples import SampleDoor
@@ -42,9 +43,10 @@ class Site:
     def __init__(self, **limits: int) -> None:
         self.kept = Kept(**limits)
         self.down = False
+        self.metrics = Metrics()
         integrations = Integrations(Store(self.kept.backend, self.kept.clock, ()))
         self.keys = Keys(self.exchange, self, integrations)
-        self.door = SampleDoor(self.keys, self.kept.samples)
+        self.door = SampleDoor(self.keys, self.kept.samples, self.metrics)
         self.app = FastAPI()
         self.door.addresses(self.post)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://door")
@@ -107,6 +109,9 @@ async def test_what_is_refused_of_a_request_is_told_with_counts(site: Site) -> N
     answer = await site.write([(UP, [(at(0), 1.0), (at(-100_000), 1.0)]), ({"a": "b"}, [(at(0), 1.0)])])
     assert answer.status_code == 400
     assert answer.text == "2 of 3 samples refused: 1 with no metric name; 1 older than a day"
+    told = site.metrics.render()[0]
+    assert b'itsm_samples_total{outcome="kept"} 1.0' in told
+    assert b'itsm_samples_total{outcome="refused"} 2.0' in told
     assert await site.kept.values("up") == {"__name__=up,job=node": [1.0]}
 
 
