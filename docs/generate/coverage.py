@@ -29,6 +29,7 @@ class Capability:
 _MATRIX = ("e2e/test_matrix.py::test_only_what_the_table_allows_is_let_in",)
 _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
 _STREAM = "e2e/test_stream.py"
+_IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
 _LOG = "e2e/test_servicenow_import.py"
 
@@ -129,6 +130,39 @@ CAPABILITIES = (
         ),
         _MATRIX,
         ("integration/monitor/test_series.py", "unit/monitor/test_sample_door.py", "unit/monitor/test_otlp.py"),
+    ),
+    Capability(
+        "relations between assets",
+        (
+            f"{_IMPACT}::test_a_relation_is_made_regrouped_and_removed_by_its_version",
+            f"{_IMPACT}::test_a_repeated_key_makes_one_relation",
+        ),
+        (f"{_IMPACT}::test_what_makes_no_sense_is_refused",),
+        (*_MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
+        ("integration/asset/test_graph.py", "unit/asset/test_relations.py"),
+    ),
+    Capability(
+        "impact and the drawn graph of assets",
+        (
+            f"{_IMPACT}::test_impact_says_what_falls_why_and_what_is_at_risk",
+            f"{_IMPACT}::test_pages_of_an_impact_add_up",
+            f"{_IMPACT}::test_the_graph_of_an_asset_is_laid_out_and_folds_what_is_alike",
+        ),
+        (f"{_IMPACT}::test_what_makes_no_sense_is_refused",),
+        (*_MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
+        (
+            "integration/asset/test_graph.py",
+            "unit/asset/test_impact.py",
+            "unit/asset/test_drawing.py",
+            "unit/asset/test_questions.py",
+        ),
+    ),
+    Capability(
+        "impact of incidents",
+        (f"{_IMPACT}::test_an_incident_is_assessed_when_it_is_opened_and_again_when_its_assets_change",),
+        (f"{_IMPACT}::test_what_makes_no_sense_is_refused",),
+        (*_MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
+        ("unit/asset/test_questions.py",),
     ),
     Capability("dead letters and replays", (), (), _MATRIX, ("integration/chassis/test_operations.py",)),
 )

@@ -4,6 +4,7 @@ Made from the descriptors, so that a new RPC is in it from the day on which it i
 the auth service; "let in" means neither UNAUTHENTICATED nor PERMISSION_DENIED.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import grpc
 import pytest
 from google.api import annotations_pb2
 from google.protobuf.empty_pb2 import Empty
+from itsm.asset import v1 as asset_pb
 from itsm.auth import v1 as auth_pb
 from itsm.incident import v1 as pb
 
@@ -143,6 +145,7 @@ async def belongings(callers: Callers) -> Belongings:
     calendar = BY_NAME["incident.v1.SlaService/CreateCalendar"]
     await callers.call(calendar, complete(calendar, calendar=always), admin)
     ids = {("incident", "incidents"): (opened.reply.id, TENANT)}
+    await _related(callers, admin)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
             started = await callers.call(rpc, complete(rpc), await callers.person(_able(rpc), TENANT))
@@ -157,6 +160,21 @@ async def belongings(callers: Callers) -> Belongings:
                     ids[kind] = (rows[0].id, tenant)
     secret = [name.encode() for (_, plural), (name, _) in ids.items() if plural not in COMMON]
     return Belongings(ids, [CANARY.encode(), *secret])
+
+
+async def _related(callers: Callers, admin: str) -> None:
+    """Two assets, a relation, and an incident whose impact is assessed."""
+    make, relate = BY_NAME["asset.v1.AssetService/CreateAsset"], BY_NAME["asset.v1.GraphService/CreateRelation"]
+    asset = asset_pb.CreateAssetRequest(asset=asset_pb.Asset(**{"name": CANARY, "class": "server"}))
+    ends = [(await callers.call(make, asset, admin)).reply.id for _ in range(2)]
+    relation = asset_pb.Relation(provider_id=ends[0], consumer_id=ends[1], kind="USES", group=CANARY)
+    await callers.call(relate, asset_pb.CreateRelationRequest(relation=relation), admin)
+    incident = pb.OpenIncidentRequest(incident=pb.Incident(title=CANARY, asset_ids=ends))
+    await callers.call(BY_NAME["incident.v1.IncidentService/OpenIncident"], incident, admin)
+    assessments = BY_NAME["asset.v1.GraphService/ListImpactAssessments"]
+    async with asyncio.timeout(60):
+        while not (await callers.call(assessments, complete(assessments), admin)).reply.impact_assessments:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
 
 
 def _able(rpc: Rpc) -> str:
