@@ -5,7 +5,7 @@ from typing import Any
 
 from itsm.asset import v1 as asset_pb
 
-from chassis.store import Store
+from chassis.store import Backend, Store
 from chassis.testing import FakeClock, MemoryBackend
 from services.monitor import store as kept
 from services.monitor.domain.signal import AlertKind, AssetHint, Severity, Signal, Status
@@ -53,9 +53,9 @@ def _signal(asset: str, status: Status, start: float, end: datetime | None, **mo
 class Plant:
     """Everything that decides about alerts."""
 
-    def __init__(self, *, hold: timedelta = HOLD) -> None:
+    def __init__(self, backend: Backend | None = None, *, hold: timedelta = HOLD) -> None:
         self.clock = FakeClock(NOON)
-        self.backend = MemoryBackend()
+        self.backend = backend or MemoryBackend()
         self.store = Store(self.backend, self.clock, kept.KINDS, kept.INDEXES)
         self.mirror = Mirror(self.store)
         self.situations = LiveSituations(self.store, self.mirror, hold=hold, interval=MINUTE)
