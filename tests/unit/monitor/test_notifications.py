@@ -67,6 +67,15 @@ async def receiving(*answers: int) -> AsyncIterator[Receiver]:
     server.close()
 
 
+def envelope(event_id: str) -> Envelope:
+    """What an event of the caller's tenant says of itself."""
+    return Envelope(
+        id=event_id, type="itsm.monitor.v1.AlertRouted", source="/itsm/x/monitor", subject="alerts/alr_1",
+        tenant=ctx.current().tenant, key="k", version=1, epoch=1, time=at(0), actor="a", actor_kind="service",
+        correlation_id="", causation_id="", trace="",
+    )  # fmt: skip
+
+
 class Office(Plant):
     """The pipeline with targets."""
 
@@ -82,13 +91,7 @@ class Office(Plant):
 
     async def tell(self, what: TargetEvent = TargetEvent.ROUTED, event_id: str = "e1", **alert: Any) -> None:
         told = {"id": "alr_1", "severity": pb.Alert.ERROR, "kind": pb.Alert.AVAILABILITY, "title": "db is down", **alert}
-        tenant = ctx.current().tenant
-        envelope = Envelope(
-            id=event_id, type="itsm.monitor.v1.AlertRouted", source="/itsm/x/monitor", subject="alerts/alr_1", tenant=tenant,
-            key="k", version=1, epoch=1, time=at(0), actor="a", actor_kind="service",
-            correlation_id="", causation_id="", trace="",
-        )  # fmt: skip
-        await self.notifying.tell(what, pb.AlertRouted(alert=pb.Alert(**told)), envelope)
+        await self.notifying.tell(what, pb.AlertRouted(alert=pb.Alert(**told)), envelope(event_id))
 
     async def deliver(self) -> int:
         begun = await self.delivering.begin()

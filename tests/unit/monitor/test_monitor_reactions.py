@@ -1,0 +1,96 @@
+"""What events bring about: the mirror follows assets and relations, consequences are woken, targets are told."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from itsm.asset import v1 as asset_pb
+from itsm.monitor import v1 as pb
+from itsm.type import v1 as shared
+
+from chassis import context as ctx
+from chassis.events import Subscriptions
+from services.monitor import reactions
+from services.monitor.domain.notification import TargetEvent
+from services.monitor.domain.signal import AssetHint
+from tests.unit.monitor.pipelining import at, down
+from tests.unit.monitor.test_notifications import BOSS, Office, envelope
+
+
+async def heard(group: Subscriptions, event: Any, event_id: str = "e1") -> None:
+    """Has an event handled as the consumer does."""
+    await group.handlers[event.DESCRIPTOR.full_name].handler(event, envelope(event_id))
+
+
+def asset(name: str, **more: Any) -> asset_pb.Asset:
+    return asset_pb.Asset(id=name, name=name, state=asset_pb.Asset.IN_USE, criticality=asset_pb.Asset.LOW, **more)
+
+
+def relation(group: str = "") -> asset_pb.Relation:
+    return asset_pb.Relation(id="r", provider_id="mongo", consumer_id="auth", kind=asset_pb.Relation.USES, group=group)
+
+
+async def test_the_mirror_follows_assets_and_relations() -> None:
+    office = Office()
+    group = reactions.mirror(office.mirror)
+    with ctx.use(BOSS):
+        await heard(group, asset_pb.AssetCreated(asset=asset("mongo")))
+        await heard(group, asset_pb.AssetCreated(asset=asset("auth", team_id="t1")))
+        await heard(group, asset_pb.RelationAdded(relation=relation()))
+        assert (await office.mirror.topology()).needs("auth") == {"": ("mongo",)}
+        await heard(group, asset_pb.RelationUpdated(relation=relation("db")))
+        assert (await office.mirror.topology()).needs("auth") == {"db": ("mongo",)}
+        moved = asset_pb.Asset(id="mongo", name="mongo", state=asset_pb.Asset.RETIRED)
+        await heard(group, asset_pb.AssetMoved(asset=moved, changes=[shared.FieldChange(field="state")]))
+        assert not (await office.mirror.topology()).depends("auth")
+        renamed = asset(
+            "auth", team_id="t2", identifiers=[asset_pb.Identifier(kind=asset_pb.Identifier.FQDN, value="A.Example")]
+        )
+        await heard(group, asset_pb.AssetUpdated(asset=renamed, changes=[shared.FieldChange(field="teamId")]))
+        (known,) = await office.mirror.locate([AssetHint(names=("a.example",))])
+        assert known is not None
+        assert known.team_id == "t2"
+        await heard(group, asset_pb.RelationRemoved(relation=relation()))
+        assert await office.store.find("mirror_relations", {}) == []
+
+
+async def test_the_end_of_a_cause_wakes_what_followed_from_it_after_one_hold() -> None:
+    office = Office()
+    group = reactions.alerts(office.looking, office.notifying)
+    with ctx.use(BOSS):
+        for name in ("mongo", "auth"):
+            await office.asset(name)
+        await office.needs("auth", "mongo")
+        await office.intake.take([down("mongo"), down("auth")])
+        cause = (await office.alert("mongo"))["_id"]
+        end = Timestamp()
+        end.FromDatetime(at(20))
+        over = pb.Alert(id=cause, kind=pb.Alert.AVAILABILITY, end_time=end)
+        await heard(group, pb.AlertResolved(alert=over))
+        assert (await office.alert("auth"))["look_time"] == at(30)
+        await heard(group, pb.AlertSuppressed(alert=pb.Alert(id=cause)))
+        assert at(0) < (await office.alert("auth"))["look_time"] < at(1)
+
+
+@pytest.mark.parametrize(
+    ("event", "routed", "told"),
+    [
+        (pb.AlertFired, True, TargetEvent.ROUTED),
+        (pb.AlertFired, False, None),
+        (pb.AlertRouted, True, TargetEvent.ROUTED),
+        (pb.AlertAcknowledged, True, TargetEvent.ACKNOWLEDGED),
+        (pb.AlertAcknowledged, False, None),
+        (pb.AlertResolved, True, TargetEvent.RESOLVED),
+        (pb.AlertResolved, False, None),
+    ],
+)
+async def test_targets_are_told_of_what_people_were_told_of(event: Any, routed: bool, told: TargetEvent | None) -> None:
+    office = Office()
+    group = reactions.alerts(office.looking, office.notifying)
+    with ctx.use(BOSS):
+        await office.target(events=list(TargetEvent))
+        alert = pb.Alert(id="alr_1", severity=pb.Alert.ERROR, kind=pb.Alert.EVENT, end_time=Timestamp(seconds=1))
+        if routed:
+            alert.route_time.FromDatetime(at(0))
+        await heard(group, event(alert=alert))
+        assert [row["event"] for row in await office.rows()] == ([told.value] if told else [])
