@@ -4,10 +4,12 @@ What a sender does next hangs on the status alone. Prometheus sends again after 
 again after 503 (or UNAVAILABLE) and after no other 500. Both may send again what was kept already: it changes nothing.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
@@ -38,6 +40,8 @@ PERMISSION = "samples.write"
 MOST_BYTES = 16 << 20
 """The largest body as it is sent; what it holds has a limit of its own."""
 _AT_ONCE = 16
+_LONG_BYTES = 1 << 20  # read in some ten milliseconds
+_Result = TypeVar("_Result")
 _KEYED_AGENT = "endpoint"  # the role of the key that an agent was given
 _HTTP = {3: 400, 7: 403, 8: 413, 16: 401}
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
@@ -63,7 +67,7 @@ class SampleDoor:
             packed = await body(request, MOST_BYTES)
             try:
                 raw = remote_write.decompressed(packed)
-                incoming = remote_write.decode(raw, person(sender.tenant), self._samples.known)
+                incoming = await _read(len(raw), remote_write.decode, raw, person(sender.tenant), self._samples.known)
             except Malformed as problem:
                 raise Problem(400, "malformed", str(problem)) from problem
             except TooLarge as problem:
@@ -101,23 +105,24 @@ class SampleDoor:
             content = await body(request, MOST_BYTES)
             try:
                 content = otlp.inflated(content) if encoding == "gzip" else content
-                export = otlp.from_protobuf(content) if form == _PROTOBUF else otlp.from_json(content)
+                export = await _read(len(content), otlp.from_protobuf if form == _PROTOBUF else otlp.from_json, content)
             except Malformed as problem:
                 raise Problem(400, "malformed", str(problem)) from problem
             except TooLarge as problem:
                 raise Problem(413, "too-large", str(problem)) from problem
-            del content
-            return await self._export(sender, export)
+            return await self._export(sender, export, len(content))
 
     async def export(self, authorization: str, export: ExportMetricsServiceRequest) -> ExportMetricsServiceResponse:
         """OTLP over gRPC. Raises what the chassis calls by its codes."""
         sender = await self._keys.sender(authorization, PERMISSION)
         with self._place():
-            return await self._export(sender, export)
+            return await self._export(sender, export, export.ByteSize())
 
-    async def _export(self, sender: Sender, export: ExportMetricsServiceRequest) -> ExportMetricsServiceResponse:
+    async def _export(self, sender: Sender, export: ExportMetricsServiceRequest, size: int) -> ExportMetricsServiceResponse:
         agent = sender.principal.subject if _KEYED_AGENT in sender.principal.roles else ""
-        written = await self._write(sender, otlp.decode(export, person(sender.tenant), self._samples.known, agent))
+        written = await self._write(
+            sender, await _read(size, otlp.decode, export, person(sender.tenant), self._samples.known, agent)
+        )
         answer = ExportMetricsServiceResponse()
         if written.refused:
             answer.partial_success.rejected_data_points = sum(written.refused.values())
@@ -142,6 +147,11 @@ class SampleDoor:
             yield
         finally:
             self._running -= 1
+
+
+async def _read(size: int, read: Callable[..., _Result], *arguments: Any) -> _Result:
+    """What takes long is read in a thread, so that others are answered meanwhile."""
+    return await asyncio.to_thread(read, *arguments) if size > _LONG_BYTES else read(*arguments)
 
 
 def _check_remote_write(request: Request) -> None:

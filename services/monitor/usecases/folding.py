@@ -7,7 +7,7 @@ Blocks go only when their samples are in buckets; so a kill at any place loses n
 import asyncio
 import logging
 from array import array
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -112,7 +112,11 @@ class Folding:
             by_tenant.setdefault(row["tenant"], []).append(row["_id"])
         for tenant, ids in by_tenant.items():
             blocks = await self._backend.find(BLOCKS, {"tenant": tenant, "_id": {"$in": ids}})
-            await self._write(self._updates(tenant, grouped(blocks)))
+            groups: dict[tuple[int, int], Columns] = {}
+            for block in blocks:
+                group(block, groups)
+                await asyncio.sleep(0)
+            await self._write(self._updates(tenant, groups))
             await self._write([Delete(BLOCKS, {"_id": block["_id"], "tenant": tenant}) for block in blocks])
         return len(listed) > len(chosen) or len(listed) == _MOST_BLOCKS
 
@@ -227,20 +231,17 @@ class Folding:
         await self._backend.write(portion)
 
 
-def grouped(blocks: Sequence[Document]) -> dict[tuple[int, int], Columns]:
-    """Samples by number of their series and beginning of their bucket."""
-    found: dict[tuple[int, int], Columns] = {}
-    for block in blocks:
-        for number, time, value in zip(
-            array("Q", block["numbers"]), array("q", block["times"]), array("d", block["values"]), strict=True
-        ):
-            key = number, time - time % SPAN
-            columns = found.get(key)
-            if columns is None:
-                columns = found[key] = Columns.empty()
-            columns.times.append(time)
-            columns.values.append(value)
-    return found
+def group(block: Document, found: dict[tuple[int, int], Columns]) -> None:
+    """Adds the samples of a block to `found`, by number of their series and beginning of their bucket."""
+    for number, time, value in zip(
+        array("Q", block["numbers"]), array("q", block["times"]), array("d", block["values"]), strict=True
+    ):
+        key = number, time - time % SPAN
+        columns = found.get(key)
+        if columns is None:
+            columns = found[key] = Columns.empty()
+        columns.times.append(time)
+        columns.values.append(value)
 
 
 def _moment(at: int) -> datetime:

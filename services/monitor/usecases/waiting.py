@@ -1,8 +1,9 @@
 """Samples that came in and are not folded yet, read from their blocks: what was answered can be asked for at once."""
 
+import asyncio
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator, Set
+from collections.abc import AsyncIterator, Iterator, Set
 from dataclasses import dataclass
 
 from chassis import context as ctx
@@ -36,7 +37,10 @@ class _Block:
 
 
 class Waiting:
-    """Reads blocks once each and remembers them while they wait, up to a bound. Raises `Unavailable`."""
+    """Reads blocks once each and remembers them while they wait, up to a bound. Raises `Unavailable`.
+
+    A block never changes, so concurrent questions at worst read one twice.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -45,7 +49,7 @@ class Waiting:
     async def of(self, wanted: Set[int], start: int, end: int) -> dict[int, Columns]:
         """Samples of these series of the tenant, at or after `start` and before `end`, in no order."""
         found: dict[int, Columns] = {}
-        for block in (await self._load()).values():
+        async for block in self._all():
             for number, place in block.of(wanted):
                 at = block.times[place]
                 if start <= at < end:
@@ -54,20 +58,27 @@ class Waiting:
                     columns.values.append(block.values[place])
         return found
 
-    async def _load(self) -> dict[str, _Block]:
+    async def _all(self) -> AsyncIterator[_Block]:
+        """Every block of the tenant; no more than a portion is held beside those that are remembered."""
         tenant, backend = ctx.current().tenant, self._store.backend
         listed = [row["_id"] for row in await backend.find(BLOCKS, {"tenant": tenant}, projection={"_id": 1})]
-        before = self._blocks.pop(tenant, {})
-        blocks = {key: before[key] for key in listed if key in before}
+        before = self._blocks.get(tenant, {})
+        kept = self._blocks[tenant] = {key: before[key] for key in listed if key in before}
+        self._blocks.move_to_end(tenant)
+        for block in list(kept.values()):
+            yield block
+        room = _MOST_SAMPLES - sum(len(block.times) for each in self._blocks.values() for block in each.values())
         missing = [key for key in listed if key not in before]
         for at in range(0, len(missing), _AT_ONCE):
             rows = await backend.find(BLOCKS, {"tenant": tenant, "_id": {"$in": missing[at : at + _AT_ONCE]}})
-            for row in rows:
-                blocks[row["_id"]] = _Block(row["numbers"], array("q", row["times"]), array("d", row["values"]))
             # A block that went meanwhile has been folded: buckets are read after this.
-        self._blocks[tenant] = blocks
-        total = sum(len(block.times) for each in self._blocks.values() for block in each.values())
-        while total > _MOST_SAMPLES and self._blocks:
+            for row in rows:
+                block = _Block(row["numbers"], array("q", row["times"]), array("d", row["values"]))
+                yield block
+                room -= len(block.times)
+                if room > 0:
+                    kept[row["_id"]] = block
+            await asyncio.sleep(0)
+        while room <= 0 and len(self._blocks) > 1:
             _, dropped = self._blocks.popitem(last=False)
-            total -= sum(len(block.times) for block in dropped.values())
-        return blocks
+            room += sum(len(block.times) for block in dropped.values())
