@@ -70,7 +70,7 @@ class Stack:
             if self.options.agent and await self.agent.prepare():
                 await self._run(self.agent.spec(), self.agent.make_ready)
             if self.options.self_watch:
-                await self._watch()
+                await self.watch()
         if self.deaths:
             raise ProcessDied(f"{', '.join(self.deaths)} died during the start")
 
@@ -85,7 +85,8 @@ class Stack:
         finally:
             await asyncio.to_thread(lock.end_leftovers, self.layout.state, self._console)
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Make the platform watch its own processes; raises `StackError`. What is there already stays as it is."""
         tokens, services = self.services.tokens(), self.services
         watch = SelfWatch(services.gateway_url, keeper=tokens["asset-manager"], watcher=tokens["monitor-manager"])
         probes = {
