@@ -11,7 +11,7 @@ from services.asset.usecases.impact import Impact
 
 def subscriptions(impact: Impact) -> Subscriptions:
     """The group `impact`. It asks nothing of others and waits for nobody: assets that are not known here hit nothing."""
-    group = Subscriptions("impact")
+    group = Subscriptions("impact", gather=0.05)
 
     @group.on(incident.IncidentOpened)
     async def opened(event: Any, _envelope: Envelope) -> None:

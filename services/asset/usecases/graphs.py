@@ -59,6 +59,7 @@ class Graphs:
         self._store, self._most, self._clock = store, most, clock
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._looked = self._looked_far = clock()
+        self._sought: set[tuple[str, str]] = set()
         store.on_commit(self._mark)
 
     @property
@@ -80,15 +81,22 @@ class Graphs:
             raise AssertionError("what has caught up has a graph")
         return held.graph
 
-    async def refreshed(self) -> Graph:
-        """The same after a look at what other processes committed: for whoever asks about something that is not in it."""
-        await self.look()
-        return await self.current()
+    async def knowing(self, ids: Iterable[str]) -> Graph:
+        """The same, after a look at what other processes committed where one of these assets is not in it. What is not found
+        then is not looked for again until the next look."""
+        graph, tenant = await self.current(), ctx.current().tenant
+        unknown = {(tenant, each) for each in ids if graph.number(each) is None}
+        if not unknown <= self._sought:
+            await self.look()
+            graph = await self.current()
+            self._sought |= unknown
+        return graph
 
     async def follow(self) -> None:
         """Looks for what other processes committed, until it is canceled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            self._sought.clear()
             with suppress(Unavailable):  # the next look begins where this one did
                 await self.look()
 

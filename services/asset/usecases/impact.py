@@ -113,15 +113,15 @@ class Impact:
 
     async def assess(self, incident_id: str, asset_ids: Sequence[str]) -> None:
         """Works out what an incident takes down, and keeps it; what was found before is revised. The same again changes
-        nothing. An incident without assets that was never assessed is left alone."""
+        nothing. An incident that was never assessed is left alone while it names no asset that is known."""
         async with self._store.transaction() as tx:
             try:
                 known = await tx.get(ImpactAssessment, assessment_id(incident_id))
             except NotFound:
                 known = None
-            if known is None and not asset_ids:
-                return
             found, now = await self._assessed(asset_ids), self._store.clock()
+            if known is None and len(found["unknown_asset_ids"]) == len(asset_ids):
+                return
             if known is None:
                 tx.add(ImpactAssessment.of(incident_id, now, **found))
             else:
@@ -129,9 +129,7 @@ class Impact:
                 tx.save(known)
 
     async def _assessed(self, asset_ids: Sequence[str]) -> dict[str, Any]:
-        graph = await self._graphs.current()
-        if any(graph.number(each) is None for each in asset_ids):
-            graph = await self._graphs.refreshed()
+        graph = await self._graphs.knowing(asset_ids)
         numbers = {each: graph.number(each) for each in asset_ids}
         answer = Downwards(graph, [number for number in numbers.values() if number is not None])
         shown = answer.shown()
@@ -147,11 +145,8 @@ class Impact:
         }
 
     async def _found(self, id: str) -> tuple[Graph, int]:  # noqa: A002 - as above
-        graph = await self._graphs.current()
+        graph = await self._graphs.knowing([id])
         number = graph.number(id)
-        if number is None:
-            graph = await self._graphs.refreshed()
-            number = graph.number(id)
         if number is None or await self._hidden(graph, {number}):
             raise NotFound("asset", id)
         return graph, number

@@ -257,11 +257,34 @@ async def test_the_same_again_tells_nothing_and_other_assets_are_told(land: Land
     assert (last.hit_count, last.criticality, last.service_ids, last.hit_asset_ids) == (0, None, [], [])
 
 
-async def test_an_incident_without_assets_is_left_alone_and_one_with_unknown_ones_hits_nothing(land: Landscape) -> None:
-    await land.impact.assess("inc_1", [])
-    with pytest.raises(NotFound):
-        await assessed(land)
-    await land.impact.assess("inc_2", ["ast_gone"])
-    assert (await assessed(land, "inc_2")).hit_count == 0
+async def test_an_incident_without_known_assets_is_left_alone_until_it_names_one(land: Landscape) -> None:
+    for asset_ids in ([], ["ast_gone"]):
+        await land.impact.assess("inc_2", asset_ids)
+        with pytest.raises(NotFound):
+            await assessed(land, "inc_2")
+    await land.impact.assess("inc_2", ["ast_gone", "ast_disk"])
+    assert (await assessed(land, "inc_2")).hit_count == 3
     rows, _ = await land.reading.page(IMPACT_ASSESSMENTS, Asked('incidentId = "inc_2"'))
     assert [row["unknown_asset_ids"] for row in rows] == [["ast_gone"]]
+
+
+class Counted(MemoryBackend):
+    """A database that counts how often change rows are looked through."""
+
+    looks = 0
+
+    async def find(self, collection: str, *arguments: Any, **named: Any) -> list[Any]:
+        """See `Backend`."""
+        self.looks += collection == "changes"
+        return await super().find(collection, *arguments, **named)
+
+
+async def test_what_nobody_knows_is_looked_for_once_and_not_with_each_incident() -> None:
+    backend = Counted()
+    land = Landscape(backend)
+    await land.shop()
+    for number in range(5):
+        await land.impact.assess(f"inc_{number}", ["ast_gone", "ast_db"])
+    assert backend.looks == 1
+    await land.impact.assess("inc_6", ["ast_lost"])
+    assert backend.looks == 2
