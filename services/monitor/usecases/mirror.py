@@ -49,13 +49,14 @@ class Mirror:
         found: list[Known | None] = []
         for hint, names in zip(hints, spoken, strict=True):
             meant = next((by_name[name] for name in names if name in by_name), None)
-            found.append(by_id.get(hint.asset_id) if hint.asset_id else meant or by_id.get(hint.fallback_id))
+            found.append(by_id.get(hint.asset_id) or meant or by_id.get(hint.fallback_id))
         return found
 
     async def of(self, hints: Sequence[Mapping[str, str]]) -> list[str]:
         """For each set of hints, the surest first, an asset's id, or an empty text. See `Assets` in the ports."""
         named = await self.known({hint["asset.id"] for hint in hints if "asset.id" in hint})
-        found = await self.locate([AssetHint(names=tuple(hint.values())) for hint in hints])
+        spoken = [AssetHint(asset_id=hint.get("asset.id", ""), names=tuple(hint.values())) for hint in hints]
+        found = await self.locate(spoken)
         return [
             known.asset_id if (known := named.get(hint.get("asset.id", ""), meant)) else ""
             for hint, meant in zip(hints, found, strict=True)

@@ -271,7 +271,8 @@ async def test_an_asset_is_found_by_the_names_that_senders_use(plant: Plant) -> 
     await plant.take(down("", asset_hint=AssetHint(names=("nobody", "db1.example:9100")), fingerprint="f"))
     alert = await plant.alert("ast_1")
     assert (alert["team_id"], alert["state"]) == ("team_db", "FIRING")
-    assert await plant.mirror.of([{"host.name": "db1"}, {"host.name": "nobody"}]) == ["ast_1", ""]
+    hints = [{"host.name": "db1"}, {"host.name": "nobody"}, {"asset.id": "ast_2", "host.name": "db1"}]
+    assert await plant.mirror.of(hints) == ["ast_1", "", "ast_2"]
 
 
 async def test_a_name_that_several_assets_bear_means_none_of_them(plant: Plant) -> None:
