@@ -101,6 +101,10 @@ class Services:
         if service == "monitor":
             settings["ITSM_INGEST_LISTEN"] = self.ingest_url.removeprefix("http://")
             settings["ITSM_OTLP_LISTEN"] = self.otlp_target
+            # Whoever tries webhooks here has the receiver on this machine.
+            settings["ITSM_OUTBOUND_NETWORKS"] = "127.0.0.0/8,::1/128"
+            settings["ITSM_OUTBOUND_PORTS"] = "80,443,1024-65535"
+            settings["ITSM_OUTBOUND_HTTP"] = "true"
         if service == "gateway":
             settings["ITSM_PUBLIC_URL"] = self.gateway_url
             settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"
