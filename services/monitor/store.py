@@ -70,7 +70,7 @@ INDEXES = (
     Index(SERIES, [("tenant", 1), ("name", 1), ("_id", 1)]),
     Index(SERIES, [("tenant", 1), ("asset_id", 1), ("name", 1), ("_id", 1)]),
     Index(SERIES, [("tenant", 1), ("last_time", 1)]),
-    Index(SERIES, [("last_time", 1)], partial={"asset_id": ""}),
+    Index(SERIES, [("asset_id", 1), ("_id", 1)], partial={"asset_id": ""}),
     Index(BLOCKS, [("tenant", 1), ("_id", 1)]),
     due_index(BUCKETS, "roll_time"),
     *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (SERIES, BUCKETS, ROLLUPS)),

@@ -6,8 +6,9 @@ Blocks go only when their samples are in buckets; so a kill at any place loses n
 
 import asyncio
 import logging
+import zlib
 from array import array
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,7 +47,8 @@ _MOST_BLOCKS = 2_000
 _AT_ONCE = 500
 _ROLL_AT_ONCE = 100
 _MATCH_SECONDS = 300.0
-_MATCHED = 1_000
+_MATCHES = 20  # portions of series at a time
+_UNREADABLE = timedelta(hours=1)  # until a bucket that this release cannot read is tried again
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Folding:
         self._store, self._backend, self._assets, self._metrics = store, store.backend, assets, metrics
         self._retention, self._every = retention, every
         self._seen: dict[tuple[str, int], int] = {}
+        self._matched = ""
         self._spans: dict[int, tuple[datetime, datetime, datetime]] = {}
         self._lease = Lease(store.backend, "series", "monitor")
 
@@ -176,7 +179,14 @@ class Folding:
 
     def _rolled(self, bucket: Document) -> Iterable[Write]:
         tenant, series, start = bucket["tenant"], bucket["series"], _milliseconds(bucket["start"])
-        samples = read(bucket["chunks"], start)
+        try:
+            samples = read(bucket["chunks"], start)
+        except (ValueError, zlib.error):
+            # Of a newer release, or damaged: others go on, and whoever understands it does it.
+            _log.exception("A bucket of samples cannot be read.", extra={"bucket": bucket["_id"]})
+            later = {"$set": {"roll_time": self._store.clock() + _UNREADABLE}}
+            yield Update(BUCKETS, {"_id": bucket["_id"], "tenant": tenant}, later, strict=False)
+            return
         yield Update(
             BUCKETS,
             {"_id": bucket["_id"], "tenant": tenant, "pushes": bucket["pushes"]},
@@ -202,24 +212,32 @@ class Folding:
             )
 
     async def match(self) -> None:
-        """Looks for the asset of series that have none: it may have become known after them."""
-        rows = await self._backend.find(
-            SERIES,
-            {"asset_id": "", "last_time": {"$gte": self._store.clock() - timedelta(hours=1)}},
-            limit=_MATCHED,
-            projection={"tenant": 1, "pairs": 1},
-        )
-        by_tenant: dict[str, list[Document]] = {}
-        for row in rows:
-            by_tenant.setdefault(row["tenant"], []).append(row)
-        for tenant, found in by_tenant.items():
-            with ctx.use(Context(tenant=tenant, actor=Actor(id="itsm-monitor", kind="service"))):
-                assets = await self._assets.of([hints(labels_from(row["pairs"])) for row in found])
-            await self._write(
-                Update(SERIES, {"_id": row["_id"], "tenant": tenant}, {"$set": {"asset_id": asset}}, strict=False)
-                for row, asset in zip(found, assets, strict=True)
-                if asset
+        """Looks for the asset of series that have none: it may have become known after them. Goes on where it ended."""
+        for _ in range(_MATCHES):
+            rows = await self._backend.find(
+                SERIES,
+                {"asset_id": "", "_id": {"$gt": self._matched}},
+                sort=[("asset_id", 1), ("_id", 1)],
+                limit=_AT_ONCE,
+                projection={"tenant": 1, "pairs": 1},
             )
+            by_tenant: dict[str, list[Document]] = {}
+            for row in rows:
+                by_tenant.setdefault(row["tenant"], []).append(row)
+            for tenant, found in by_tenant.items():
+                await self._match(tenant, found)
+            self._matched = rows[-1]["_id"] if len(rows) == _AT_ONCE else ""
+            if not self._matched:
+                return
+
+    async def _match(self, tenant: str, rows: Sequence[Document]) -> None:
+        with ctx.use(Context(tenant=tenant, actor=Actor(id="itsm-monitor", kind="service"))):
+            assets = await self._assets.of([hints(labels_from(row["pairs"])) for row in rows])
+        await self._write(
+            Update(SERIES, {"_id": row["_id"], "tenant": tenant}, {"$set": {"asset_id": asset}}, strict=False)
+            for row, asset in zip(rows, assets, strict=True)
+            if asset
+        )
 
     async def _write(self, writes: Iterable[Write]) -> None:
         portion: list[Write] = []

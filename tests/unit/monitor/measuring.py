@@ -75,16 +75,17 @@ class Kept:
     tenant: str = "main"
     backend: Any = field(default_factory=MemoryBackend)
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    assets: Any = field(default_factory=NoAssets)
 
     def __post_init__(self) -> None:
         retention = Retention()
         store = Store(self.backend, self.clock, ())
         self.seconds = 0.0
         self.catalog = Catalog(
-            store, NoAssets(), most=self.most, per_minute=self.per_minute, kept=retention.hour, monotonic=lambda: self.seconds
+            store, self.assets, most=self.most, per_minute=self.per_minute, kept=retention.hour, monotonic=lambda: self.seconds
         )
         self.samples = Samples(store, self.catalog, monotonic=lambda: self.seconds)
-        self.folding = Folding(store, NoAssets(), retention, Metrics(), every=timedelta(minutes=1))
+        self.folding = Folding(store, self.assets, retention, Metrics(), every=timedelta(minutes=1))
         self.reading = SeriesReading(store, Listing("series", SERIES_FIELDS, "name", b"k" * 16, self.clock), retention)
 
     async def write(self, rows: Rows, **how: bool) -> Written:

@@ -1,6 +1,7 @@
 """Samples from the bytes of a remote write to the answer of a query, in memory."""
 
 import random
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from chassis.testing import caller
 from services.monitor.domain.samples import SPAN, STALE
 from services.monitor.domain.selector import parse
 from services.monitor.domain.windows import Aggregate
+from services.monitor.usecases.catalog import SERIES
 from services.monitor.usecases.folding import BUCKETS, ROLLUPS
 from services.monitor.usecases.reading import Paging
 from services.monitor.usecases.samples import BLOCKS
@@ -200,6 +202,53 @@ async def test_a_bucket_that_grew_while_it_was_rolled_up_is_left_for_the_next_ro
     kept.backend.find = found_before_it_grew  # type: ignore[method-assign]
     await kept.folding.roll()
     assert "roll_time" in bucket
+
+
+async def test_a_bucket_that_cannot_be_read_does_not_hold_up_others() -> None:
+    kept = Kept()
+    await kept.write([(UP, [(at(-SPAN / 1000), 1.0)]), (LOAD, [(at(-SPAN / 1000), 1.0)])])
+    await kept.fold()
+    kept.clock.advance(hours=3)
+    damaged, good = kept.backend.collections[BUCKETS].values()
+    damaged["chunks"] = [b"\x09 of a newer release"]
+    await kept.folding.roll()
+    assert "roll_time" not in good
+    assert damaged["roll_time"] == kept.clock.now + timedelta(hours=1)
+    assert damaged["chunks"] == [b"\x09 of a newer release"]
+
+
+class Inventory:
+    """Assets by the name of their host."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, str] = {}
+
+    async def of(self, hints: Sequence[Mapping[str, str]]) -> list[str]:
+        return [self.hosts.get(hint.get("instance", ""), "") for hint in hints]
+
+
+async def test_a_series_finds_its_asset_at_once_or_when_that_becomes_known() -> None:
+    inventory = Inventory()
+    kept = Kept(assets=inventory)
+
+    async def known() -> dict[str, str]:
+        await kept.folding.match()
+        return {row["pairs"][1]: row["asset_id"] for row in kept.backend.collections[SERIES].values()}
+
+    inventory.hosts["a"] = "ast_a"
+    await kept.write([({"__name__": "up", "instance": name}, [(at(0), 1.0)]) for name in ("a", "b", "c")])
+    assert await known() == {"instance=a": "ast_a", "instance=b": "", "instance=c": ""}
+    inventory.hosts["c"] = "ast_c"
+    assert await known() == {"instance=a": "ast_a", "instance=b": "", "instance=c": "ast_c"}
+
+
+async def test_all_series_without_an_asset_have_their_turn() -> None:
+    inventory = Inventory()
+    kept = Kept(assets=inventory, most=20_000, per_minute=20_000)
+    await kept.write([({"__name__": "up", "instance": str(name)}, [(at(0), 1.0)]) for name in range(1_200)])
+    inventory.hosts = {str(name): f"ast_{name}" for name in range(1_200)}
+    await kept.folding.match()
+    assert all(row["asset_id"] for row in kept.backend.collections[SERIES].values())
 
 
 @pytest.mark.parametrize(
