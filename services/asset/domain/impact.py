@@ -8,6 +8,8 @@ together, so that two providers on one host are one fault, cycles end, and nothi
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
+from itertools import groupby
+from operator import itemgetter
 
 from services.asset.domain.asset import Criticality
 from services.asset.domain.graph import ABSENT, PRESENT, Graph
@@ -190,7 +192,8 @@ class Downwards:
             if depth is None or far <= depth:
                 need = found.cause[number][1] if number in found.cause else None
                 yield Hit(number, FAILED, far, need, None, number in passing)
-        for far, number in _in_order(self.graph, {number: risk.distance for number, risk in found.at_risk.items()}):
+        risks = sorted(((number, risk.distance) for number, risk in found.at_risk.items()), key=itemgetter(1))
+        for far, number in _in_order(self.graph, dict(risks)):
             if depth is None or far <= depth:
                 risk = found.at_risk[number]
                 yield Hit(number, AT_RISK, far, risk.need, risk.margin)
@@ -304,12 +307,9 @@ class Upwards:
 
 
 def _in_order(graph: Graph, distances: Mapping[int, int]) -> Iterator[tuple[int, int]]:
-    """By distance, then by id, for each process the same. Only the distances that are taken are sorted within."""
-    rings: dict[int, list[int]] = {}
-    for number, far in distances.items():
-        rings.setdefault(far, []).append(number)
-    for far in sorted(rings):
-        yield from ((far, number) for number in sorted(rings[far], key=lambda each: graph.items[each].id))
+    """By distance, in which they come already, then by id, for each process the same. Only what is taken is sorted."""
+    for far, ring in groupby(distances.items(), key=itemgetter(1)):
+        yield from ((far, number) for number in sorted((number for number, _ in ring), key=lambda each: graph.items[each].id))
 
 
 def highest(graph: Graph, numbers: Iterable[int]) -> Criticality | None:
