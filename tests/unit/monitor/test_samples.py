@@ -137,6 +137,16 @@ async def test_too_many_new_series_are_put_off_and_come_through_later() -> None:
     assert (await kept.write(some(20))).written == 20
 
 
+async def test_a_series_whose_id_is_taken_by_another_is_refused_rather_than_mixed_up() -> None:
+    kept = Kept()
+    await kept.write([(UP, [(at(0), 1.0)])])
+    (row,) = kept.backend.collections[SERIES].values()
+    row["pairs"] = ["__name__=another"]
+    restarted = Kept(backend=kept.backend)
+    written = await restarted.write([(UP, [(at(1), 1.0)]), (LOAD, [(at(1), 1.0)])])
+    assert (written.written, written.refused) == (1, {"of a series whose id is taken": 1})
+
+
 async def test_tenants_are_apart() -> None:
     kept = Kept()
     await kept.write([(UP, [(at(0), 1.0)])])
