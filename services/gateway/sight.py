@@ -32,7 +32,19 @@ class Sight:
         if entry.tenant != self.principal.tenant:
             return False
         scope = self._scope(entry.plural)
-        return scope is not None and (not scope or _matches(scope, entry))
+        if scope is None:
+            return self._sees_part(entry)
+        return not scope or _matches(scope, entry)
+
+    def _sees_part(self, entry: Entry) -> bool:
+        """A record without a permission of its own that is about another one, such as a note, is for who may see all of those.
+
+        Who may see some of them only does not see it: the event does not hold the other record, so nobody can tell.
+        """
+        resource, names = _resource(entry)
+        about = resource.get(names.get("about", "")) if resource else None
+        scope = self._scope(about.partition("/")[0]) if isinstance(about, str) else None
+        return scope is not None and not scope
 
     def _scope(self, plural: str) -> Filter | None:
         if plural not in self._scopes:
@@ -45,15 +57,21 @@ class Sight:
 
 
 def _matches(scope: Filter, entry: Entry) -> bool:
+    resource, names = _resource(entry)
+    return resource is not None and _holds(scope, resource, names)
+
+
+def _resource(entry: Entry) -> tuple[dict[str, Any] | None, Mapping[str, str]]:
+    """The resource in an event, where it is one that we know and can read, and the JSON names of its fields."""
     snapshot = _snapshot(entry.type)
     if snapshot is None:
-        return False
+        return None, {}
     member, names = snapshot
     try:
         resource = orjson.loads(entry.value)[member]
     except (ValueError, KeyError, TypeError):
-        return False
-    return isinstance(resource, dict) and _holds(scope, resource, names)
+        return None, names
+    return (resource if isinstance(resource, dict) else None), names
 
 
 @cache

@@ -145,3 +145,17 @@ def test_an_event_without_a_readable_snapshot_is_hidden_from_whoever_has_a_scope
     entry.value = value
     assert not Sight(somebody(), a_policy({"requester_id": "u1"})).sees(entry)
     assert not Sight(somebody(), a_policy({"requester_id": "u1"})).sees(an_event(event="NeverHeardOf", requesterId="u1"))
+
+
+def a_note(about: Any) -> Entry:
+    entry = an_event(subject="notes/note_1", event="NoteAdded")
+    entry.value = orjson.dumps({"note": {"id": "note_1", "about": about, "text": "seen"}})
+    return entry
+
+
+def test_a_note_is_seen_by_who_may_see_every_record_of_the_kind_that_it_is_about() -> None:
+    assert Sight(somebody(), a_policy()).sees(a_note("incidents/inc_1"))
+    assert not Sight(somebody(), a_policy({"requester_id": "u1"})).sees(a_note("incidents/inc_1")), "it may be another's"
+    assert not Sight(somebody("guest"), a_policy()).sees(a_note("incidents/inc_1"))
+    for unknown in ("", "secrets/s_1", None, 3, ["incidents"]):
+        assert not Sight(somebody(), a_policy()).sees(a_note(unknown))

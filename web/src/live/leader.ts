@@ -29,7 +29,7 @@ const WORST_RETRY_MS = 30_000;
  * Hears the live stream through the one tab that leads: browsers allow few connections to one server, and a stream in each
  * tab would use them up. The lead passes on when its tab closes. Returns what ends it.
  */
-export function listen(topics: readonly string[], heard: (message: LiveMessage) => void): () => void {
+export function listen(heard: (message: LiveMessage) => void): () => void {
   const channel = new BroadcastChannel(NAME);
   const ended = new AbortController();
   let state: LiveState = "connecting";
@@ -56,7 +56,7 @@ export function listen(topics: readonly string[], heard: (message: LiveMessage) 
   navigator.locks
     .request(NAME, { signal: ended.signal }, async () => {
       leads = true;
-      await follow(topics, tell, become, ended.signal);
+      await follow(tell, become, ended.signal);
     })
     .catch((error: unknown) => {
       if (!ended.signal.aborted) throw error;
@@ -68,19 +68,14 @@ export function listen(topics: readonly string[], heard: (message: LiveMessage) 
   };
 }
 
-async function follow(
-  topics: readonly string[],
-  tell: (message: LiveMessage) => void,
-  become: (state: LiveState) => void,
-  signal: AbortSignal,
-) {
+async function follow(tell: (message: LiveMessage) => void, become: (state: LiveState) => void, signal: AbortSignal) {
   let cursor = "";
   let failures = 0;
   while (!signal.aborted) {
     const parser = new SseParser();
     try {
       become("connecting");
-      const known = await converse(topics, cursor, parser, tell, become, signal);
+      const known = await converse(cursor, parser, tell, become, signal);
       if (!known) {
         tell({ kind: "reauth" });
         become("offline");
@@ -100,7 +95,6 @@ async function follow(
 
 /** One connection; whether the server still knows us. */
 async function converse(
-  topics: readonly string[],
   cursor: string,
   parser: SseParser,
   tell: (message: LiveMessage) => void,
@@ -117,7 +111,7 @@ async function converse(
     pending = [];
   };
   try {
-    const answer = await fetch(`/api/v1/stream?topics=${topics.join(",")}`, {
+    const answer = await fetch("/api/v1/stream", {
       headers: { accept: "text/event-stream", ...(cursor ? { "last-event-id": cursor } : {}) },
       signal: AbortSignal.any([signal, silence.signal]),
       cache: "no-store",

@@ -1,6 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from "react";
-import { useSession } from "@/app/session";
 import { apply, type Versioned } from "./apply";
 import { type LiveState, listen } from "./leader";
 
@@ -13,13 +12,11 @@ interface Live {
 }
 
 const Context = createContext<Live | null>(null);
-const TOPICS = ["incidents", "notes", "alerts", "assets", "relations"];
 const FIGURES_MS = 5_000;
 
 /** `life` is another number after each new sign-in, which begins the stream again. */
 export function LiveProvider({ children, life, onReauth }: { children: ReactNode; life: number; onReauth: () => void }) {
   const client = useQueryClient();
-  const { can } = useSession();
   const [state, setState] = useState<LiveState>("connecting");
   const hearers = useRef(new Map<string, Set<Hearer>>());
 
@@ -33,8 +30,7 @@ export function LiveProvider({ children, life, onReauth }: { children: ReactNode
         void client.invalidateQueries({ queryKey: ["counts"] });
       }, FIGURES_MS);
     };
-    const topics = TOPICS.filter((topic) => can(`${topic}.get`));
-    const end = listen(topics, (message) => {
+    const end = listen((message) => {
       if (message.kind === "events") {
         for (const [kind, records] of apply(client, message.events)) {
           for (const hearer of hearers.current.get(kind) ?? []) hearer(records);
@@ -48,7 +44,7 @@ export function LiveProvider({ children, life, onReauth }: { children: ReactNode
       end();
       clearTimeout(figures);
     };
-  }, [client, can, onReauth, life]);
+  }, [client, onReauth, life]);
 
   const live = useMemo<Live>(
     () => ({
