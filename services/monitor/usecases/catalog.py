@@ -14,7 +14,7 @@ from typing import Any
 from chassis import context as ctx
 from chassis.errors import Busy, Unavailable
 from chassis.store import Store, Update
-from services.monitor.domain.series import NAME, Labels, hints, identity, public_id
+from services.monitor.domain.series import NAME, Labels, hints, identity, number_of, public_id
 from services.monitor.ports import Assets
 from services.monitor.usecases.incoming import Incoming, Unseen
 
@@ -82,6 +82,8 @@ class Catalog:
         self._store, self._assets = store, assets
         self._most, self._per_minute, self._kept = most, per_minute, kept
         self._monotonic = monotonic
+        self._full = f"of new series: the tenant has {most} active ones, its limit"
+        self._above = Remembered()  # until when each of those above the limit need not be looked for again
         self._accounts: dict[str, _Account] = {}
 
     async def register(self, incoming: Incoming) -> None:
@@ -89,7 +91,9 @@ class Catalog:
 
         Raises `Unavailable` when too many series began lately: nothing of them is registered, and all may be sent again.
         """
-        tenant = ctx.current().tenant
+        tenant, now = ctx.current().tenant, int(self._monotonic())
+        for key in [key for key in incoming.unseen if self._above.get(key) > now]:
+            incoming.refused[self._full] += sum(end - start for start, end in incoming.unseen.pop(key).spans)
         numbers = {key: identity(tenant, unseen.labels) for key, unseen in incoming.unseen.items()}
         clashing = await self._settle(incoming, numbers)
         for key, unseen in incoming.unseen.items():
@@ -97,6 +101,8 @@ class Catalog:
             reason = clashing.get(number)
             if reason is None:
                 self.known.put(key, number)
+            elif reason == self._full:
+                self._above.put(key, now + int(_COUNTED_SECONDS))
             for start, end in unseen.spans:
                 if reason is not None:
                     incoming.refused[reason] += end - start
@@ -106,15 +112,13 @@ class Catalog:
 
     async def _settle(self, incoming: Incoming, numbers: Mapping[bytes, int]) -> dict[int, str]:
         """Registers what is new; says why of those that cannot be."""
-        tenant = ctx.current().tenant
         wanted: dict[int, Unseen] = {}
         refused: dict[int, str] = {}
         for key, number in numbers.items():
             unseen = incoming.unseen[key]
             if wanted.setdefault(number, unseen).labels != unseen.labels:
                 refused[number] = _CLASH
-        for labels in await self._held(list(wanted)):
-            number = identity(tenant, labels)
+        for number, labels in (await self._held(list(wanted))).items():
             if wanted.pop(number).labels != labels:
                 refused[number] = _CLASH
         fresh = list(wanted)
@@ -123,20 +127,20 @@ class Catalog:
             self._spend(account, len(fresh))
             room = max(self._most - account.active, 0)
             for number in fresh[room:]:
-                refused[number] = f"of new series: the tenant has {self._most} active ones, its limit"
+                refused[number] = self._full
             await self._insert([(number, wanted[number]) for number in fresh[:room]])
             account.active += len(fresh[:room])
         return refused
 
-    async def _held(self, numbers: Sequence[int]) -> list[Labels]:
+    async def _held(self, numbers: Sequence[int]) -> dict[int, Labels]:
         """The labels of those that are registered."""
-        found: list[Labels] = []
+        found: dict[int, Labels] = {}
         for start in range(0, len(numbers), _AT_ONCE):
             ids = [public_id(number) for number in numbers[start : start + _AT_ONCE]]
             rows = await self._store.backend.find(
                 SERIES, {"tenant": ctx.current().tenant, "_id": {"$in": ids}}, projection={"pairs": 1}
             )
-            found.extend(labels_from(row["pairs"]) for row in rows)
+            found.update({number_of(row["_id"]): labels_from(row["pairs"]) for row in rows})
         return found
 
     async def _account(self, fresh: int) -> _Account | None:

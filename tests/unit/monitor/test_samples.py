@@ -120,6 +120,12 @@ async def test_series_above_the_limit_are_refused_and_known_ones_go_on() -> None
     assert (written.written, sum(written.refused.values())) == (2, 2)
     assert "the tenant has 2 active ones" in next(iter(written.refused))
     assert await kept.values("a", aggregate=Aggregate.LAST) == {"__name__=a,n=0": [1.0, 2.0], "__name__=a,n=1": [1.0, 2.0]}
+    again = await kept.write([({"__name__": "a", "n": str(n)}, [(at(2), 3.0)]) for n in range(4)])
+    assert (again.written, again.refused) == (2, written.refused)
+    kept.clock.advance(days=2)  # the two are not active any more
+    kept.seconds += 120
+    later = await kept.write([({"__name__": "a", "n": str(n)}, [(at(2 * 86_400), 3.0)]) for n in range(2, 4)])
+    assert (later.written, later.refused) == (2, {})
 
 
 async def test_too_many_new_series_are_put_off_and_come_through_later() -> None:
