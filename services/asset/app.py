@@ -24,7 +24,7 @@ from services.asset.api.duplicates import DuplicateApi
 from services.asset.api.graph import GraphApi
 from services.asset.api.imports import ImportApi
 from services.asset.api.items import AssetApi
-from services.asset.ports import Key
+from services.asset.ports import Key, Keys
 from services.asset.usecases.agents import Agents
 from services.asset.usecases.classes import Classes
 from services.asset.usecases.duplicates import Duplicates
@@ -56,8 +56,10 @@ class Settings(chassis_settings.Settings):
     )
 
 
-def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
-    """The service with all its parts. `fetch_policy` replaces the question to the auth service."""
+def build(
+    settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None, keys: Keys | None = None
+) -> Service:
+    """The service with all its parts. `fetch_policy` and `keys` replace what is asked of the auth service."""
     assembly = Assembly("asset", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=fetch_policy)
     store, key = assembly.store, settings.page_token_key.get_secret_value().encode()
     listings = kept.listings(key, store.clock)
@@ -66,7 +68,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     items = Items(store, classes, placing)
     assembly.serve(ASSETS, pb.add_AssetServiceServicer_to_server, AssetApi(items, reading))
     assembly.serve(CLASSES, pb.add_AssetClassServiceServicer_to_server, AssetClassApi(classes))
-    agents = Agents(store, classes, placing, AuthKeys(assembly))
+    agents = Agents(store, classes, placing, keys or AuthKeys(assembly))
     assembly.serve(AGENTS, pb.add_AgentServiceServicer_to_server, AgentApi(agents, reading))
     imports = Imports(store, classes, placing, listings[IMPORTED])
     assembly.serve(IMPORTS, pb.add_ImportServiceServicer_to_server, ImportApi(imports, reading))

@@ -65,7 +65,8 @@ class Items:
 
     async def _hold(self, tx: Transaction, asset: Asset, before: Iterable[str]) -> None:
         for key, holder in await self._placing.hold(tx, asset, before):
-            raise AlreadyExists("asset", holder, f"{key.replace('|', ' ')} is the asset {holder}'s")
+            shown = "" if ctx.current().scope else holder
+            raise AlreadyExists("asset", shown, f"{key.replace('|', ' ')} is that of {shown or 'another asset'}")
 
     def _said(self, fields: Mapping[str, Any], catalog: Catalog, class_name: str) -> Report:
         """What a person says, with everything that is wrong about it told by field."""

@@ -16,8 +16,9 @@ from chassis.policy import Policy
 from chassis.rpc import call, connect
 from chassis.rpc.methods import required_permissions
 from chassis.service import running
-from services.asset.app import ASSETS, CLASSES, DUPLICATES, GRAPH, Settings, build
+from services.asset.app import AGENTS, ASSETS, CLASSES, DUPLICATES, GRAPH, IMPORTS, Settings, build
 from tests.support.issuers import OWN, FakeIssuer, short
+from tests.support.keymaker import KeyMaker
 
 Stub = Callable[[Any], Any]
 STUBS: tuple[Stub, ...] = (
@@ -25,8 +26,10 @@ STUBS: tuple[Stub, ...] = (
     pb.AssetClassServiceStub,
     pb.DuplicateServiceStub,
     pb.GraphServiceStub,
+    pb.AgentServiceStub,
+    pb.ImportServiceStub,
 )
-SERVED = (ASSETS, CLASSES, DUPLICATES, GRAPH)
+SERVED = (ASSETS, CLASSES, DUPLICATES, GRAPH, AGENTS, IMPORTS)
 HIDDEN = "hidden-from-keepers"
 """Assets of this team are not for `keeper`."""
 
@@ -95,10 +98,11 @@ async def asset_service(backing: dict[str, Any]) -> AsyncIterator[Running]:
         drain_seconds=0,
     )
     client: Any = AsyncMongoClient(uri)
+    keymaker = KeyMaker()
     async with AsyncExitStack() as replicas:
         channels = []
         for _ in range(2):
-            service = await replicas.enter_async_context(running(build(settings, fetch_policy=table_of_roles)))
+            service = await replicas.enter_async_context(running(build(settings, fetch_policy=table_of_roles, keys=keymaker)))
             channels.append(connect(service.address))
             await channels[-1].channel_ready()
         yield Running(channels, issuer, client[name])

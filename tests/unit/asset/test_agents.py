@@ -12,33 +12,13 @@ from chassis.errors import ForbiddenMove, Invalid, NotFound, Unavailable
 from chassis.testing import caller
 from services.asset.domain.agent import About, Agent
 from services.asset.domain.asset import Asset
-from services.asset.ports import Key
 from services.asset.usecases.agents import Agents, Enrolled
 from services.asset.usecases.reading import Asked
+from tests.support.keymaker import KeyMaker
 from tests.unit.asset.estate import MONDAY, Estate
 
 ABOUT = About(name="", version="1.0", platform="linux")
 INSTALLATION = "an installation of its own"
-
-
-class KeyMaker:
-    """Makes keys as the auth service does, and remembers which are over."""
-
-    def __init__(self) -> None:
-        self.made: list[str] = []
-        self.over: set[str] = set()
-        self.away = False
-
-    async def issue(self, name: str) -> Key:
-        if self.away:
-            raise Unavailable("the auth service is away")
-        self.made.append(name)
-        return Key(f"crd_{len(self.made)}", f"ita_main_{len(self.made)}")
-
-    async def revoke(self, id: str) -> None:  # noqa: A002 - as the port has it
-        if self.away:
-            raise Unavailable("the auth service is away")
-        self.over.add(id)
 
 
 class Fleet:
