@@ -31,6 +31,7 @@ _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
 _STREAM = "e2e/test_stream.py"
 _IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
+_ALERTS = "e2e/test_alerts.py"
 _LOG = "e2e/test_servicenow_import.py"
 
 CAPABILITIES = (
@@ -116,6 +117,29 @@ CAPABILITIES = (
             f"{_STREAM}::test_nobody_hears_anything_without_a_token",
         ),
         ("unit/gateway/test_hub.py", "unit/gateway/test_ring.py"),
+    ),
+    Capability(
+        "alerts: webhooks of senders, verbs, why somebody was told",
+        (
+            f"{_ALERTS}::test_a_webhook_becomes_an_alert_and_an_incident_that_people_see_live",
+            f"{_ALERTS}::test_prometheus_may_post_without_an_alertmanager",
+            "e2e/test_storm.py::test_a_storm_with_deaths_is_accounted_for",
+        ),
+        (f"{_ALERTS}::test_refusals_are_what_senders_understand",),
+        (f"{_ALERTS}::test_who_may_act_on_an_alert", *_MATRIX),
+        (
+            "integration/monitor/test_intake.py",
+            "integration/monitor/test_alert_kills.py",
+            "unit/monitor/test_intake.py",
+            "unit/monitor/test_door.py",
+        ),
+    ),
+    Capability(
+        "integrations and their keys",
+        (f"{_ALERTS}::test_an_integration_says_how_its_senders_alerts_are_read",),
+        (f"{_ALERTS}::test_a_revoked_key_is_refused_within_a_minute",),
+        _MATRIX,
+        ("unit/monitor/test_alerts.py",),
     ),
     Capability(
         "samples and series",

@@ -17,6 +17,7 @@ from chassis.listing.pages import DEFAULT_SIZE, LIFETIME, MAX_SIZE
 from chassis.store.transaction import REQUEST_KEPT
 from docs.generate.markdown import table, text
 from services.analytics.store import INCIDENT_FIELDS as KPI_FIELDS
+from services.asset.store import listings as asset_listings
 from services.auth.store import listings as auth_listings
 from services.gateway.exchange import MAX_KEY, MAX_PARAMETERS
 from services.gateway.hub import MAX_STREAMS
@@ -24,6 +25,8 @@ from services.gateway.limits import MAX_ADDRESS, MAX_HEADER_BYTES, MAX_HEADERS
 from services.gateway.stream import MAX_TOPICS
 from services.gateway.transcode import IMPORT_TIMEOUT, MAX_BODY, MAX_IMPORT, TIMEOUT
 from services.incident.store import listings as incident_listings
+from services.monitor.store import check_listings, notification_listings, quiet_listings, rule_listing, series_listing
+from services.monitor.store import listings as monitor_listings
 
 _TEMPLATE = Path(__file__).with_name("rest.template.md")
 
@@ -89,12 +92,16 @@ def _listings() -> Iterator[Listing]:
     key, clock = bytes(16), lambda: datetime.now(UTC)
     incident = incident_listings(key, clock)
     yield from (incident.incidents, incident.notes, incident.timeline, incident.sla_policies, incident.calendars)
+    yield from asset_listings(key, clock).values()
+    monitor = monitor_listings(key, clock)
+    yield from (monitor.alerts, monitor.integrations, rule_listing(key, clock), series_listing(key, clock))
+    yield from (*check_listings(key, clock), *quiet_listings(key, clock), *notification_listings(key, clock))
     yield from auth_listings(key, clock).values()
     yield operations.listing(key, clock)
 
 
 # These take pages only: their RPCs have no filter and no order.
-_PAGES_ONLY = {"notes", "timeline"}
+_PAGES_ONLY = {"notes", "timeline", "checkResults"}
 
 
 def _fields() -> Iterator[tuple[str, str, str, str]]:

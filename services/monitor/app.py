@@ -111,7 +111,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     situations = _pipeline(assembly, settings, mirror)
     intake = Intake(store, situations, stages=PIPELINE, follow=(situations.after,))
     keys = Keys(exchanging(assembly.channels, settings.auth_target), assembly.guard, integrations)
-    door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached)
+    door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached, service.metrics)
     series = _series(assembly, settings, keys, door, mirror)
     _listen(service, settings.ingest_listen, door)
     _check(assembly, settings, intake)

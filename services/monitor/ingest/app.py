@@ -1,7 +1,9 @@
 """The door, plugged together: which address takes what."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from starlette.routing import Route
 from chassis.domain import Clock
 from chassis.errors import Invalid
 from chassis.http import problems
+from chassis.telemetry import Metrics
 from services.monitor.domain.integration import Integration
 from services.monitor.ingest import alertmanager
 from services.monitor.ingest.alertmanager import Read
@@ -28,14 +31,25 @@ PERMISSION = "alerts.ingest"
 MOST_BYTES = 10 << 20
 """The largest body of alerts; a group of 5,000 alerts with long annotations stays below."""
 
+_SMALL, _LARGE_AT_ONCE = 256 << 10, 4
+
 Reader = Callable[[Any, Integration | None, datetime], Read]
 
 
 class Door:
     """The addresses of the ingestion listener. `reached` is told of the failpoint S1: accepted, nothing kept yet."""
 
-    def __init__(self, keys: Keys, gatherer: Gatherer, clock: Clock, reached: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        gatherer: Gatherer,
+        clock: Clock,
+        reached: Callable[[str], Awaitable[None]],
+        metrics: Metrics | None = None,
+    ) -> None:
         self.keys = keys
+        self._metrics = metrics
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._gatherer = gatherer
         self._clock = clock
         self._reached = reached
@@ -47,12 +61,12 @@ class Door:
 
     def post(self, path: str, handler: Handler) -> None:
         """Takes posts at one more address; what the handler raises becomes a problem document."""
-        self.app.router.routes.append(Route(path, answering(handler), methods=["POST"]))
+        self.app.router.routes.append(Route(path, answering(handler, path, self._metrics), methods=["POST"]))
 
     def _taking(self, read: Reader) -> Handler:
         async def take(request: Request) -> Response:
             sender = await self.keys.sender(request.headers.get("authorization", ""), PERMISSION)
-            found = read(await json_body(request, MOST_BYTES), sender.integration, self._clock())
+            found = await self._read(request, read, sender.integration)
             await self._reached("S1")
             await self._gatherer.hand_in(sender.tenant, found.signals)
             if found.truncated:
@@ -63,6 +77,13 @@ class Door:
             return Response(orjson.dumps({"accepted": len(found.signals)}), media_type="application/json")
 
         return take
+
+    async def _read(self, request: Request, read: Reader, integration: Integration | None) -> Read:
+        """Few large bodies are held at once, however many are sent; small ones do not wait for them."""
+        length = request.headers.get("content-length", "")
+        small = length.isdecimal() and int(length[:20]) <= _SMALL
+        async with nullcontext() if small else self._large:
+            return read(await json_body(request, MOST_BYTES), integration, self._clock())
 
 
 async def _of_framework(request: Request, error: Exception) -> Response:

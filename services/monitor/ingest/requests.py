@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -64,30 +65,41 @@ async def json_body(request: Request, limit: int) -> Any:
         raise Problem(400, "malformed", f"the body is no JSON: {error}") from None
 
 
-def answering(handler: Handler) -> Handler:
-    """The handler with its refusals turned into problem documents, and an end to its patience."""
+def answering(handler: Handler, route: str = "", metrics: telemetry.Metrics | None = None) -> Handler:
+    """The handler with its refusals turned into problem documents, and an end to its patience; measured where it can be."""
 
     async def answer(request: Request) -> Response:
         given = request.headers.get("x-request-id", "")
         name = given if _REQUEST_ID.fullmatch(given) else uuid7()
-        try:
-            async with asyncio.timeout(TAKING_SECONDS):
-                response = await handler(request)
-        except ClientDisconnect:
-            return Response(status_code=499)  # which nobody reads
-        except Problem as problem:
-            response = _refusal(problem, request, name)
-        except Error as error:
-            response = _refusal(problems.of_error(error), request, name)
-        except TimeoutError:
-            response = _refusal(problems.of_error(Unavailable("this takes too long; send it again")), request, name)
-        except Exception:  # a defect: the sender gets an id to find it by, and nothing of what it says
-            _log.exception("Ingestion failed.", extra={"request": name})
-            response = _refusal(problems.of_defect(name), request, name)
+        parent = telemetry.extract({"traceparent": request.headers.get("traceparent", "")})
+        began = time.perf_counter()
+        with telemetry.span(f"{request.method} {route}", telemetry.SpanKind.SERVER, parent=parent) as span:
+            response = await _answer(handler, request, name)
+            span.set_attribute("http.response.status_code", response.status_code)
+            if metrics is not None:
+                duration = metrics.http_server_duration.labels(request.method, route, str(response.status_code))
+                duration.observe(time.perf_counter() - began, telemetry.exemplar())
         response.headers.update({**_SAFE, "x-request-id": name})
         return response
 
     return answer
+
+
+async def _answer(handler: Handler, request: Request, name: str) -> Response:
+    try:
+        async with asyncio.timeout(TAKING_SECONDS):
+            return await handler(request)
+    except ClientDisconnect:
+        return Response(status_code=499)  # which nobody reads
+    except Problem as problem:
+        return _refusal(problem, request, name)
+    except Error as error:
+        return _refusal(problems.of_error(error), request, name)
+    except TimeoutError:
+        return _refusal(problems.of_error(Unavailable("this takes too long; send it again")), request, name)
+    except Exception:  # a defect: the sender gets an id to find it by, and nothing of what it says
+        _log.exception("Ingestion failed.", extra={"request": name})
+        return _refusal(problems.of_defect(name), request, name)
 
 
 def _refusal(problem: Problem, request: Request, name: str) -> Response:

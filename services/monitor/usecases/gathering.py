@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chassis import context as ctx
+from chassis import telemetry
 from chassis.context import Actor, Context
 from chassis.domain import uuid7
 from chassis.errors import Unavailable
@@ -28,6 +29,7 @@ _RETRY_AFTER = timedelta(seconds=5)
 class _Entry:
     signals: Sequence[Signal]
     done: asyncio.Future[None]
+    trace: str
 
 
 class Gatherer:
@@ -47,7 +49,7 @@ class Gatherer:
             return
         if self._waiting and self._waiting + len(signals) > self._most_waiting:
             raise Unavailable("more signals wait than can be kept here", _RETRY_AFTER, reason="OVERLOADED")
-        entry = _Entry(signals, asyncio.get_running_loop().create_future())
+        entry = _Entry(signals, asyncio.get_running_loop().create_future(), telemetry.current_trace())
         self._waiting += len(signals)
         self._queues.setdefault(tenant, deque()).append(entry)
         if tenant not in self._lines:
@@ -69,7 +71,8 @@ class Gatherer:
     async def _take(self, tenant: str, entries: Sequence[_Entry]) -> None:
         actor = Actor(id="itsm-monitor", kind="service")
         try:
-            with ctx.use(Context(tenant=tenant, actor=actor, correlation_id=uuid7())):
+            # Of several traces that meet in one transaction the first is told on.
+            with ctx.use(Context(tenant=tenant, actor=actor, correlation_id=uuid7(), trace=entries[0].trace)):
                 taken = await self._intake.take([signal for entry in entries for signal in entry.signals])
         except Unavailable as error:
             _settle(entries, error)
