@@ -1,0 +1,68 @@
+import { type InfiniteData, QueryClient } from "@tanstack/react-query";
+import { expect, test } from "vitest";
+import type { Page } from "@/api/client";
+import { apply, put, type Versioned } from "@/live/apply";
+import type { LiveEvent } from "@/live/leader";
+
+interface Row extends Versioned {
+  title: string;
+}
+
+const row = (etag: number, title = `version ${etag}`): Row => ({ id: "inc_1", etag: String(etag), title });
+const event = (record: Row): LiveEvent => ({
+  id: crypto.randomUUID(),
+  type: "itsm.incident.v1.IncidentUpdated",
+  time: "2026-11-23T12:00:00Z",
+  subject: `incidents/${record.id}`,
+  version: Number(record.etag),
+  data: { incident: record },
+});
+
+function known(version: number): QueryClient {
+  const client = new QueryClient();
+  client.setQueryData(["incidents", "one", "INC0000001"], row(version));
+  client.setQueryData(["incidents", "list", "", ""], { pages: [{ items: [row(version)], next: "" }], pageParams: [""] });
+  return client;
+}
+
+const shown = (client: QueryClient) => [
+  client.getQueryData<Row>(["incidents", "one", "INC0000001"])?.title,
+  client.getQueryData<InfiniteData<Page<Row>>>(["incidents", "list", "", ""])?.pages[0]?.items[0]?.title,
+];
+
+test("a page and a list show the same record after a change", () => {
+  const client = known(2);
+  apply(client, [event(row(3))]);
+  expect(shown(client)).toEqual(["version 3", "version 3"]);
+});
+
+test("in whatever order versions are heard, the newest stays, also past nine", () => {
+  const client = known(9);
+  apply(client, [event(row(11)), event(row(10))]);
+  apply(client, [event(row(10, "late"))]);
+  expect(shown(client)).toEqual(["version 11", "version 11"]);
+});
+
+test("an answer that is older than what was heard meanwhile changes nothing", () => {
+  const client = known(5);
+  put(client, "incidents", row(4));
+  expect(shown(client)).toEqual(["version 5", "version 5"]);
+});
+
+test("hearers get each record once, in its newest version", () => {
+  const told = apply(new QueryClient(), [event(row(1)), event(row(2))]);
+  expect(told.get("incidents")).toEqual([row(2)]);
+});
+
+test("a note makes the timeline of its record be read again", async () => {
+  const client = new QueryClient();
+  client.setQueryData(["incidents", "history", "inc_1", false], { pages: [] });
+  client.setQueryData(["incidents", "history", "inc_2", false], { pages: [] });
+  apply(client, [{ ...event(row(1)), subject: "notes/note_1", data: { note: { id: "note_1", about: "incidents/inc_1" } } }]);
+  const stale = (id: string) => client.getQueryState(["incidents", "history", id, false])?.isInvalidated;
+  expect([stale("inc_1"), stale("inc_2")]).toEqual([true, false]);
+});
+
+test("an event of a kind that is not shown here is no reason to fail", () => {
+  expect(apply(new QueryClient(), [{ ...event(row(1)), subject: "tokens/crd_1", data: {} }]).size).toBe(0);
+});
