@@ -32,6 +32,7 @@ _STREAM = "e2e/test_stream.py"
 _IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
 _ALERTS = "e2e/test_alerts.py"
+_CHECKS = "e2e/test_checks.py"
 _LOG = "e2e/test_servicenow_import.py"
 
 CAPABILITIES = (
@@ -187,6 +188,25 @@ CAPABILITIES = (
         (f"{_IMPACT}::test_what_makes_no_sense_is_refused",),
         (*_MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
         ("unit/asset/test_questions.py",),
+    ),
+    Capability(
+        "checks",
+        (f"{_CHECKS}::test_a_target_that_is_stopped_and_started_is_an_alert_that_fires_and_is_resolved",),
+        (f"{_CHECKS}::test_a_check_that_cannot_be_is_refused_by_field",),
+        (f"{_CHECKS}::test_only_who_may_looks_at_checks_changes_them_or_reports",),
+        (
+            "integration/monitor/test_checks.py",
+            "integration/monitor/test_checks_silence.py",
+            "integration/monitor/test_probes.py",
+            "unit/monitor/test_check_states.py",
+        ),
+    ),
+    Capability(
+        "alert rules",
+        (f"{_CHECKS}::test_a_rule_is_made_changed_and_refused_by_field",),
+        (f"{_CHECKS}::test_a_rule_is_made_changed_and_refused_by_field",),
+        (f"{_CHECKS}::test_only_who_may_looks_at_checks_changes_them_or_reports",),
+        ("integration/monitor/test_rules.py", "unit/monitor/test_rules.py"),
     ),
     Capability("dead letters and replays", (), (), _MATRIX, ("integration/chassis/test_operations.py",)),
 )
