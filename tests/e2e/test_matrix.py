@@ -20,7 +20,7 @@ from itsm.auth import v1 as auth_pb
 from itsm.incident import v1 as pb
 
 from chassis.policy import ANONYMOUS, SIGNED_IN
-from services.auth.domain.roles import ROLES
+from services.auth.domain.roles import PEOPLE_ROLES, ROLES
 from tests.support.callers import Callers
 from tests.support.rpcs import Rpc, complete, rpcs
 
@@ -101,7 +101,7 @@ async def test_what_needs_no_token_gives_nothing_away_for_a_wrong_secret(callers
         assert answer.code is grpc.StatusCode.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("role", PEOPLE)
+@pytest.mark.parametrize("role", sorted(PEOPLE_ROLES))
 async def test_a_personal_access_token_brings_the_role_of_its_owner(callers: Callers, role: str) -> None:
     whoami = BY_NAME["auth.v1.UserService/WhoAmI"]
     answer = await callers.call(whoami, auth_pb.WhoAmIRequest(), await callers.exchanged(role))
@@ -169,12 +169,30 @@ async def _related(callers: Callers, admin: str) -> None:
     ends = [(await callers.call(make, asset, admin)).reply.id for _ in range(2)]
     relation = asset_pb.Relation(provider_id=ends[0], consumer_id=ends[1], kind="USES", group=CANARY)
     await callers.call(relate, asset_pb.CreateRelationRequest(relation=relation), admin)
+    await _known_by_machines(callers, admin)
     incident = pb.OpenIncidentRequest(incident=pb.Incident(title=CANARY, asset_ids=ends))
     await callers.call(BY_NAME["incident.v1.IncidentService/OpenIncident"], incident, admin)
     assessments = BY_NAME["asset.v1.GraphService/ListImpactAssessments"]
     async with asyncio.timeout(60):
         while not (await callers.call(assessments, complete(assessments), admin)).reply.impact_assessments:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
+
+
+async def _known_by_machines(callers: Callers, admin: str) -> None:
+    """A table, a class of one's own that stands first, and two agents whose machines say one serial: a pair for a person."""
+    table = asset_pb.CreateImportRequest(
+        text=f"Name\n{CANARY}\n", source="canary", mapping={"Name": "name"}, **{"class": "server"}
+    )
+    await callers.call(BY_NAME["asset.v1.ImportService/CreateImport"], table, admin)
+    own = asset_pb.AssetClass(name="a_canary", title=CANARY, parent="server")
+    create = BY_NAME["asset.v1.AssetClassService/CreateAssetClass"]
+    await callers.call(create, asset_pb.CreateAssetClassRequest(asset_class=own), admin)
+    enroll, enroller = BY_NAME["asset.v1.AgentService/EnrollAgent"], await callers.person("enroller", TENANT)
+    for _ in range(2):
+        hardware = asset_pb.Hardware(serial=CANARY, uuid=str(uuid4()))
+        seen = asset_pb.Inventory(sections=["hardware"], hardware=hardware)
+        answer = await callers.call(enroll, asset_pb.EnrollAgentRequest(install_id=uuid4().hex, inventory=seen), enroller)
+        assert answer.code is grpc.StatusCode.OK, answer
 
 
 def _able(rpc: Rpc) -> str:

@@ -11,7 +11,7 @@ from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 
-from chassis.codec import has_behavior
+from chassis.codec import has_behavior, is_map
 from chassis.rpc.methods import Method, methods
 
 SHARED = frozenset({"operations"})
@@ -85,6 +85,9 @@ def _filled(kind: type[Message], depth: int) -> Any:
     message: Any = kind()
     for field in message.DESCRIPTOR.fields:
         if not has_behavior(field, field_behavior_pb2.REQUIRED) or depth > _DEPTH:
+            continue
+        if is_map(field):
+            getattr(message, field.name)["no-such-thing"] = _scalar(field.message_type.fields_by_name["value"])
             continue
         if field.message_type is not None:
             target = getattr(message, field.name)

@@ -52,9 +52,9 @@ class Classes:
 
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> AssetClass:  # noqa: A002 - as above
         """Changes named fields of one of the tenant's own."""
-        if wrong := fields.keys() & {"name", "parent"}:
-            raise Invalid(dict.fromkeys(sorted(wrong), "cannot be changed"))
         known = await self.get(id)
+        if wrong := [name for name in ("name", "parent") if fields.get(name, getattr(known, name)) != getattr(known, name)]:
+            raise Invalid(dict.fromkeys(wrong, "cannot be changed"))
         if known.name in _BUILT_IN:
             raise ForbiddenMove("BUILT_IN", "update", "this class is every tenant's; make one of your own below it")
         catalog = await self.catalog()

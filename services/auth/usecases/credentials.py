@@ -54,14 +54,20 @@ class Credentials:
         A service makes the keys that its role may give, and nothing else.
         """
         context = ctx.current()
-        given = issuable(context.roles) if kind in KEYS else frozenset[str]()
-        if context.actor.kind != "user" and not given:
+        person = context.actor.kind == "user"
+        # A key may hold a person's role, and makes nothing all the same.
+        roles_that_give = context.roles if person else {role for role in context.roles if role.startswith("service:")}
+        given = issuable(frozenset(roles_that_give))
+        if not person and not given:
             raise Denied("tokens.create", "only people make tokens")
+        if not person and kind not in KEYS:
+            raise Invalid({"token.kind": "a service makes keys, and nothing else"})
         if kind is Kind.SESSION:
             raise Invalid({"token.kind": "a session is made by signing in"})
         if kind in KEYS and "tokens.issue" not in context.permissions:
             raise Denied("tokens.issue")
-        if lacking := set(roles) - given - (context.roles if context.actor.kind == "user" else frozenset()):
+        allowed = (context.roles if person else frozenset()) | (given if kind in KEYS else frozenset())
+        if lacking := set(roles) - allowed:
             raise Denied("tokens.create", f"you do not hold the role {', '.join(sorted(lacking))}")
         asked = set(permissions) or self._policy.permissions(frozenset(roles) or context.roles)
         if set(permissions) - context.permissions or (self._limited() and asked - context.permissions):

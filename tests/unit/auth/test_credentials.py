@@ -200,7 +200,7 @@ async def test_the_asset_service_makes_keys_of_agents_and_nothing_else(desk: Des
         (Kind.PERSONAL, {"endpoint"}),
         (Kind.PERSONAL, set()),
     ):
-        with pytest.raises(Denied):
+        with pytest.raises((Denied, Invalid)):
             await as_service(desk, "service:asset", kind, roles)
     with pytest.raises(Denied):
         await as_service(desk, "service:incident", Kind.AGENT, {"endpoint"})
@@ -219,3 +219,11 @@ async def test_an_asset_manager_makes_an_enrollment_key_that_can_only_enroll(des
             await desk.create(manager, Kind.AGENT, roles=roles)
     with pytest.raises(Denied):
         await desk.create(manager, Kind.PERSONAL, roles={"enroller"})
+
+
+async def test_a_key_with_a_persons_role_makes_no_keys(desk: Desk) -> None:
+    await desk.house.give("u-1", "u-2", "asset-manager")
+    manager = await desk.signed_in("u-2")
+    _, secret = await desk.create(manager, Kind.AGENT, roles={"asset-manager"})
+    with pytest.raises(Denied):
+        await desk.create(secret, Kind.AGENT, roles={"enroller"})
