@@ -1,6 +1,6 @@
 """`python -m bench.soak`: the tests of the whole stack at the durations and counts that are stated, not the short forms.
 
-Runs `tests/e2e` with `ITSM_SOAK=1` and writes a dated report, one JSON object with an entry a test, under `docs/soak`.
+Runs `tests/e2e` with `ITSM_TEST_SOAK=true` and writes a dated report, one JSON object with an entry a test, under `docs/soak`.
 Its exit status is that of pytest; arguments go to pytest and narrow the run (`python -m bench.soak tests/e2e/test_outages.py`).
 """
 
@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> tuple[int, list[dict[str, Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.xml"
         command = [sys.executable, "-m", "pytest", "--timeout=0", f"--junit-xml={results}", *chosen]
-        environment = {**os.environ, "ITSM_SOAK": "1", "CI": "true"}  # noqa: TID251 - pytest gets ours
+        environment = {**os.environ, "ITSM_TEST_SOAK": "true", "CI": "true"}  # noqa: TID251 - pytest gets ours
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603 - our own line
         return status, outcomes(results.read_text()) if results.exists() else []
 
