@@ -19,6 +19,8 @@ from tests.support.load import Load
 from tests.support.platform import Breakable
 from tests.support.stream import listening
 
+_OWNER = {"R2": 6, "R3": 4, "R4": 4, "R5": 3, "R6": 2}
+
 # Where each service dies, and at which visit: late enough for writes to be under way on all sides of it.
 PLACES: Mapping[str, int] = {
     "gateway/R1": 40,
@@ -41,6 +43,9 @@ PLACES: Mapping[str, int] = {
     "auth/R7": 2,
     "auth/R8": 2,
     "auth/R9": 2,
+    **{f"{service}/{place}": at for service in ("asset", "monitor") for place, at in _OWNER.items()},
+    **{f"{service}/{place}": 2 for service in ("incident", "asset", "monitor") for place in ("R7", "R8", "R9")},
+    "analytics/R2": 3,
 }
 ENOUGH = 20  # writes that must succeed after the healing, and how soon
 RECOVERY = 60.0
@@ -54,7 +59,14 @@ TOGETHER = (
     ("incident/R6", "analytics/R4", "auth/R9"),
     ("gateway/R1", "auth/R3"),
     ("gateway/R10", "auth/R4"),
-    ("auth/R2",),
+    ("auth/R2", "asset/R2", "monitor/R7"),
+    ("asset/R3", "monitor/R8", "incident/R7"),
+    ("asset/R4", "monitor/R9", "incident/R8"),
+    ("asset/R5", "monitor/R2", "incident/R9"),
+    ("asset/R6", "monitor/R3", "analytics/R2"),
+    ("asset/R7", "monitor/R4"),
+    ("asset/R8", "monitor/R5"),
+    ("asset/R9", "monitor/R6"),
 )
 ONE_BY_ONE = tuple((place,) for place in PLACES) if os.environ.get("ITSM_TEST_SOAK") == "true" else ()
 
@@ -65,11 +77,17 @@ def test_every_place_is_visited() -> None:
 
 @pytest.mark.parametrize("places", [*TOGETHER, *ONE_BY_ONE], ids=" ".join)
 async def test_a_death_loses_nothing_and_doubles_nothing(
-    breakable: Breakable, agent: Gateway, auditor: Gateway, aftermath: Aftermath, tmp_path: Path, places: tuple[str, ...]
+    breakable: Breakable,
+    agent: Gateway,
+    keeper: Gateway,
+    auditor: Gateway,
+    aftermath: Aftermath,
+    tmp_path: Path,
+    places: tuple[str, ...],
 ) -> None:
     victims = [place.partition("/")[0] for place in places]
     recorder = Recorder(tmp_path / "history.jsonl")
-    load = Load(agent, recorder)
+    load = Load(agent, recorder, keeper)
     await aftermath.mark()
     async with listening(agent, "incidents") as heard:
         await load.work(until=lambda: False, most=2)

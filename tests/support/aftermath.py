@@ -17,8 +17,10 @@ from tests.support.gateway import Gateway
 from tests.support.history import Event, Final, Operation, Row, Shown
 
 TENANT = "main"
-OWNERS = ("incident", "auth", "analytics")
-TOPICS = {"incident": "itsm.incident.v1", "auth": "itsm.auth.v1"}
+OWNERS = ("incident", "auth", "analytics", "asset", "monitor")
+TOPICS = {service: f"itsm.{service}.v1" for service in ("incident", "auth", "asset", "monitor")}
+NAMED = {"tokens": ("itsm_auth", "credentials"), "assets": ("itsm_asset", "assets"), "checks": ("itsm_monitor", "checks")}
+"""Records that carry the run in their name, and where they are kept."""
 _SHOWN = ("title", "teamId", "resolution", "text", "name")
 
 
@@ -108,9 +110,11 @@ class Aftermath:
         incidents = self._mongo["itsm_incident"]["incidents"].find({"tenant": TENANT, "category": run_id})
         stored = {f"incidents/{row['_id']}": row["version"] async for row in incidents}
         notes = self._mongo["itsm_incident"]["notes"].find({"tenant": TENANT, "about": {"$in": list(stored)}})
-        tokens = self._mongo["itsm_auth"]["credentials"].find({"tenant": TENANT, "name": {"$regex": f"^{run_id} "}})
         stored |= {f"notes/{row['_id']}": row["version"] async for row in notes}
-        return stored | {f"tokens/{row['_id']}": row["version"] async for row in tokens}
+        for plural, (database, collection) in NAMED.items():
+            named = self._mongo[database][collection].find({"tenant": TENANT, "name": {"$regex": f"^{run_id} "}})
+            stored |= {f"{plural}/{row['_id']}": row["version"] async for row in named}
+        return stored
 
     def _changes(self, owner: str) -> Any:
         return self._mongo[f"itsm_{owner}"]["changes"]
@@ -131,10 +135,11 @@ class Aftermath:
             notes = {f"notes/{note['id']}": _as_shown(note) async for note in gateway.pages(f"{subject}/notes", "notes")}
             listed |= notes
             by_id |= notes  # a note has no address of its own
-        async for token in gateway.pages("tokens", "tokens"):
-            if token["name"].startswith(run_id):
-                listed[f"tokens/{token['id']}"] = _as_shown(token)
-                by_id[f"tokens/{token['id']}"] = _as_shown(await gateway.get(f"tokens/{token['id']}"))
+        for plural in NAMED:
+            async for record in gateway.pages(plural, plural):
+                if record["name"].startswith(run_id):
+                    listed[f"{plural}/{record['id']}"] = _as_shown(record)
+                    by_id[f"{plural}/{record['id']}"] = _as_shown(await gateway.get(f"{plural}/{record['id']}"))
         return by_id, listed
 
     async def _events(self, subjects: set[str], known: Iterable[str]) -> tuple[list[Event], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -11,16 +12,20 @@ from tests.support.gateway import Gateway
 from tests.support.history import Operation, Outcome, Recorder
 
 NOTES = "notes"
-_PLURALS = {"note": NOTES, "token": "tokens"}
+_PLURALS = {"note": NOTES, "token": "tokens", "asset": "assets", "check": "checks"}
 _PACE = 0.1  # seconds between attempts of a client that is refused
 
 
 class Load:
-    """A handful of clients that open incidents and work on them. `run_id` is the category of everything they open."""
+    """A handful of clients that open incidents and work on them. `run_id` is the category of everything they open.
 
-    def __init__(self, gateway: Gateway, recorder: Recorder) -> None:
+    With a `keeper`, who may do so, each story also makes an asset and a check, and looks at a figure.
+    """
+
+    def __init__(self, gateway: Gateway, recorder: Recorder, keeper: Gateway | None = None) -> None:
         self.run_id = f"run-{uuid4().hex[:12]}"
         self._gateway = gateway
+        self._keeper = keeper
         self.recorder = recorder
         self._repeatable: dict[str, Callable[[str], Any]] = {}
 
@@ -39,6 +44,8 @@ class Load:
     async def story(self, *, with_key: bool) -> None:
         """Opens an incident, renames it, hands it over, says something, works, waits, resolves; ends at the first doubt."""
         await self._token(with_key=with_key)
+        if self._keeper is not None:
+            await self._keep(self._keeper, with_key=with_key)
         opened = await self._open(with_key=with_key)
         version = opened.version if opened.outcome is Outcome.OK else 0
         if not version:
@@ -68,6 +75,17 @@ class Load:
     async def _token(self, *, with_key: bool) -> Operation:
         name = f"{self.run_id} {uuid4().hex}"
         return await self._write("token", "tokens", {"name": name}, with_key=with_key, value=name, plural="tokens")
+
+    async def _keep(self, keeper: Gateway, *, with_key: bool) -> None:
+        name = f"{self.run_id} {uuid4().hex}"
+        for kind, body in (
+            ("asset", {"name": name, "class": "server"}),
+            ("check", {"name": name, "kind": "TCP", "target": "127.0.0.1:1", "enabled": False}),
+        ):
+            plural = _PLURALS[kind]
+            await self._write(kind, plural, body, with_key=with_key, value=name, plural=plural, gateway=keeper)
+        with suppress(httpx.TransportError):  # reading changes nothing, whatever becomes of it
+            await keeper.send("GET", "kpis/mtta")
 
     async def _rename(self, opened: Operation, version: int, with_key: bool) -> Operation:
         title = f"title-{uuid4().hex}"
@@ -118,12 +136,13 @@ class Load:
         subject: str = "",
         version: int = 0,
         plural: str = "incidents",
+        gateway: Gateway | None = None,
     ) -> Operation:
         key = f"key-{uuid4().hex}" if with_key else ""
 
         async def send(nonce: str) -> httpx.Response:
             if key:
                 self._repeatable[nonce] = send
-            return await self._gateway.send(method, path, body, nonce=nonce, key=key, version=version or "")
+            return await (gateway or self._gateway).send(method, path, body, nonce=nonce, key=key, version=version or "")
 
         return await self.recorder.run(kind, send, subject=subject, based_on=version, value=value, plural=plural)
