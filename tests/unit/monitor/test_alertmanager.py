@@ -53,10 +53,13 @@ def test_a_sender_cannot_take_the_fingerprint_of_a_check() -> None:
 
 
 def test_fingerprints_are_those_of_prometheus() -> None:
-    # Of the tests of prometheus/common: the empty set, and one with three labels.
-    assert fingerprint({}) == f"{14695981039346656037:016x}"
-    assert fingerprint({"instance": "web-1", "alertname": "X"}) == fingerprint({"alertname": "X", "instance": "web-1"})
-    assert fingerprint({"a": "bc"}) != fingerprint({"ab": "c"})
+    # What Alertmanager itself says of these labels.
+    assert fingerprint({"alertname": "Y"}) == "d2aaefc389c68e6f"
+    assert (
+        fingerprint({"severity": "päge", "alertname": "X", "instance": "web-1.example:9100"})
+        == fingerprint({"alertname": "X", "instance": "web-1.example:9100", "severity": "päge"})
+        == "3dc819bdcb1595ad"
+    )
 
 
 def test_grafana_is_known_by_its_organization() -> None:
