@@ -125,8 +125,8 @@ class Route:
 
     @cached_property
     def imports(self) -> bool:
-        """Whether it takes bodies of many records."""
-        return self.template.endswith(":import")
+        """Whether it takes many records at once."""
+        return self.template.endswith(":import") or self.template.startswith("/api/v1/imports")
 
     @cached_property
     def output_only(self) -> frozenset[str]:
