@@ -31,9 +31,11 @@ _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
 _STREAM = "e2e/test_stream.py"
 _IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
+_ASSETS = "e2e/test_assets.py"
 _ALERTS = "e2e/test_alerts.py"
 _CHECKS = "e2e/test_checks.py"
 _LOG = "e2e/test_servicenow_import.py"
+_AGENT = "e2e/test_agent.py"
 
 CAPABILITIES = (
     Capability(
@@ -155,6 +157,57 @@ CAPABILITIES = (
         ),
         _MATRIX,
         ("integration/monitor/test_series.py", "unit/monitor/test_sample_door.py", "unit/monitor/test_otlp.py"),
+    ),
+    Capability(
+        "assets: make, read, change, life, classes",
+        (
+            f"{_ASSETS}::test_an_asset_is_kept_exactly_and_lives_its_life",
+            f"{_ASSETS}::test_assets_are_found_by_what_they_are",
+            f"{_ASSETS}::test_a_tenant_makes_classes_of_its_own",
+        ),
+        (
+            f"{_ASSETS}::test_what_is_wrong_about_an_asset_is_told_by_field",
+            f"{_ASSETS}::test_an_asset_does_not_jump_in_its_life_nor_share_its_serial",
+        ),
+        (*_MATRIX, f"{_ASSETS}::test_who_looks_on_changes_nothing_and_who_only_reports_sees_nothing"),
+        ("integration/asset/test_assets.py", "unit/asset/test_items.py"),
+    ),
+    Capability(
+        "one machine is one asset: identification and provenance",
+        (f"{_ASSETS}::test_two_agents_and_a_table_tell_of_one_machine",),
+        (f"{_ASSETS}::test_a_cloned_serial_waits_for_a_person_and_merges_nothing",),
+        _MATRIX,
+        ("integration/asset/test_assets.py", "unit/asset/test_reconciling.py", "unit/asset/test_identity.py"),
+    ),
+    Capability(
+        "agents: enroll, report, revoke",
+        (f"{_ASSETS}::test_an_agent_enrolls_reports_and_is_revoked",),
+        (f"{_ASSETS}::test_an_agent_enrolls_reports_and_is_revoked",),
+        (*_MATRIX, f"{_ASSETS}::test_keys_of_machines_can_do_their_one_thing_and_no_other"),
+        ("integration/asset/test_assets.py", "unit/asset/test_agents.py"),
+    ),
+    Capability(
+        "tables of assets: preview and apply",
+        (f"{_ASSETS}::test_a_table_is_previewed_applied_and_unchanged_the_second_time",),
+        (f"{_ASSETS}::test_a_table_is_previewed_applied_and_unchanged_the_second_time",),
+        (*_MATRIX, f"{_ASSETS}::test_a_table_is_previewed_applied_and_unchanged_the_second_time"),
+        ("integration/asset/test_assets.py", "unit/asset/test_imports.py"),
+    ),
+    Capability(
+        "endpoint agent: inventory, figures, local checks, absences",
+        (
+            f"{_AGENT}::test_this_machine_is_an_asset_with_its_inventory",
+            f"{_AGENT}::test_a_watched_process_that_stops_is_down_and_up_again",
+            f"{_AGENT}::test_figures_of_the_host_are_series_of_its_asset",
+            f"{_AGENT}::test_while_the_monitor_is_dead_results_wait_and_come_with_their_own_times",
+            f"{_AGENT}::test_a_killed_agent_comes_back_as_the_same",
+        ),
+        (
+            f"{_AGENT}::test_whoever_has_no_enrollment_key_enrolls_nothing",
+            f"{_AGENT}::test_a_revoked_agent_delivers_nothing_more",
+        ),
+        (f"{_AGENT}::test_an_enrollment_key_enrolls_and_does_nothing_else", *_MATRIX),
+        ("integration/agent/test_agent.py", "integration/agent/test_cost.py", "unit/agent/test_delivery.py"),
     ),
     Capability(
         "relations between assets",
