@@ -141,6 +141,20 @@ def dns_server(text: str) -> tuple[str, int] | None:
     return endpoint(text, 53)
 
 
+def host_of(kind: Kind, target: str) -> str:
+    """The host that a target names, by which an asset may be found; empty where it is no host, or this very machine."""
+    match kind:
+        case Kind.HTTP:
+            host = urlsplit(target).hostname or ""
+        case Kind.TCP | Kind.TLS:
+            host = (tls_endpoint(target) or ("", 0))[0]
+        case Kind.PING:
+            host = target
+        case _:
+            host = ""
+    return "" if host == "localhost" or host.startswith("127.") or host == "::1" else host.rstrip(".")
+
+
 def wrong(fields: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with the fields of a whole check, by path; empty when nothing is."""
     kind: Kind = fields["kind"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from services.monitor.domain.check import Check, State, Turn
-from services.monitor.domain.check_settings import MEASURED, Kind
+from services.monitor.domain.check_settings import MEASURED, Kind, host_of
 from services.monitor.domain.signal import AlertKind, AssetHint, Severity, Signal, Status
 
 SOURCE = "check"
@@ -69,6 +69,7 @@ def _signal(
     start_time: datetime,
     at: datetime,
 ) -> Signal:
+    host = host_of(check.kind, check.target)
     return Signal(
         fingerprint=identity,
         status=Status.RESOLVED if over else Status.FIRING,
@@ -79,7 +80,7 @@ def _signal(
         kind=kind,
         source=SOURCE,
         check_id=check.id,
-        asset_hint=AssetHint(asset_id=check.asset_id),
+        asset_hint=AssetHint(asset_id=check.asset_id, names=(host,) if host else ()),
         start_time=min(start_time, at),
         end_time=at if over else None,
     )

@@ -11,6 +11,7 @@ from services.monitor.probes.tls import unchecked
 
 REDIRECTS = 5
 BODY_BYTES = 256 * 1024
+AT_ONCE = 1024  # more than a worker has under way: a look never waits for another
 _LIMITS = Limits(connect=60.0, total=60.0, body_bytes=BODY_BYTES)  # the check's own time is shorter
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"user-agent": "itsm-check", "accept": "*/*"}
@@ -27,8 +28,8 @@ class Http:
     """Asks over HTTP, with and without trust in certificates."""
 
     def __init__(self, policy: Policy, trusting: ssl.SSLContext) -> None:
-        self._trusting = Outbound(policy, _LIMITS, tls=trusting, at_once=256)
-        self._blind = Outbound(policy, _LIMITS, tls=unchecked(), at_once=256)
+        self._trusting = Outbound(policy, _LIMITS, tls=trusting, at_once=AT_ONCE)
+        self._blind = Outbound(policy, _LIMITS, tls=unchecked(), at_once=AT_ONCE)
 
     async def ask(self, check: Check) -> Found:
         """One request, and those that it is redirected to where the check follows. Raises `Refused`."""

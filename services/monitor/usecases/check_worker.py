@@ -36,7 +36,7 @@ from services.monitor.usecases.check_results import CHECKS, Results
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = 64
+AT_ONCE = 512
 """Looks under way in one process."""
 BACKLOG = 20_000
 """Results that wait for the database."""

@@ -15,6 +15,7 @@ from services.monitor.domain.check_settings import (
     ProcessSettings,
     TlsSettings,
     endpoint,
+    host_of,
     tls_endpoint,
 )
 from tests.unit.monitor.checks import NOON, check, local
@@ -127,3 +128,20 @@ def test_a_place_without_a_port_has_the_usual_one() -> None:
     assert tls_endpoint("shop.example") == ("shop.example", 443)
     assert tls_endpoint("[::1]") == ("::1", 443)
     assert tls_endpoint("shop.example:") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "host"),
+    [
+        (Kind.HTTP, "https://shop.example:8443/health", "shop.example"),
+        (Kind.TCP, "db-1:27017", "db-1"),
+        (Kind.TLS, "shop.example", "shop.example"),
+        (Kind.PING, "router.example.", "router.example"),
+        (Kind.DNS, "shop.example", ""),
+        (Kind.TCP, "127.0.0.1:80", ""),
+        (Kind.HTTP, "http://localhost/", ""),
+        (Kind.PROCESS, "nginx", ""),
+    ],
+)
+def test_a_target_names_the_host_by_which_its_asset_is_found(kind: Kind, target: str, host: str) -> None:
+    assert host_of(kind, target) == host
