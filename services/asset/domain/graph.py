@@ -1,12 +1,11 @@
-"""The graph of one tenant in memory: items, links, and who needs how many of whom, in arrays that a walk passes quickly.
+"""The graph of one tenant in memory: items, links, and who needs how many of whom, as numbers in rows that a walk passes fast.
 
-A consumer has one need for each group of its providers. A provider's row lists the needs that it serves: rows lie one
-after another in one array (compressed sparse rows); those that changed since are kept beside it until the array is made
-anew. Standard library only; nothing here raises for what it does not know, because links may come before their items.
+A consumer has one need for each group of its providers; a provider's row lists the needs that it serves. Every change costs
+what it touches, however large the graph is. Nothing here raises for what it does not know, because links may come before
+their items.
 """
 
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -17,7 +16,6 @@ PRESENT, AWAY, ABSENT = 0, 1, 2
 
 _CONDITIONS = {"IN_USE": PRESENT, "IN_REPAIR": AWAY, "LOST": AWAY}
 BUSINESS_SERVICE = "business_service"
-_REWRITTEN_AT_LEAST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +81,18 @@ class Graph:
         self.condition = bytearray()
         self.touching: list[list[str]] = []  # by item: ids of the links at it
         self.needs_of: list[list[int]] = []  # by item: the needs that it has
+        self.rows: list[list[int]] = []  # by item: the needs that it serves, each once
         # By need: who has it, for which group, who serves it by how many links, how many of these do not work anyway, and how
         # many may be out of work before it is not met any more.
-        self.owner = array("l")
+        self.owner: list[int] = []
         self.group: list[str] = []
         self.members: list[dict[int, int]] = []
-        self.away = array("l")
-        self.spare = array("l")
+        self.away: list[int] = []
+        self.spare: list[int] = []
         self.missing: set[str] = set()
         self._services = frozenset({BUSINESS_SERVICE})
         self._numbers: dict[str, int] = {}
         self._need_numbers: dict[tuple[int, str], int] = {}
-        self._starts, self._rows = array("l", [0]), array("l")
-        self._changed: dict[int, list[int]] = {}
         self._meaning = 0
         self._uncounted: set[int] | None = None
 
@@ -115,11 +112,6 @@ class Graph:
     def ends(self, link: Link) -> tuple[int, int]:
         """The numbers of its provider and its consumer."""
         return self._numbers[link.provider], self._numbers[link.consumer]
-
-    def row(self, provider: int) -> Sequence[int]:
-        """The needs that a provider serves, each once."""
-        changed = self._changed.get(provider)
-        return changed if changed is not None else self._rows[self._starts[provider] : self._starts[provider + 1]]
 
     def is_service(self, class_name: str) -> bool:
         """Whether items of a class are business services."""
@@ -144,7 +136,7 @@ class Graph:
         self._meaning ^= _digest(before.meaning) ^ _digest(item.meaning)
         if self.condition[number] != item.condition:
             self.condition[number] = item.condition
-            for need in self.row(number):
+            for need in self.rows[number]:
                 self._count(need)
         if before.needs != item.needs:
             for need in self.needs_of[number]:
@@ -164,10 +156,9 @@ class Graph:
             need = self._need(consumer, link.group)
             members = self.members[need]
             if provider not in members:
-                self._changeable(provider).append(need)
+                self.rows[provider].append(need)
             members[provider] = members.get(provider, 0) + 1
             self._count(need)
-        self._rewrite()
 
     def drop_link(self, id: str) -> None:  # noqa: A002 - as above
         """Forgets a link, if there is one."""
@@ -184,7 +175,7 @@ class Graph:
             members[provider] -= 1
             if not members[provider]:
                 del members[provider]
-                self._changeable(provider).remove(need)
+                self.rows[provider].remove(need)
             self._count(need)
 
     def put_all(self, items: Iterable[Item], links: Iterable[Link]) -> None:
@@ -204,7 +195,7 @@ class Graph:
         self.condition.append(item.condition)
         self.touching.append([])
         self.needs_of.append([])
-        self._changed[number] = []
+        self.rows.append([])
         return number
 
     def _known(self, id: str) -> int:  # noqa: A002 - as above
@@ -238,23 +229,6 @@ class Graph:
         least = next(needs, Need(group)).of(total)
         self.away[need] = conditions.count(AWAY)
         self.spare[need] = max(0, total - least)
-
-    def _changeable(self, provider: int) -> list[int]:
-        changed = self._changed.get(provider)
-        if changed is None:
-            changed = self._changed[provider] = list(self.row(provider))
-        return changed
-
-    def _rewrite(self) -> None:
-        """Makes the array anew once a part of the rows lies beside it: each change then costs the same, however large it is."""
-        if len(self._changed) < _REWRITTEN_AT_LEAST + len(self.items) // 8:
-            return
-        starts, rows = array("l", [0]), array("l")
-        for provider in range(len(self.items)):
-            rows.extend(self.row(provider))
-            starts.append(len(rows))
-        self._starts, self._rows = starts, rows
-        self._changed.clear()
 
 
 def _digest(meaning: str) -> int:

@@ -85,7 +85,7 @@ def _spread(graph: Graph, roots: Sequence[int], within: Container[int] | None = 
 
     They are unless a need was used up by several providers, for then the last of them found the item, not the nearest.
     """
-    condition, owner, away, spare, row = graph.condition, graph.owner, graph.away, graph.spare, graph.row
+    condition, owner, away, spare, rows = graph.condition, graph.owner, graph.away, graph.spare, graph.rows
     distance = dict.fromkeys(roots, 0)
     cause: dict[int, tuple[int, int]] = {}
     out: dict[int, int] = {}
@@ -95,8 +95,8 @@ def _spread(graph: Graph, roots: Sequence[int], within: Container[int] | None = 
     for provider in queue:
         if condition[provider] == ABSENT:
             continue
-        fresh = condition[provider] == PRESENT
-        for need in row(provider):
+        fresh, far = int(condition[provider] == PRESENT), distance[provider] + 1
+        for need in rows[provider]:
             item = owner[need]
             if within is not None and item not in within:
                 continue
@@ -110,7 +110,7 @@ def _spread(graph: Graph, roots: Sequence[int], within: Container[int] | None = 
                 if first[need] != provider and number - fresh <= spare[need]:
                     shortest = False
                 if item not in distance and condition[item] != ABSENT:
-                    distance[item] = distance[provider] + 1
+                    distance[item] = far
                     cause[item] = (provider, need)
                     queue.append(item)
     return Fall(distance, cause, out), first, shortest
@@ -126,7 +126,7 @@ def _shorten(graph: Graph, roots: Sequence[int], found: Fall, first: dict[int, i
     for provider in queue:
         if graph.condition[provider] == ABSENT:
             continue
-        for need in graph.row(provider):
+        for need in graph.rows[provider]:
             item = graph.owner[need]
             if need not in out:
                 continue
@@ -175,7 +175,7 @@ class Downwards:
         passing = {
             number
             for number in self.down
-            if graph.condition[number] != ABSENT and any(self._hits(need, beyond) for need in graph.row(number))
+            if graph.condition[number] != ABSENT and any(self._hits(need, beyond) for need in graph.rows[number])
         }
         at_risk = sum(risk.distance <= depth for risk in found.at_risk.values())
         return Depth(len(self.down), at_risk, bool(beyond), frozenset(passing))
@@ -303,7 +303,7 @@ class Upwards:
                         queue.append(provider)
 
     def _within(self, item: int) -> Iterator[int]:
-        return (need for need in self.graph.row(item) if self.graph.owner[need] in self._distance)
+        return (need for need in self.graph.rows[item] if self.graph.owner[need] in self._distance)
 
 
 def _in_order(graph: Graph, distances: Mapping[int, int]) -> Iterator[tuple[int, int]]:
