@@ -288,3 +288,24 @@ async def test_what_nobody_knows_is_looked_for_once_and_not_with_each_incident()
     assert backend.looks == 1
     await land.impact.assess("inc_6", ["ast_lost"])
     assert backend.looks == 2
+
+
+@pytest.mark.parametrize(("made_before", "seconds"), [(4, 1), (60, 31)])
+async def test_a_row_that_was_long_underway_is_found_by_a_later_look(land: Landscape, made_before: int, seconds: int) -> None:
+    now = 1_800_000_000.0
+    other = Landscape(land.backend, clock=lambda: now)
+    assert await other.failed("db") == ["db", "shop"]
+    await other.graphs.look()
+    row_id = f"{int((now - made_before) * 1000):012x}"
+    ends = {"provider_id": "ast_shop", "consumer_id": "ast_disk", "kind": "USES", "group": ""}
+    change = {"tenant": "main", "kind": "relations", "key": "rel_slow", "version": 1}
+    await land.backend.write(
+        [
+            Insert("relations", {"_id": "rel_slow", "tenant": "main", "version": 1, **ends}),
+            Insert("changes", {"_id": f"{row_id[:8]}-{row_id[8:]}-7000-8000-000000000000", **change}),
+        ]
+    )
+    assert await other.failed("db") == ["db", "shop"]
+    now += seconds
+    await other.graphs.look()
+    assert await other.failed("db") == ["db", "shop", "disk"]
