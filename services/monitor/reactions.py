@@ -25,13 +25,28 @@ def incidents(alerts: Alerts) -> Subscriptions:
     """The group that follows incidents. It waits for nothing else: an alert shows its incident at once."""
     group = Subscriptions("incidents", ordered=False)
 
-    async def taken_in(event: Any, _: Envelope) -> None:
+    @group.on(incident_pb.IncidentOpened)
+    async def opened(event: Any, _: Envelope) -> None:
         if event.incident.alert_ids:
             await alerts.link(event.incident.id, list(event.incident.alert_ids))
 
-    for raised in (incident_pb.IncidentOpened, incident_pb.IncidentUpdated, incident_pb.IncidentReopened):
-        group.on(raised)(taken_in)
+    async def changed(event: Any, _: Envelope) -> None:
+        # Only what is new: an alert of old may have another incident by now.
+        if gained := _gained(event):
+            await alerts.link(event.incident.id, gained)
+
+    for told in (incident_pb.IncidentUpdated, incident_pb.IncidentReopened):
+        group.on(told)(changed)
     return group
+
+
+def _gained(event: Any) -> list[str]:
+    """The alerts that an incident took in with this change."""
+    change = next((each for each in event.changes if each.field == "alertIds"), None)
+    if change is None:
+        return []
+    before = {value.string_value for value in change.old.list_value.values}
+    return [alert_id for alert_id in event.incident.alert_ids if alert_id not in before]
 
 
 def agents(checks: Checks) -> Subscriptions:

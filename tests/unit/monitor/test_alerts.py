@@ -121,6 +121,21 @@ async def test_an_alert_learns_of_its_incident_once(desk: Desk) -> None:
     assert sorted(await desk.events()) == ["AlertFired", "AlertFired", "AlertLinked", "AlertLinked"]
 
 
+async def test_an_edit_of_an_incident_takes_no_alert_from_another(desk: Desk) -> None:
+    alert_id, second = await desk.an_alert("f"), await desk.an_alert("g")
+    await desk.verbs.link("inc_new", [alert_id])
+    handler = incidents(Alerts(desk.store)).handler("itsm.incident.v1", "itsm.incident.v1.IncidentUpdated")
+    assert handler is not None
+    edited = incident_pb.IncidentUpdated(incident=incident_pb.Incident(id="inc_old", alert_ids=[alert_id]))
+    edited.changes.add(field="title").new.string_value = "another"
+    await handler.handler(edited, an_envelope())
+    grown = incident_pb.IncidentUpdated(incident=incident_pb.Incident(id="inc_old", alert_ids=[alert_id, second]))
+    grown.changes.add(field="alertIds").old.list_value.values.add().string_value = alert_id
+    await handler.handler(grown, an_envelope())
+    shown = {alert["fingerprint"]: alert["incident_id"] for alert in await desk.alerts()}
+    assert shown == {"f": "inc_new", "g": "inc_old"}
+
+
 def an_envelope() -> Envelope:
     return Envelope(
         id=uuid7(),
