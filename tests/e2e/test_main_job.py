@@ -4,13 +4,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.support.events import listening
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, answered
+from tests.support.platform import Breakable
+from tests.support.prometheus import alertmanager, prometheus
+from tests.support.senders import Key
 
 INTERVAL = 5
 NOTICED = 30.0
@@ -38,7 +44,7 @@ class Watched:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 8\r\nconnection: close\r\n\r\nserved 1")
         await writer.drain()
         writer.close()
 
@@ -59,12 +65,22 @@ async def no_later_than(seconds: float) -> AsyncIterator[None]:
 
 
 async def eventually(gateway: Gateway, path: str, plural: str, wanted: str, holds: Any) -> list[dict[str, Any]]:
-    """Asks until the answer is as it should be; returns it."""
+    """Asks until the answer is as it should be; returns it. A service that just came back may not be reached at once."""
     while True:
-        rows = (await gateway.get(path, filter=wanted))[plural]
-        if holds(rows):
-            return list(rows)
+        answer = await gateway.send("GET", f"{path}?filter={quote(wanted)}")
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            rows = answered(answer)[plural]
+            if holds(rows):
+                return list(rows)
         await asyncio.sleep(0.5)
+
+
+async def killed(breakable: Breakable, name: str) -> None:
+    """Ends a process with SIGKILL, and starts it again."""
+    breakable.stack.process(name).kill()
+    while breakable.alive(name):  # noqa: ASYNC110 - its death is noticed by its keeper
+        await asyncio.sleep(0.05)
+    await breakable.heal()
 
 
 async def a_watched_asset(keeper: Gateway, watched: Watched) -> dict[str, Any]:
@@ -133,3 +149,37 @@ async def test_an_outage_becomes_one_incident_of_the_right_team_and_ends_with_it
                 break
             await asyncio.sleep(0.5)
     assert figure["rows"][0]["value"] > 0
+
+
+async def test_the_same_through_a_prometheus_and_an_alertmanager_although_we_die_in_between(
+    breakable: Breakable, stack: dict[str, Any], agent: Gateway, keeper: Gateway, watched: Watched, tmp_path: Path
+) -> None:
+    key = (await Key.made(keeper)).secret
+    job, target = f"job{uuid4().hex[:8]}", f"127.0.0.1:{watched.port}"
+    alerts_of = f'source = "alertmanager" AND title = "{target} is down"'
+    async with (
+        alertmanager(tmp_path, url=stack["ingest"], key=key, job=job) as alerting,
+        prometheus(tmp_path, url=stack["ingest"], key=key, targets=[target], job=job, more=alerting),
+    ):
+        await asyncio.sleep(5)  # it has seen it up
+        await watched.stop()
+        await killed(breakable, "monitor")
+        async with no_later_than(PATIENCE):
+            [alert] = await eventually(
+                agent, "alerts", "alerts", f"{alerts_of} AND state = FIRING", lambda rows: rows and rows[0]["incidentId"]
+            )
+        await watched.start()
+        await killed(breakable, "incident")
+        async with no_later_than(PATIENCE):
+            [over] = await eventually(
+                agent, "alerts", "alerts", alerts_of, lambda rows: all(row["state"] == "RESOLVED" for row in rows)
+            )
+            [incident] = await eventually(
+                agent,
+                "incidents",
+                "incidents",
+                f'alertIds = "{alert["id"]}"',
+                lambda rows: all(row["state"] == "RESOLVED" for row in rows),
+            )
+    assert over["id"] == alert["id"]
+    assert incident["alertIds"] == [alert["id"]]

@@ -47,29 +47,95 @@ class Prometheus:
 
 
 @asynccontextmanager
-async def prometheus(folder: Path, *, url: str, key: str, targets: list[str], job: str) -> AsyncIterator[Prometheus]:
-    """Runs for the block. Skips the test where the program is not installed, which CI does not allow."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("needs the program prometheus (Debian: apt-get install prometheus)")
+async def prometheus(
+    folder: Path, *, url: str, key: str, targets: list[str], job: str, more: str = ""
+) -> AsyncIterator[Prometheus]:
+    """Runs for the block; `more` is further configuration. Skips the test where it is not there, which CI does not allow."""
+    program = installed("prometheus", "prometheus")
     address = f"127.0.0.1:{Ports(folder / 'ports.json').get('prometheus')}"
     configuration = folder / "prometheus.yml"
     configuration.write_text(
-        _CONFIGURATION.format(url=url, key=key, job=job, targets=", ".join(f"'{each}'" for each in [*targets, address]))
+        _CONFIGURATION.format(url=url, key=key, job=job, targets=", ".join(f"'{each}'" for each in [*targets, address])) + more
     )
-    with (folder / "prometheus.log").open("wb") as log:
+    arguments = (f"--config.file={configuration}", f"--storage.tsdb.path={folder / 'data'}")
+    async with running(program, *arguments, address=address, log=folder / "prometheus.log") as http:
+        yield Prometheus(http)
+
+
+_RULES = """
+groups:
+  - name: availability
+    interval: 1s
+    rules:
+      - alert: InstanceDown
+        expr: up{{job="{job}"}} == 0
+        for: 2s
+        labels:
+          severity: critical
+        annotations:
+          summary: "{{{{ $labels.instance }}}} is down"
+"""
+_ALERTING = """
+rule_files: ['{rules}']
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: ['{address}']
+"""
+_ALERTMANAGER = """
+route:
+  receiver: itsm
+  group_by: [alertname, instance]
+  group_wait: 0s
+  group_interval: 1s
+  repeat_interval: 5s
+receivers:
+  - name: itsm
+    webhook_configs:
+      - url: {url}/ingest/alertmanager
+        send_resolved: true
+        http_config:
+          authorization:
+            credentials: {key}
+"""
+
+
+@asynccontextmanager
+async def alertmanager(folder: Path, *, url: str, key: str, job: str) -> AsyncIterator[str]:
+    """Debian's Alertmanager in front of us for the block. Gives what a Prometheus needs to be told to alert through it."""
+    program = installed("prometheus-alertmanager", "prometheus-alertmanager")
+    address = f"127.0.0.1:{Ports(folder / 'ports.json').get('alertmanager')}"
+    configuration, rules = folder / "alertmanager.yml", folder / "rules.yml"
+    configuration.write_text(_ALERTMANAGER.format(url=url, key=key))
+    rules.write_text(_RULES.format(job=job))
+    arguments = (
+        f"--config.file={configuration}",
+        f"--storage.path={folder / 'alertmanager'}",
+        "--cluster.listen-address=",
+    )
+    async with running(program, *arguments, address=address, log=folder / "alertmanager.log"):
+        yield _ALERTING.format(rules=rules, address=address)
+
+
+def installed(program: str, package: str) -> str:
+    """Where a program is. Skips the test where it is not, which CI does not allow."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"needs the program {program} (Debian: apt-get install {package})")
+    return found
+
+
+@asynccontextmanager
+async def running(program: str, *arguments: str, address: str, log: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """One of Prometheus' programs for the block, once it is ready."""
+    with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            program,
-            f"--config.file={configuration}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address={address}",
-            stdout=log,
-            stderr=log,
+            program, *arguments, f"--web.listen-address={address}", stdout=out, stderr=out
         )
         try:
             async with httpx.AsyncClient(base_url=f"http://{address}", timeout=10, trust_env=False) as http:
                 await _ready(http, process)
-                yield Prometheus(http)
+                yield http
         finally:
             if process.returncode is None:
                 process.terminate()
