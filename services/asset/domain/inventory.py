@@ -80,27 +80,27 @@ def _filled(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def report(inventory: pb.Inventory, agent_id: str, at: datetime) -> Report:
-    """What it says of the asset. Of what a partial section holds, identifiers are not all, and say nothing."""
+    """What it says of the asset. Addresses of a partial section are not all that there are, and say nothing."""
     values: dict[str, Any] = {}
     identifiers: dict[IdentifierKind, list[str]] = {IdentifierKind.AGENT: [agent_id]}
     whole = set(inventory.sections)
     if inventory.HasField("hardware"):
         values |= _of_hardware(inventory.hardware)
-        if "hardware" in whole and values["class"] != "container":
+        if values["class"] != "container":
             identifiers[IdentifierKind.SERIAL] = [inventory.hardware.serial]
             identifiers[IdentifierKind.UUID] = [inventory.hardware.uuid]
     if inventory.HasField("system"):
         values |= _of_system(inventory.system)
-        if "system" in whole:
-            identifiers[IdentifierKind.HOSTNAME] = [inventory.system.hostname]
-            identifiers[IdentifierKind.FQDN] = [inventory.system.fqdn]
+        identifiers[IdentifierKind.HOSTNAME] = [inventory.system.hostname]
+        identifiers[IdentifierKind.FQDN] = [inventory.system.fqdn]
     if "interfaces" in whole:
         own = [each for each in inventory.interfaces if not each.virtual]
         identifiers[IdentifierKind.MAC] = [each.mac for each in own]
         identifiers[IdentifierKind.IP] = [address for each in own for address in each.addresses][:40]
     if "disks" in whole:
-        by_device = {each.device: each.size_bytes for each in inventory.disks}
-        values["diskBytes"] = sum(by_device.values())
+        # A disk may be told beside what is mounted from it.
+        mounted = [each for each in inventory.disks if each.mount_point] or inventory.disks
+        values["diskBytes"] = sum({each.device: each.size_bytes for each in mounted}.values())
     told = {name: value for name, value in values.items() if value not in ("", 0)}
     return Report(source=f"agent:{agent_id}", time=at, values=told, identifiers=_some(cleaned(identifiers)))
 

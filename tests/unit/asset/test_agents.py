@@ -258,3 +258,10 @@ async def test_a_repeated_request_key_keeps_no_secret(fleet: Fleet) -> None:
     with ctx.use(replace(ctx.current(), request_id="key-1", request_hash="h")):
         await fleet.enroll()
     assert await fleet.estate.store.replay("main", "key-1") is None
+
+
+async def test_a_partial_section_tells_which_machine_it_is_as_well(fleet: Fleet) -> None:
+    whole, partial = await fleet.enroll(), machine()
+    del partial.sections[:]
+    enrolled = await fleet.agents.enroll("an installation that says no sections", ABOUT, partial)
+    assert enrolled.asset_id == whole.asset_id
