@@ -31,6 +31,7 @@ _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
 _STREAM = "e2e/test_stream.py"
 _IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
+_PIPELINE = "e2e/test_alert_pipeline.py"
 _ASSETS = "e2e/test_assets.py"
 _ALERTS = "e2e/test_alerts.py"
 _CHECKS = "e2e/test_checks.py"
@@ -138,9 +139,33 @@ CAPABILITIES = (
         ),
     ),
     Capability(
+        "alerts: causes and consequences",
+        (f"{_PIPELINE}::test_a_database_that_falls_is_one_incident_with_the_rest_as_its_consequences",),
+        (),
+        _MATRIX,
+        ("integration/monitor/test_pipeline.py", "unit/monitor/test_pipeline.py", "unit/monitor/test_dependency.py"),
+    ),
+    Capability(
+        "silences and maintenance windows",
+        (
+            f"{_PIPELINE}::test_a_silence_keeps_an_alert_from_people_until_it_is_ended",
+            f"{_PIPELINE}::test_maintenance_of_a_database_keeps_what_depends_on_it_quiet_too",
+        ),
+        (f"{_PIPELINE}::test_a_silence_of_everything_or_for_too_long_is_refused",),
+        (f"{_PIPELINE}::test_a_silence_of_everything_or_for_too_long_is_refused", *_MATRIX),
+        ("integration/monitor/test_pipeline.py", "unit/monitor/test_quiet.py", "unit/monitor/test_recurrence.py"),
+    ),
+    Capability(
+        "notifications by webhook",
+        (f"{_PIPELINE}::test_a_webhook_tells_of_an_alert_signed_and_again_until_it_is_taken",),
+        (f"{_PIPELINE}::test_a_target_inside_or_by_a_viewer_is_refused",),
+        (f"{_PIPELINE}::test_a_target_inside_or_by_a_viewer_is_refused", *_MATRIX),
+        ("unit/monitor/test_notifications.py", "unit/chassis/test_outbound.py"),
+    ),
+    Capability(
         "integrations and their keys",
         (f"{_ALERTS}::test_an_integration_says_how_its_senders_alerts_are_read",),
-        (f"{_ALERTS}::test_a_revoked_key_is_refused_within_a_minute",),
+        (f"{_ALERTS}::test_a_revoked_key_and_a_disabled_integration_are_refused_within_a_minute",),
         _MATRIX,
         ("unit/monitor/test_alerts.py",),
     ),
