@@ -107,17 +107,24 @@ class Checks:
         return min(number, COUNTED), number > COUNTED
 
     async def enrolled(self, agent_id: str, subject: str, asset_id: str, at: datetime) -> None:
-        """An agent has a key, or none any more: its checks are reached with that one from now on. Late news is passed over."""
+        """An agent has a key, or none any more: its checks are reached with that one from now on. Late news is passed over.
+
+        Checks that were about no asset or the agent's former one are about its present one.
+        """
         tenant = ctx.current().tenant
         key = {"_id": f"{tenant}|{agent_id}", "tenant": tenant}
         known = await self._store.backend.find_one(AGENTS, key)
         if known is not None and known["time"] > at:
             return
         told = {"subject": subject, "asset_id": asset_id, "time": at}
+        before = known["asset_id"] if known is not None else ""
         async with self._store.transaction() as tx:
             tx.write(Update(AGENTS, key, {"$set": told}, strict=False, upsert=True))
-            for row in await self._store.find(CHECKS, {"agent_id": agent_id}):
-                of_it = {"_id": row["_id"], "tenant": tenant}
+            for check in await tx.find(Check, {"agent_id": agent_id}):
+                if asset_id and check.asset_id in ("", before):
+                    check.edit(self._store.clock(), asset_id=asset_id)
+                    tx.save(check)
+                of_it = {"_id": check.id, "tenant": tenant}
                 tx.write(Update(CHECKS, of_it, {"$set": {"agent_subject": subject}}, strict=False))
 
     async def _agent(self, agent_id: str) -> Document:
