@@ -225,8 +225,15 @@ class Alert(Aggregate):
     def again(self, start_time: datetime, *, id: str, at: datetime) -> Self:  # noqa: A002 - as its field
         """The next episode of the same thing, of which a start was told before the end of this one."""
         kept = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _OF_ONE_EPISODE}
-        starts = {"start_time": start_time, "latest_start_time": start_time}
-        return type(self)(**kept, **starts, id=id, last_time=at, create_time=at, update_time=at)
+        return type(self)(
+            **kept,
+            id=id,
+            start_time=start_time,
+            latest_start_time=start_time,
+            last_time=at,
+            create_time=at,
+            update_time=at,
+        )
 
     def _newest(self, signal: Signal) -> datetime:
         return max(self.latest_start_time, signal.start_time) if signal.start_known else self.latest_start_time
