@@ -1,7 +1,8 @@
 """`python -m bench.samples`: what samples cost on their way in. One JSON object on the standard output.
 
 Two rows: a minute of many series that are looked at every 15 seconds, sent as fast as answers come, with all that moves the
-samples to their series afterwards; and a steady rate, for how soon an answer comes. CPU is that of the monitor and mongod.
+samples to their series afterwards; and a steady rate, for how soon an answer comes. CPU is that of the monitor and mongod, with
+what they do for the rest of the stack meanwhile.
 Exit status 1 when a request failed; a missed target is in the report.
 """
 
@@ -27,8 +28,7 @@ from stack.options import ROOT, Options
 from stack.supervisor import running
 
 SERVING = ("monitor", "mongo")
-COST = Target("cpu_ms_per_1000", 50, at_least=False)
-ANSWER = Target("p99", 500)
+COST, ANSWER = Target("cpu_ms_per_1000", 50), Target("p99", 500)
 BATCH = 2_000
 """What Prometheus sends at once by default."""
 _STEP = 15_000
@@ -125,7 +125,8 @@ async def _minute(description: dict[str, Any], sender: Sender, rounds: int) -> d
     await asyncio.gather(*(work() for _ in range(4)))
     sent = time.perf_counter() - began
     await _folded(description)
-    return _row("a minute of series seen every 15 s", sender, count, sent, before, meter.read(), time.perf_counter() - began)
+    row = _row("a minute of series seen every 15 s", sender, count, sent, before, meter.read(), time.perf_counter() - began)
+    return row | {"targets": [COST.judge(row[COST.figure])]}
 
 
 async def _steady(description: dict[str, Any], sender: Sender, seconds: float, rate: int) -> dict[str, Any]:
@@ -149,7 +150,8 @@ async def _steady(description: dict[str, Any], sender: Sender, seconds: float, r
     await asyncio.gather(*running_now)
     sent = time.perf_counter() - began
     await _folded(description)
-    return _row(f"{rate} samples/s", sender, count, sent, before, meter.read(), time.perf_counter() - began)
+    row = _row(f"{rate} samples/s", sender, count, sent, before, meter.read(), time.perf_counter() - began)
+    return row | {"targets": [ANSWER.judge(row[ANSWER.figure])]}
 
 
 def _row(
@@ -166,7 +168,6 @@ def _row(
         "cpu": cpu,
         "foreign_share": foreign_share(before, after, lasted),
         **figures,
-        "targets": [target.judge(figures[target.figure]) for target in (COST, ANSWER)],
     }
 
 
