@@ -53,10 +53,16 @@ async def _run(chosen: Settings, *, once: bool) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
     async with Agent(chosen, this_platform()) as agent:
-        if once:
-            return 0 if await agent.once() else 1
-        await agent.run(stop)
-    return 0
+        if not once:
+            await agent.run(stop)
+            return 0
+        work, asked = asyncio.create_task(agent.once()), asyncio.create_task(stop.wait())
+        await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
+        done = work.done() and work.result()
+        for task in (work, asked):
+            task.cancel()
+        await asyncio.wait({work, asked})
+    return 0 if done else 1
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -80,12 +80,11 @@ class Buffer:
         try:
             with self._connection:
                 self._connection.executemany(f"INSERT INTO {shelf} (body) VALUES (?)", [(body,) for body in packed])  # noqa: S608
+            self._sizes[shelf] += sum(map(len, packed))
+            if self.size > self._limit:
+                self._make_room()
         except sqlite3.OperationalError as error:
             _log.error("the buffer takes no %s: %s", shelf, error)
-            return
-        self._sizes[shelf] += sum(map(len, packed))
-        if self.size > self._limit:
-            self._make_room()
 
     def oldest(self, shelf: str, count: int, *, size: int = 1 << 19) -> list[Kept]:
         """The first entries of a shelf: at most so many, and (beyond the first) at most so many bytes."""
@@ -145,8 +144,11 @@ class Buffer:
 
     def forget_sections(self) -> None:
         """The platform knows nothing of this machine any more: everything is to be told again."""
-        with self._connection:
-            self._connection.execute("DELETE FROM sections")
+        try:
+            with self._connection:
+                self._connection.execute("DELETE FROM sections")
+        except sqlite3.OperationalError as error:
+            _log.error("the buffer does not forget sections: %s", error)
 
     def fact(self, name: str) -> Any:
         """Something remembered; `None` if there is nothing."""

@@ -21,6 +21,8 @@ from agent.times import asked_wait
 
 _TIMEOUT = httpx.Timeout(20, connect=10)
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+# OTLP/HTTP: everything else, 500 too, must not be sent again.
+_METRICS_LATER = frozenset({429, 502, 503, 504})
 _FORBIDDEN_WAIT = 300.0
 _PAGE = 200
 _MANY_PAGES = 50
@@ -110,7 +112,8 @@ class Client:
     async def send_metrics(self, key: str, body: bytes) -> None:
         """Sends an `ExportMetricsServiceRequest` as OTLP/HTTP asks for it."""
         headers = {"content-type": "application/x-protobuf", "content-encoding": "gzip", "accept": "application/x-protobuf"}
-        await self._send("POST", f"{self._ingest}/v1/metrics", key, content=gzip.compress(body, 5, mtime=0), headers=headers)
+        packed, url = gzip.compress(body, 5, mtime=0), f"{self._ingest}/v1/metrics"
+        await self._send("POST", url, key, later=_METRICS_LATER, content=packed, headers=headers)
 
     async def _json(
         self, method: str, path: str, key: str, *, body: Any = None, query: Mapping[str, str] | None = None
@@ -126,17 +129,17 @@ class Client:
             raise Later(f"{self._server} answers with something of another form")
         return told
 
-    async def _send(self, method: str, url: str, key: str, **how: Any) -> httpx.Response:
+    async def _send(self, method: str, url: str, key: str, *, later: frozenset[int] = _LATER, **how: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {key}", **how.pop("headers")}
         try:
             response = await self._http.request(method, url, headers=headers, **how)
         except httpx.TransportError as error:
             raise Later(f"{url} does not answer: {str(error) or type(error).__name__}") from error
-        _require_success(response)
+        _require_success(response, later)
         return response
 
 
-def _require_success(response: httpx.Response) -> None:
+def _require_success(response: httpx.Response, later: frozenset[int]) -> None:
     status = response.status_code
     if response.is_success:
         return
@@ -147,7 +150,7 @@ def _require_success(response: httpx.Response) -> None:
     if status == httpx.codes.FORBIDDEN:
         # Someone may give the permission back; until then there is no use in asking often.
         raise Later(said, wait or _FORBIDDEN_WAIT)
-    if status in _LATER or response.is_redirect:
+    if status in later or response.is_redirect:
         raise Later(said, wait)
     raise Refused(said, too_large=status == httpx.codes.REQUEST_ENTITY_TOO_LARGE)
 

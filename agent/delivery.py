@@ -22,6 +22,7 @@ from agent.times import Backoff
 _log = logging.getLogger(__name__)
 
 _MOST_RESULTS, _MOST_SAMPLES = 500, 120
+_KEY_WAIT = 30.0
 _REPORT_SIZE = 600_000
 """Bytes of JSON; the platform takes requests of a mebibyte."""
 
@@ -168,7 +169,11 @@ class SamplesLane(ShelfLane):
     async def send(self, identity: Identity, entries: Sequence[Kept]) -> None:
         """Sends samples as one request."""
         body = otlp.request([entry.body for entry in entries], self._resource())
-        await self._client.send_metrics(identity.key, body)
+        try:
+            await self._client.send_metrics(identity.key, body)
+        except KeyRejected as error:
+            # Whether the key is worth anything is for the platform itself to say, whom the other lanes ask all the time.
+            raise Later(str(error), _KEY_WAIT) from error
 
 
 class InventoryLane(Lane):

@@ -5,6 +5,7 @@ A key that is refused is kept until enrolling has given another: a platform that
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from agent.times import Backoff
 _log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
+_SHORTEST_LIFE, _LONGEST_LIFE = 10.0, 3600.0
+"""Seconds. A key that is refused soon after it was given is replaced later and later: two installations with one identity,
+copies of one disk, would else take the key from each other without end."""
 
 
 class Membership:
@@ -38,6 +42,8 @@ class Membership:
         self._backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         self._lock = asyncio.Lock()
         self._identity = file.load()
+        self._enrolled = -math.inf
+        self._pause = _SHORTEST_LIFE
 
     @property
     def identity(self) -> Identity:
@@ -57,8 +63,15 @@ class Membership:
         with whatever key there is.
         """
         async with self._lock:
-            if self._identity.key == used.key:
-                await self._try()
+            if self._identity.key != used.key:
+                return
+            lived = asyncio.get_running_loop().time() - self._enrolled
+            if lived < self._pause:
+                _log.error("a key that was given just now is refused; is there a copy of this agent?")
+                await asyncio.sleep(self._pause - lived)
+            await self._try()
+            if self._identity.key != used.key:
+                self._pause = _SHORTEST_LIFE if lived > _LONGEST_LIFE else min(_LONGEST_LIFE, 2 * self._pause)
 
     async def enroll(self) -> None:
         """One try. Raises `Later`, `Refused` or `KeyRejected`."""
@@ -69,6 +82,7 @@ class Membership:
         self._identity = replace(self._identity, agent_id=given.agent_id, asset_id=given.asset_id, key=given.key)
         self._file.store(self._identity)
         self._backoff.succeeded()
+        self._enrolled = asyncio.get_running_loop().time()
         _log.info("enrolled as %s, asset %s", given.agent_id, given.asset_id)
         self._joined()
 

@@ -156,8 +156,37 @@ async def test_a_result_of_a_check_that_is_no_more_holds_up_nothing(parts: Parts
     assert parts.buffer.waiting(RESULTS) == 0
 
 
-async def test_a_revoked_agent_enrolls_again_and_delivers(parts: Parts) -> None:
+async def test_a_key_that_is_refused_at_once_is_not_replaced_again_and_again(parts: Parts) -> None:
+    await parts.membership.ready()
+    parts.found(1)
+    parts.server.order = lambda path: None if path.endswith(":enroll") else (401, {})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2):
+            await parts.results.flush()
+    assert len(parts.server.enrollments) == 1
+
+
+async def test_a_key_that_is_not_taken_for_samples_is_still_the_platforms_key(parts: Parts) -> None:
     first = await parts.membership.ready()
+    parts.buffer.add(SAMPLES, [otlp.encode(Sample(1, 0, [Point("system.cpu.utilization", "1", 0.5)]), "1")])
+    parts.server.order = answering(401)
+    with pytest.raises(Later):
+        await parts.samples.flush()
+    assert parts.membership.identity == first
+    await parts.samples.flush()
+    assert len(parts.server.samples) == 1
+
+
+async def test_samples_that_the_receiver_fails_on_are_not_sent_for_ever(parts: Parts) -> None:
+    parts.buffer.add(SAMPLES, [otlp.encode(Sample(1, 0, [Point("system.cpu.utilization", "1", 0.5)]), "1")])
+    parts.server.order = lambda path: (500, {}) if path == "/v1/metrics" else None
+    await parts.samples.flush()
+    assert parts.buffer.waiting(SAMPLES) == 0
+
+
+async def test_an_agent_whose_key_is_gone_enrolls_again_and_delivers(parts: Parts) -> None:
+    first = await parts.membership.ready()
+    parts.membership._pause = 0.0
     parts.server.revoke()
     parts.found(1)
     await parts.results.flush()
@@ -168,8 +197,9 @@ async def test_a_revoked_agent_enrolls_again_and_delivers(parts: Parts) -> None:
     assert parts.joined == 2
 
 
-async def test_without_a_valid_enrollment_key_a_revoked_agent_keeps_what_it_has(parts: Parts) -> None:
+async def test_without_a_valid_enrollment_key_an_agent_keeps_what_it_has(parts: Parts) -> None:
     first = await parts.membership.ready()
+    parts.membership._pause = 0.0
     parts.server.revoke()
     parts.server.enrollment_keys.clear()
     parts.found(1)
