@@ -160,3 +160,22 @@ async def test_any_interleaving_and_repetition_leaves_exactly_the_episodes_of_th
             found = await room.alerts(fingerprint=f"f{number}")
             assert [alert["start_time"] for alert in found] == starts
             assert [alert["end_time"] for alert in found] == ends + [None] * (len(starts) - len(ends))
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), gaps=TIMELINES)
+async def test_in_no_order_at_all_an_episode_is_doubled_and_what_is_open_in_the_end_is_what_goes_on(
+    data: Any, gaps: list[int]
+) -> None:
+    messages = timeline(gaps, "f")
+    with ctx.use(caller(subject="sender")):
+        room = Room()
+        for message in data.draw(st.permutations(messages * 2)):
+            await room.intake.take([message])
+        found = await room.alerts()
+        starts = [alert["start_time"] for alert in found]
+        assert len(starts) == len(set(starts))
+        assert set(starts) <= {message.start_time for message in messages}
+        assert all(alert["end_time"] is None or alert["end_time"] > alert["start_time"] for alert in found)
+        going_on = [messages[-1].start_time] if messages[-1].status == "FIRING" else []
+        assert [alert["start_time"] for alert in found if alert["state"] != "RESOLVED"] == going_on
