@@ -91,8 +91,8 @@ class Placing:
         """
         lost, fresh = set(before) - set(asset.keys), set(asset.keys) - set(before)
         for key in sorted(lost):
-            if key.startswith(_HELD) and not key.startswith(IdentifierKind.ASSET_TAG) and await self._mine(tx, key, asset):
-                tx.release(CLAIM, key)
+            if key.startswith(_HELD) and not key.startswith(IdentifierKind.ASSET_TAG):
+                await self._give_back(tx, key, asset)
         others = []
         for key in sorted(fresh):
             if not key.startswith(_HELD):
@@ -104,8 +104,15 @@ class Placing:
                 others.append((key, holder))
         return others
 
-    async def _mine(self, tx: Transaction, key: str, asset: Asset) -> bool:
-        return await tx.holder(CLAIM, key) == asset.id
+    async def _give_back(self, tx: Transaction, key: str, asset: Asset) -> None:
+        """An asset that says it too, and could not hold it, holds it from now on."""
+        if await tx.holder(CLAIM, key) != asset.id:
+            return
+        tx.release(CLAIM, key)
+        query = {"tenant": ctx.current().tenant, "keys": key, "_id": {"$ne": asset.id}}
+        heirs = await self._store.backend.find(ASSETS, query, sort=[("_id", 1)], limit=1)
+        if heirs:
+            tx.claim(CLAIM, key, heirs[0]["_id"])
 
     async def _ask(
         self, tx: Transaction, reason: Reason, asset_ids: Sequence[str], report: Report, assets: Iterable[Asset]
