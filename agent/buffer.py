@@ -208,6 +208,7 @@ def _opened(file: Path) -> sqlite3.Connection:
 
 def _connected(file: Path) -> sqlite3.Connection:
     """With the lock of its one user. A commit is safe from our death at once, from a power cut at the next checkpoint."""
+    file.touch(mode=0o600)  # what SQLite puts beside it gets the same rights
     connection = sqlite3.connect(file, timeout=2)
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -219,5 +220,4 @@ def _connected(file: Path) -> sqlite3.Connection:
     except sqlite3.Error:
         connection.close()
         raise
-    file.chmod(0o600)
     return connection

@@ -140,6 +140,15 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(tmp_path: Path) -> No
     buffer.close()
 
 
+def test_nobody_else_reads_it_or_what_lies_beside_it(tmp_path: Path) -> None:
+    buffer = Buffer(tmp_path / "buffer.db", BIG)
+    buffer.add(RESULTS, [b"1"])
+    files = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    assert set(files) == {"buffer.db", "buffer.db-wal"}
+    assert set(files.values()) == {0o600}
+    buffer.close()
+
+
 def test_facts_are_remembered_over_a_restart(tmp_path: Path) -> None:
     buffer = Buffer(tmp_path / "buffer.db", BIG)
     buffer.remember(checks=[{"id": "chk_1"}], whole_time=1.5)
