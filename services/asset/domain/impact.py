@@ -244,8 +244,8 @@ class Upwards:
             for far, number in _in_order(self.graph, chosen):
                 if self._depth is None or far <= self._depth:
                     need = self._towards[number][1] if number in self._towards else None
-                    margin = self._left(number, need) if need is not None and state == AT_RISK else None
-                    yield Hit(number, state, far, need, margin, number in passing)
+                    left = self._left(number, need) if need is not None and state == AT_RISK else -1
+                    yield Hit(number, state, far, need, left if left >= 0 else None, number in passing)
 
     def _closure(self) -> dict[int, int]:
         """Everything that the target depends on, with its distance."""

@@ -109,6 +109,7 @@ def test_what_can_take_an_asset_down_is_what_trying_each_one_out_says(world: Wor
         name: FAILED if target in judge(world, [name, *assumed]).failed else AT_RISK for name in upstream(world, target)
     }
     for hit in answer.hits():
+        assert hit.margin is None or (hit.state == AT_RISK and hit.margin >= 0)
         path = named(graph, answer.path(hit.number))
         assert (path[0], path[-1]) == (graph.items[hit.number].id, target)
         assert all(any(row[:2] == step for row in world.links) for step in itertools.pairwise(path))
