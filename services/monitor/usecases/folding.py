@@ -42,6 +42,7 @@ ROLL_AFTER = 15 * 60 * 1000
 _SURELY_BEFORE = 5 * 60 * 1000  # up to here a bucket is not rolled up yet, also by a holder that was paused
 _LATE_STEP = 10 * 60 * 1000
 _SEEN_STEP = 10 * 60 * 1000  # how often the last time of a series is written
+_SEEN = 300_000  # series of which that is remembered, about 40 MB
 _MOST_SAMPLES = 300_000  # in memory at once, about 20 MB
 _MOST_BLOCKS = 2_000
 _AT_ONCE = 500
@@ -138,7 +139,7 @@ class Folding:
                     {"$max": {"last_time": _moment(last), "expire_time": _moment(last) + self._retention.hour}},
                     strict=False,
                 )
-        if len(self._seen) > 1_000_000:
+        if len(self._seen) > _SEEN:
             self._seen.clear()
 
     def _bucket(self, tenant: str, number: int, start: int, columns: Columns, now: int) -> Update:
@@ -244,9 +245,26 @@ class Folding:
         for write in writes:
             portion.append(write)
             if len(portion) == _AT_ONCE:
-                await self._backend.write(portion)
+                await self._together(portion)
                 portion = []
-        await self._backend.write(portion)
+        await self._together(portion)
+
+    async def _together(self, portion: Sequence[Write]) -> None:
+        try:
+            await self._backend.write(portion)
+        except (Busy, Unavailable):
+            raise
+        except Exception:  # one document that has become too large, say, would else hold up every series for ever
+            for write in portion:
+                await self._alone(write)
+
+    async def _alone(self, write: Write) -> None:
+        try:
+            await self._backend.write([write])
+        except (Busy, Unavailable):
+            raise
+        except Exception:  # the reason is in the log; these samples are given up
+            _log.exception("Samples cannot be kept.", extra={"collection": write.collection})
 
 
 def group(block: Document, found: dict[tuple[int, int], Columns]) -> None:

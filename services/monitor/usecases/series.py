@@ -155,7 +155,7 @@ class SeriesReading:
     async def _windows(self, ids: Sequence[str], start: int, plan: _Plan) -> dict[str, list[Window]]:
         if not plan.base:
             return await _windows_of(await self._raw(ids, start, plan.end), plan.step)
-        recent = _milliseconds(self._store.clock() - LATE) - 2 * SPAN
+        recent = _milliseconds(self._store.clock() - LATE) // SPAN * SPAN - 2 * SPAN
         # Waiting samples before roll-ups, for the same reason as before buckets.
         fresh = await self._raw(ids, max(start, recent), plan.end, pending=True)
         found = await _windows_of(fresh, plan.base)

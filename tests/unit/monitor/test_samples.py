@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -231,6 +232,24 @@ async def test_a_bucket_that_cannot_be_read_does_not_hold_up_others() -> None:
     assert "roll_time" not in good
     assert damaged["roll_time"] == kept.clock.now + timedelta(hours=1)
     assert damaged["chunks"] == [b"\x09 of a newer release"]
+
+
+async def test_samples_that_the_database_refuses_hold_up_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    kept = Kept()
+    await kept.write([(UP, [(at(0), 1.0)]), (LOAD, [(at(0), 2.0)])])
+    (up,) = (row["_id"] for row in kept.backend.collections[SERIES].values() if row["name"] == "up")
+    write = kept.backend.write
+
+    async def refusing(writes: Sequence[Any]) -> None:
+        if any(up in str(each.query.get("_id")) and each.collection == BUCKETS for each in writes):
+            raise RuntimeError("the document is too large")
+        await write(writes)
+
+    kept.backend.write = refusing
+    await kept.fold()
+    assert kept.backend.collections[BLOCKS] == {}
+    assert await kept.values("load") == {"__name__=load,instance=db-1,job=node": [2.0]}
+    assert [record.message for record in caplog.records] == ["Samples cannot be kept."]
 
 
 class Inventory:
