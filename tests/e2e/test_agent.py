@@ -117,6 +117,7 @@ async def test_the_gateway_is_among_the_listening_processes(
     assert [one["address"] for one in found["processes"] if one["port"] == port] == ["127.0.0.1"]
 
 
+@pytest.mark.timeout(3600)  # twenty rounds of it in a soak
 async def test_a_watched_process_that_stops_is_down_and_up_again(machine: dict[str, Any], watcher: Gateway, soak: bool) -> None:
     async with a_program() as program:
         check = await a_check(
