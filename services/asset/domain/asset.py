@@ -177,7 +177,7 @@ class Asset(Aggregate):
 
     def _hold(self, name: str, statements: Sequence[Statement], catalog: Catalog) -> None:
         holds, *others = ranked(name, statements)
-        if name == "class":
+        if name == "class" and holds.source != MANUAL:
             finer = catalog.finer(holds.value, [each.value for each in others])
             others = [holds, *others]
             holds = next(each for each in others if each.value == finer)
@@ -193,11 +193,10 @@ class Asset(Aggregate):
                 holds, *others = ranked(name, rest)
                 self._set(name, holds.value)
                 self.provenance[name] = Provenance(source=holds.source, report_time=holds.report_time, others=others)
-            elif name in self.provenance and value is None:
-                del self.provenance[name]
-                self.attributes = {other: kept for other, kept in self.attributes.items() if other != name}
-            else:
-                self.provenance.pop(name, None)
+                continue
+            stated = self.provenance.pop(name, None)
+            if stated is not None and value is None:
+                self._unset(name)
         self.said_identifiers = [
             each for each in self.said_identifiers if each.source != report.source or each.kind not in report.identifiers
         ]
@@ -225,6 +224,11 @@ class Asset(Aggregate):
                 setattr(self, _FIELDS[name], value)
             case _:
                 self.attributes = {**self.attributes, name: value}
+
+    def _unset(self, name: str) -> None:
+        if name == "cost":
+            self.cost = None
+        self.attributes = {other: kept for other, kept in self.attributes.items() if other != name}
 
     def _public(self) -> tuple[Any, ...]:
         """What the world would miss, were it otherwise: not when it was last said."""

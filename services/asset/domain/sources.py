@@ -54,13 +54,17 @@ class Provenance:
     others: list[Statement] = field(default_factory=list)
 
 
+REMEMBERED = 20
+"""Sources whose word on one attribute is kept: of agents that come and go, the latest."""
+
+
 def heard(statements: Iterable[Statement], said: Statement) -> list[Statement]:
     """The statements with this one taken in: one a source, its latest."""
     latest = {each.source: each for each in statements}
     known = latest.get(said.source)
     if known is None or said.replaces(known):
         latest[said.source] = said
-    return list(latest.values())
+    return sorted(latest.values(), key=lambda each: each.weight, reverse=True)[:REMEMBERED]
 
 
 def ranked(name: str, statements: Sequence[Statement]) -> list[Statement]:

@@ -201,3 +201,26 @@ async def test_a_persons_word_outranks_machines_until_it_is_old(estate: Estate) 
     assert [(each.source, each.value) for each in asset.provenance["os"].others] == [("agent:agt_1", "Ubuntu")]
     await estate.report(said("agent:agt_1", MONDAY + timedelta(days=91), serial, os="Ubuntu"))
     assert (await estate.store.get(Asset, made.id)).attributes["os"] == "Ubuntu"
+
+
+async def test_a_persons_class_holds_against_a_finer_one(estate: Estate) -> None:
+    made = await estate.create(class_="computer", identifiers=[SERIAL])
+    await estate.report(said("agent:agt_1", MONDAY, {"SERIAL": ["7XK2 Q1"]}, class_="virtual_machine"))
+    assert (await estate.store.get(Asset, made.id)).class_ == "computer"
+
+
+async def test_a_cost_is_said_and_taken_back(estate: Estate) -> None:
+    made = await estate.create(cost=Money(amount="1804.46", currency="EUR"))
+    assert (made.cost, made.provenance["cost"].source) == (Money(amount="1804.46", currency="EUR"), "manual")
+    cleared = await estate.items.update(made.id, {"cost": None})
+    assert (cleared.cost, "cost" in cleared.provenance) == (None, False)
+
+
+async def test_of_agents_that_come_and_go_the_latest_are_remembered(estate: Estate) -> None:
+    for number in range(25):
+        await estate.report(
+            said(f"agent:agt_{number}", MONDAY + timedelta(minutes=number), {"SERIAL": ["7XK2 Q1"]}, os="Debian")
+        )
+    (asset,) = await estate.assets()
+    assert asset["provenance"]["os"]["source"] == "agent:agt_24"
+    assert len(asset["provenance"]["os"]["others"]) == 19
