@@ -119,9 +119,11 @@ class Delivering:
             # Receivers judge the age by it: the real clock, not the one that tests may shift.
             **signed(key, row["_id"], datetime.now(UTC), body),
         }
+        await self._store.failpoints.reached("S11")
         return await self._outbound.deliver(target.url, headers, body)
 
     async def _keep(self, row: Document, delivery: Delivery) -> None:
+        await self._store.failpoints.reached("S12")
         now, attempts = self._store.clock(), row["attempts"] + 1
         due, state = None, NotificationState.DELIVERED
         if not delivery.delivered:

@@ -18,8 +18,9 @@ from services.monitor.domain.signal import AssetHint
 
 ASSETS = "mirror_assets"
 RELATIONS = "mirror_relations"
-STAMPS = "mirror_stamps"
-"""One row a tenant, counted up with everything that may change who fails with whom."""
+STAMPS = "pipeline_stamps"
+"""One row a tenant: `topology` is counted up with everything that may change who fails with whom, `quiet` with every silence
+and maintenance window, so that processes read these again only when they changed."""
 
 _KINDS = {number: name for name, number in asset_pb.Relation.Kind.items()}
 _STATES = {number: name for name, number in asset_pb.Asset.State.items()}
@@ -68,11 +69,15 @@ class Mirror:
         rows = await self._store.find(ASSETS, {"_id": {"$in": keys}}) if keys else []
         return {row["asset_id"]: _known(row) for row in rows}
 
-    async def topology(self) -> Topology:
-        """Who needs whom, read again only when it has changed."""
+    async def stamps(self) -> Mapping[str, int]:
+        """The tenant's row of `STAMPS`; what is not in it was never counted up."""
+        rows = await self._store.find(STAMPS, {"_id": ctx.current().tenant})
+        return rows[0] if rows else {}
+
+    async def topology(self, stamps: Mapping[str, int] | None = None) -> Topology:
+        """Who needs whom, read again only when it has changed. `stamps` is what `stamps` has just answered."""
         tenant = ctx.current().tenant
-        rows = await self._store.find(STAMPS, {"_id": tenant})
-        stamp = rows[0]["stamp"] if rows else 0
+        stamp = (await self.stamps() if stamps is None else stamps).get("topology", 0)
         kept = self._topologies.get(tenant)
         if kept is None or kept.stamp != stamp:
             kept = self._topologies[tenant] = _Kept(stamp, await self._load())
@@ -107,18 +112,14 @@ class Mirror:
         """A relation is no more."""
         async with self._store.transaction() as tx:
             tx.write(Delete(RELATIONS, {"_id": _key(relation_id), "tenant": ctx.current().tenant}))
-            tx.write(self._stamped())
+            tx.write(stamped("topology"))
 
     async def _put(self, collection: str, id: str, row: Document, *, decisive: bool) -> None:  # noqa: A002 - as its field
         async with self._store.transaction() as tx:
             query = {"_id": _key(id), "tenant": ctx.current().tenant}
             tx.write(Update(collection, query, {"$set": row}, strict=False, upsert=True))
             if decisive:
-                tx.write(self._stamped())
-
-    def _stamped(self) -> Update:
-        tenant = ctx.current().tenant
-        return Update(STAMPS, {"_id": tenant, "tenant": tenant}, {"$inc": {"stamp": 1}}, strict=False, upsert=True)
+                tx.write(stamped("topology"))
 
     async def _named(self, names: set[str]) -> dict[str, Known]:
         if not names:
@@ -143,6 +144,12 @@ class Mirror:
             uncounted={row["asset_id"] for row in decisive if not row["counted"]},
             away={row["asset_id"] for row in decisive if row["counted"] and not row["working"]},
         )
+
+
+def stamped(name: str) -> Update:
+    """Counts a stamp of the tenant up, in the transaction of what changed."""
+    tenant = ctx.current().tenant
+    return Update(STAMPS, {"_id": tenant, "tenant": tenant}, {"$inc": {name: 1}}, strict=False, upsert=True)
 
 
 def _key(id: str) -> str:  # noqa: A002 - as its field

@@ -16,6 +16,7 @@ from chassis.store import Store
 from services.monitor.domain.maintenance import MaintenanceWindow
 from services.monitor.domain.silence import Silence
 from services.monitor.usecases.looking import Looking
+from services.monitor.usecases.mirror import stamped
 from services.monitor.usecases.reading import Document, Paged, Paging, page_of
 from services.monitor.usecases.situations import SILENCES, WINDOWS
 
@@ -46,6 +47,7 @@ class Quiet:
             silence.edit(self._store.clock(), **fields)
             self._check_short(silence)
             tx.save(silence)
+            tx.write(stamped("quiet"))
         await self._wake(f"silences/{silence.id}")
         return silence
 
@@ -56,6 +58,7 @@ class Quiet:
             _check_own(silence)
             silence.expire(self._store.clock())
             tx.save(silence)
+            tx.write(stamped("quiet"))
         await self._wake(f"silences/{silence.id}")
         return silence
 
@@ -70,6 +73,7 @@ class Quiet:
             window = await tx.get(MaintenanceWindow, id, etag=etag)
             window.edit(self._store.clock(), **fields)
             tx.save(window)
+            tx.write(stamped("quiet"))
         await self._wake(f"maintenanceWindows/{window.id}")
         return window
 
@@ -79,6 +83,7 @@ class Quiet:
             window = await tx.get(MaintenanceWindow, id, etag=etag)
             window.expire(self._store.clock())
             tx.save(window)
+            tx.write(stamped("quiet"))
         await self._wake(f"maintenanceWindows/{window.id}")
         return window
 
@@ -101,6 +106,7 @@ class Quiet:
     async def _keep(self, made: S) -> S:
         async with self._store.transaction() as tx:
             tx.add(made)
+            tx.write(stamped("quiet"))
         return made
 
     async def _wake(self, reference: str) -> None:

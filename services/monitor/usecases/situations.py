@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -30,22 +31,37 @@ LOOK_AGAIN = timedelta(minutes=10)
 """The longest that it does not look: whatever should have told it that a reason is gone may have failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """What was set up to keep alerts from people, as of a stamp."""
+
+    stamp: int
+    silences: Sequence[Silence]
+    windows: Sequence[MaintenanceWindow]
+
+    def at(self, now: datetime) -> tuple[list[Silence], list[MaintenanceWindow]]:
+        """What of it holds now."""
+        return [each for each in self.silences if each.lasts(now)], [each for each in self.windows if each.lasts(now)]
+
+
 class LiveSituations:
     """Knows the situation. `hold` is how long alerts wait for a cause, `interval` one step of flapping."""
 
     def __init__(self, store: Store, mirror: Mirror, *, hold: timedelta, interval: timedelta) -> None:
         self._store, self._mirror = store, mirror
         self.hold, self.interval = hold, interval
+        self._quiet: dict[str, _Quiet] = {}
 
     async def load(self, alerts: Sequence[Alert], hints: Mapping[str, AssetHint], now: datetime) -> Situation:
         """See `Situations`. Alerts without a hint are known already and were placed before."""
         if not alerts:
             return Situation(now=now, hold=self.hold)
-        names = await self._place(alerts, hints)
-        asked = {alert.asset_id for alert in alerts if alert.asset_id}
-        topology, windows, silences, histories = await asyncio.gather(
-            self._mirror.topology(), self._windows(now), self._silences(now), self._histories(alerts, hints, now)
+        names, stamps, histories = await asyncio.gather(
+            self._place(alerts, hints), self._mirror.stamps(), self._histories(alerts, now)
         )
+        asked = {alert.asset_id for alert in alerts if alert.asset_id}
+        topology = await self._mirror.topology(stamps)
+        silences, windows = (await self._set_up(stamps.get("quiet", 0), now)).at(now)
         found = await self._causes(topology, asked, alerts, now)
         missing = {fault.asset_id for fault in found.values()} - names.keys()
         return Situation(
@@ -66,13 +82,12 @@ class LiveSituations:
             if alert.suppression is not None:
                 tx.write(look_at(alert.id, self.next_look(alert, situation)))
         ended = {alert.fingerprint: alert for alert in batch.resolved}
-        histories = dict(situation.histories)
-        histories |= await self._stored(ended.keys() - histories.keys())
+        stored = await self._stored(ended)
         for fingerprint, alert in ended.items():
+            # The beginning follows from the alert while it is open, so that only its end is written down.
+            begun = self._heard(stored.get(fingerprint, History()), alert, situation.now)
             until = min(alert.end_time or situation.now, situation.now)
-            histories[fingerprint] = histories.get(fingerprint, History(open=True)).heard(False, until, self.interval)
-        for fingerprint, history in histories.items():
-            tx.write(self._kept(fingerprint, history, situation.now))
+            tx.write(self._kept(fingerprint, begun.heard(False, until, self.interval), situation.now))
 
     def next_look(self, alert: Alert, situation: Situation) -> datetime:
         """When to look again at an alert that is kept from people."""
@@ -96,13 +111,19 @@ class LiveSituations:
                 alert.asset_id, alert.team_id = known.asset_id, known.team_id or alert.team_id
         return names
 
-    async def _windows(self, now: datetime) -> list[MaintenanceWindow]:
-        rows = await self._store.find(WINDOWS, _holding(now))
-        return [window for row in rows if (window := from_document(row, MaintenanceWindow)).lasts(now)]
-
-    async def _silences(self, now: datetime) -> list[Silence]:
-        rows = await self._store.find(SILENCES, _holding(now))
-        return [silence for row in rows if (silence := from_document(row, Silence)).lasts(now)]
+    async def _set_up(self, stamp: int, now: datetime) -> "_Quiet":
+        """The silences and windows that are not over, read again only when one has changed."""
+        tenant = ctx.current().tenant
+        kept = self._quiet.get(tenant)
+        if kept is None or kept.stamp != stamp:
+            lasting = {"end_time": {"$gt": now}}
+            silences, windows = await asyncio.gather(self._store.find(SILENCES, lasting), self._store.find(WINDOWS, lasting))
+            kept = self._quiet[tenant] = _Quiet(
+                stamp,
+                [from_document(row, Silence) for row in silences],
+                [from_document(row, MaintenanceWindow) for row in windows],
+            )
+        return kept
 
     async def _causes(self, topology: Topology, asked: set[str], alerts: Sequence[Alert], now: datetime) -> dict[str, Fault]:
         """Why assets fail. A cause that is over still counts for one hold: its consequences need time to end too."""
@@ -115,20 +136,25 @@ class LiveSituations:
             "severity": {"$in": [severity.value for severity in stages.DOWN]},
             "end_time": {"$not": {"$lte": now - self.hold}},
         }
-        kept = (from_document(row, Alert) for row in await self._store.find(ALERTS, query))
-        down = (alert for alert in alerts if alert.state is not State.RESOLVED and stages.is_down(alert))
-        return causes(topology, (stages.fault(alert) for alert in chain(kept, down)), depending)
+        # Only these fields: in a storm there are many.
+        fields = {"asset_id": 1, "start_time": 1, "route_time": 1}
+        rows = await self._store.backend.find(ALERTS, self._store.scoped(query), projection=fields)
+        kept = (
+            Fault(row["asset_id"], f"alerts/{row['_id']}", row["start_time"], told=row["route_time"] is not None)
+            for row in rows
+        )
+        down = (stages.fault(each) for each in alerts if each.state is not State.RESOLVED and stages.is_down(each))
+        return causes(topology, chain(kept, down), depending)
 
-    async def _histories(self, alerts: Sequence[Alert], hints: Mapping[str, AssetHint], now: datetime) -> dict[str, History]:
-        """How often these came and went; for new ones, with what they tell."""
-        kept = await self._stored({alert.fingerprint for alert in alerts})
-        found: dict[str, History] = {}
+    async def _histories(self, alerts: Sequence[Alert], now: datetime) -> dict[str, History]:
+        """How often these came and went, with what the alerts tell, which are open."""
+        found = await self._stored({alert.fingerprint for alert in alerts})
         for alert in alerts:
-            history = found.get(alert.fingerprint) or kept.get(alert.fingerprint, History())
-            if alert.id in hints:
-                history = history.heard(True, min(alert.start_time, now), self.interval)
-            found[alert.fingerprint] = history.at(now, self.interval)
+            found[alert.fingerprint] = self._heard(found.get(alert.fingerprint, History()), alert, now)
         return found
+
+    def _heard(self, history: History, alert: Alert, now: datetime) -> History:
+        return history.heard(True, min(alert.start_time, now), self.interval).at(now, self.interval)
 
     async def _stored(self, fingerprints: Iterable[str]) -> dict[str, History]:
         tenant = ctx.current().tenant
@@ -156,10 +182,6 @@ def look_at(alert_id: str, when: datetime | None) -> Update:
     """Says when the pipeline looks at an alert again; None: no more."""
     query = {"_id": alert_id, "tenant": ctx.current().tenant}
     return Update(ALERTS, query, {"$set": {LOOK_FIELD: when}}, strict=False)
-
-
-def _holding(now: datetime) -> dict[str, object]:
-    return {"end_time": {"$gt": now}, "start_time": {"$lte": now}}
 
 
 def _ends(plural: str, spells: Sequence[Spell], now: datetime) -> dict[str, datetime]:
