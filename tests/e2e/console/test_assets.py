@@ -96,5 +96,5 @@ async def test_one_of_two_is_a_risk_and_no_outage(enter: Enter, shop: dict[str, 
     me = await enter("viewer")
     await me.open(f"/assets/{shop['web-1']}?tab=impact")
     row = me.page.get_by_role("row").filter(has_text=f"shop {shop['run']}")
-    await expect(row.get_by_text("can lose 0 more")).to_be_visible()
+    await expect(row.get_by_text("no spare left")).to_be_visible()
     await me.check()

@@ -23,19 +23,10 @@ const matches = (command: Command, words: string[]) => words.every((word) => com
 
 export function Palette({ opened, close }: { opened: boolean; close: () => void }) {
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      withCloseButton={false}
-      padding={0}
-      size="lg"
-      yOffset="12vh"
-      centered={false}
-      title={null}
-      aria-label={t("palette.title")}
-    >
-      {opened && <Search close={close} />}
-    </Modal>
+    <Modal.Root opened={opened} onClose={close} size="lg" yOffset="12vh" centered={false} lockScroll={false}>
+      <Modal.Overlay backgroundOpacity={0.35} />
+      <Modal.Content aria-label={t("palette.title")}>{opened && <Search close={close} />}</Modal.Content>
+    </Modal.Root>
   );
 }
 

@@ -1,4 +1,3 @@
-import { ActionIcon, Menu, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -6,6 +5,7 @@ import { api, body } from "@/api/client";
 import { t } from "@/i18n";
 import { useLive } from "@/live/live";
 import { Icon, type IconName } from "@/ui/Icon";
+import { Menu } from "@/ui/Menu";
 import { Avatar, usePerson } from "@/ui/people";
 import { Toasts } from "@/ui/toasts";
 import { KeySheet } from "./KeySheet";
@@ -124,34 +124,28 @@ function Foot({ openSheet }: { openSheet: () => void }) {
         <span className="label">{t(`live.${state}`)}</span>
       </span>
       <div className="person">
-        <Menu position="top-start" withinPortal>
-          <Menu.Target>
-            <button type="button" className="plain line clip" aria-label={t("session.menu", { name })}>
-              <Avatar name={name} />
-              <span className="label clip">{name}</span>
-            </button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            <Menu.Label>{t("session.tenant", { tenant: me.tenant, roles: me.roles.join(", ") })}</Menu.Label>
-            <Menu.Item leftSection={<Icon name="keys" />} onClick={openSheet}>
-              {t("keys.title")}
-            </Menu.Item>
-            <Menu.Item leftSection={<Icon name="out" />} onClick={() => void signOut()}>
-              {t("session.out")}
-            </Menu.Item>
-          </Menu.Dropdown>
+        <Menu
+          label={t("session.menu", { name })}
+          className="plain line clip"
+          side="above"
+          title={t("session.tenant", { tenant: me.tenant, roles: me.roles.join(", ") })}
+          items={[
+            { label: t("keys.title"), icon: "keys", run: openSheet },
+            { label: t("session.out"), icon: "out", run: () => void signOut() },
+          ]}
+        >
+          <Avatar name={name} />
+          <span className="label clip">{name}</span>
         </Menu>
-        <Tooltip label={t(`scheme.${scheme}`)}>
-          <ActionIcon
-            className="end"
-            variant="subtle"
-            color="gray"
-            aria-label={t("scheme.label", { scheme: t(`scheme.${scheme}`) })}
-            onClick={() => choose(nextScheme())}
-          >
-            <Icon name={SCHEME_ICONS[scheme]} />
-          </ActionIcon>
-        </Tooltip>
+        <button
+          type="button"
+          className="sign end"
+          title={t(`scheme.${scheme}`)}
+          aria-label={t("scheme.label", { scheme: t(`scheme.${scheme}`) })}
+          onClick={() => choose(nextScheme())}
+        >
+          <Icon name={SCHEME_ICONS[scheme]} />
+        </button>
       </div>
     </div>
   );

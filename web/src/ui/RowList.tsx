@@ -133,7 +133,7 @@ export function RowList<T extends { id: string }>(props: Props<T>) {
 export function Peek({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
   return (
     <aside className="peek" aria-label={title}>
-      <button type="button" className="plain end" aria-label={t("list.closePeek")} onClick={onClose}>
+      <button type="button" className="plain peek-close" aria-label={t("list.closePeek")} onClick={onClose}>
         <Icon name="close" />
       </button>
       {children}

@@ -40,9 +40,13 @@ export function lasting(milliseconds: number): string {
   const all = Math.abs(milliseconds);
   if (all < MINUTE) return t("time.seconds", { s: Math.floor(all / 1000) });
   if (all < HOUR) return t("time.minutes", { m: Math.floor(all / MINUTE) });
-  if (all < DAY) return t("time.hours", { h: Math.floor(all / HOUR), m: Math.floor((all % HOUR) / MINUTE) });
-  return t("time.days", { d: Math.floor(all / DAY), h: Math.floor((all % DAY) / HOUR) });
+  if (all < DAY) return two("hours", "hoursOnly", { h: Math.floor(all / HOUR), m: Math.floor((all % HOUR) / MINUTE) }, "m");
+  return two("days", "daysOnly", { d: Math.floor(all / DAY), h: Math.floor((all % DAY) / HOUR) }, "h");
 }
+
+/** Two units, or the greater alone where nothing of the lesser is left. */
+const two = (both: "hours" | "days", one: "hoursOnly" | "daysOnly", parts: Record<string, number>, lesser: string) =>
+  t(parts[lesser] === 0 ? `time.${one}` : `time.${both}`, parts);
 
 /** How long ago, for a list: coarse, so that few rows render each second. */
 export function ago(time: string, instant: number): string {
@@ -54,10 +58,12 @@ export function ago(time: string, instant: number): string {
   return new Intl.DateTimeFormat(locale(), { day: "numeric", month: "short", year: "numeric" }).format(new Date(time));
 }
 
-/** The instant in the person's own zone. */
+/** The instant in the person's own zone; without the day where that is today. */
 export function at(time: string): string {
-  const format = new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" });
-  return format.format(new Date(time));
+  const instant = new Date(time);
+  const today = instant.toDateString() === new Date(now()).toDateString();
+  const format = new Intl.DateTimeFormat(locale(), { ...(today ? {} : { dateStyle: "medium" }), timeStyle: "short" });
+  return format.format(instant);
 }
 
 /** Seconds of a duration as JSON writes it, `900s`. */

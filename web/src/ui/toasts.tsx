@@ -1,4 +1,4 @@
-import { ActionIcon, Button } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useSyncExternalStore } from "react";
 import { asProblem } from "@/api/problem";
 import { t } from "@/i18n";
@@ -61,9 +61,9 @@ export function Toasts() {
               {action.label}
             </Button>
           )}
-          <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t("common.dismiss")} onClick={() => dismiss(id)}>
+          <button type="button" className="sign" aria-label={t("common.dismiss")} onClick={() => dismiss(id)}>
             <Icon name="close" />
-          </ActionIcon>
+          </button>
         </div>
       ))}
     </div>

@@ -23,7 +23,7 @@ const route = getRouteApi("/alerts");
 const VIEWS = ["firing", "acknowledged", "suppressed", "resolved", "all"] as const;
 const SEVERITIES = ["CRITICAL", "ERROR", "WARNING", "INFO"] as const;
 const COLUMNS = "7rem minmax(12rem, 1fr) 8.5rem minmax(6rem, 12rem) 7rem 4rem 5rem";
-const NARROW = "7rem minmax(8rem, 1fr) 8.5rem 0 0 0 0";
+const NARROW = "7rem minmax(8rem, 1fr) 8.5rem";
 const HEAD = [
   { title: t("alert.severity") },
   { title: t("alert.title") },
@@ -114,7 +114,7 @@ export function AlertList() {
   const { query, items, fresh, gone, show } = useLiveList<Alert>({
     kind: "alerts",
     filter: filterOf(search),
-    orderBy: "startTime desc",
+    orderBy: "createTime desc",
     load: listAlerts,
   });
   const set = useCallback(

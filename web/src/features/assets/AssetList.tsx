@@ -6,6 +6,7 @@ import { useCommands } from "@/app/keys";
 import type { AssetSearch } from "@/app/search";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
+import { className } from "@/ui/assets";
 import { Ago, Empty, Loading, Problem } from "@/ui/bits";
 import { TextFilter } from "@/ui/filters";
 import { RowList } from "@/ui/RowList";
@@ -40,7 +41,7 @@ const cells = (asset: Asset) => [
   <Link key="n" to="/assets/$id" params={{ id: asset.id }} tabIndex={-1} className="strong">
     {asset.name}
   </Link>,
-  <span key="c">{asset.class}</span>,
+  <span key="c">{className(asset.class)}</span>,
   <LifeChip key="s" state={asset.state} />,
   <CriticalityChip key="k" criticality={asset.criticality} />,
   <span key="t">{asset.teamId || <span className="muted">–</span>}</span>,
@@ -99,7 +100,7 @@ export function AssetList() {
             <option value="">{t("asset.everyClass")}</option>
             {classes.data?.map(({ id, name }) => (
               <option key={id} value={name}>
-                {name}
+                {className(name)}
               </option>
             ))}
           </select>

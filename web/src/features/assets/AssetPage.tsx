@@ -5,6 +5,7 @@ import { type Asset, api, body, quoted } from "@/api/client";
 import { useCommands } from "@/app/keys";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
+import { className } from "@/ui/assets";
 import { Ago, Chip, Loading, Problem } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import { Attributes } from "./Attributes";
@@ -69,7 +70,7 @@ function Page({ asset }: { asset: Asset }) {
               {t("nav.assets")}
             </Link>
             <span className="muted">/</span>
-            <span className="strong">{asset.class}</span>
+            <span className="strong">{className(asset.class)}</span>
             <LifeChip state={asset.state} />
             <CriticalityChip criticality={asset.criticality} />
           </div>
@@ -93,7 +94,8 @@ function Page({ asset }: { asset: Asset }) {
           ))}
         </div>
       </div>
-      <div className="page-scroll" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and may hold nothing else that the keyboard reaches */}
+      <div className="page-scroll" role="tabpanel" id="tab-panel" tabIndex={0} aria-labelledby={`tab-${tab}`}>
         {tab === "overview" && (
           <div className="record">
             <Attributes asset={asset} />

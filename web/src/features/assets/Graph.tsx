@@ -1,10 +1,10 @@
-import { ActionIcon } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
 import { api, body, type Schemas } from "@/api/client";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
+import { className } from "@/ui/assets";
 import { Empty, Loading, Problem } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { Icon } from "@/ui/Icon";
@@ -101,7 +101,10 @@ function itemsOf(answer: Answer, states: ReadonlyMap<string, string> | undefined
       x: node.x,
       y: node.y,
       title: node.restricted ? t("graph.restricted") : node.name,
-      sub: node.hiddenCount > 0 ? t("graph.hidden", { name: node.class, count: node.hiddenCount }) : node.class,
+      sub:
+        node.hiddenCount > 0
+          ? t("graph.hidden", { name: className(node.class), count: node.hiddenCount })
+          : className(node.class),
       group: false,
       restricted: node.restricted,
       state: states?.get(node.id) ?? "",
@@ -110,7 +113,7 @@ function itemsOf(answer: Answer, states: ReadonlyMap<string, string> | undefined
       id: group.id,
       x: group.x,
       y: group.y,
-      title: t("graph.group", { count: group.count, name: group.class || t("graph.restricted") }),
+      title: t("graph.group", { count: group.count, name: className(group.class) || t("graph.restricted") }),
       sub: t("graph.unfold"),
       group: true,
       restricted: false,
@@ -267,9 +270,9 @@ function Drawing({
       </svg>
       <div className="tools">
         {tools.map(([label, icon, run]) => (
-          <ActionIcon key={icon} variant="default" aria-label={label} title={label} onClick={run}>
+          <button key={icon} type="button" className="sign framed" aria-label={label} title={label} onClick={run}>
             <Icon name={icon} />
-          </ActionIcon>
+          </button>
         ))}
       </div>
     </div>
@@ -278,6 +281,12 @@ function Drawing({
 
 /** From the provider's edge to the consumer's, whichever stands to the left. */
 function curve(from: Box, to: Box): string {
+  if (Math.abs(to.x - from.x) < WIDTH) {
+    // Two in one column: around their left side, farther out the farther they are apart.
+    const side = Math.min(from.x, to.x) - WIDTH / 2;
+    const out = side - 16 - Math.min(56, Math.abs(to.y - from.y) / 5);
+    return `M${from.x - WIDTH / 2} ${from.y}C${out} ${from.y} ${out} ${to.y} ${to.x - WIDTH / 2 - 2} ${to.y}`;
+  }
   const forwards = to.x >= from.x;
   const start = from.x + (forwards ? WIDTH / 2 : -WIDTH / 2);
   const end = to.x + (forwards ? -WIDTH / 2 : WIDTH / 2) + (forwards ? -2 : 2);
@@ -289,7 +298,9 @@ function curve(from: Box, to: Box): string {
 function Twin({ answer, states }: { answer: Answer; states: ReadonlyMap<string, string> | undefined }) {
   const names = new Map([
     ...answer.nodes.map((node) => [node.id, node.restricted ? t("graph.restricted") : node.name] as const),
-    ...answer.groups.map((group) => [group.id, t("graph.group", { count: group.count, name: group.class })] as const),
+    ...answer.groups.map(
+      (group) => [group.id, t("graph.group", { count: group.count, name: className(group.class) })] as const,
+    ),
   ]);
   const nodes = [...answer.nodes].sort((a, b) => a.layer - b.layer || a.name.localeCompare(b.name));
   return (
@@ -318,7 +329,7 @@ function Twin({ answer, states }: { answer: Answer; states: ReadonlyMap<string, 
                   </Link>
                 )}
               </th>
-              <td>{node.class}</td>
+              <td>{className(node.class)}</td>
               <td>{node.state && <LifeChip state={node.state} />}</td>
               <td>{node.criticality && <CriticalityChip criticality={node.criticality} />}</td>
               <td>

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, body, type Schemas } from "@/api/client";
 import { t } from "@/i18n";
-import { useAssetName } from "@/ui/assets";
+import { className, useAssetName } from "@/ui/assets";
 import { Chip, Empty, Loading, Problem } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { CriticalityChip } from "./chips";
@@ -82,7 +82,7 @@ export function Impact({ id }: { id: string }) {
                       </Link>
                     )}
                   </th>
-                  <td>{hit.class}</td>
+                  <td>{className(hit.class)}</td>
                   <td className="nowrap">
                     <State hit={hit} />
                   </td>

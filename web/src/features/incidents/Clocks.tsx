@@ -62,9 +62,11 @@ function Line({ clock }: { clock: Clock }) {
           </Chip>
         </span>
       </div>
-      <div className="bar">
-        <span data-tone={clock.breached ? "bad" : tone} style={{ inlineSize: `${part * 100}%` }} />
-      </div>
+      {(clock.state === "RUNNING" || clock.state === "PAUSED") && (
+        <div className="bar">
+          <span data-tone={clock.breached ? "bad" : tone} style={{ inlineSize: `${part * 100}%` }} />
+        </div>
+      )}
       <span className="muted">
         {t("sla.target", { target: lasting(seconds(clock.target) * 1000) })}
         {clock.dueTime && clock.state === "RUNNING" && ` · ${t("sla.dueAt", { time: at(clock.dueTime) })}`}

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { Incident } from "@/api/client";
 import { t } from "@/i18n";
+import { useAssetName } from "@/ui/assets";
 import { Ago } from "@/ui/bits";
 import { Person } from "@/ui/people";
 
@@ -77,7 +78,7 @@ export function Facts({ incident }: { incident: Incident }) {
 function AssetLink({ id }: { id: string }) {
   return (
     <Link to="/assets/$id" params={{ id }}>
-      {id}
+      {useAssetName(id) || id}
     </Link>
   );
 }

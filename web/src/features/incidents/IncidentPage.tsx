@@ -1,4 +1,4 @@
-import { Button, Menu } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import type { Incident } from "@/api/client";
 import { useCommands } from "@/app/keys";
@@ -6,6 +6,7 @@ import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Loading, Problem } from "@/ui/bits";
 import { Icon } from "@/ui/Icon";
+import { Menu } from "@/ui/Menu";
 import { Clocks } from "./Clocks";
 import { Composer } from "./Composer";
 import { PriorityChip, SlaChip, StateChip } from "./chips";
@@ -87,19 +88,13 @@ function Page({ incident }: { incident: Incident }) {
             </Button>
           ))}
           {verbs.length > SHOWN && (
-            <Menu position="bottom-end" withinPortal>
-              <Menu.Target>
-                <Button size="sm" variant="default" aria-label={t("incident.more")}>
-                  <Icon name="more" />
-                </Button>
-              </Menu.Target>
-              <Menu.Dropdown>
-                {verbs.slice(SHOWN).map((verb) => (
-                  <Menu.Item key={verb} onClick={() => act(verb, [incident])}>
-                    {t(`verb.${verb}`)}
-                  </Menu.Item>
-                ))}
-              </Menu.Dropdown>
+            <Menu
+              label={t("incident.more")}
+              className="button"
+              side="below"
+              items={verbs.slice(SHOWN).map((verb) => ({ label: t(`verb.${verb}`), run: () => act(verb, [incident]) }))}
+            >
+              <Icon name="more" />
             </Menu>
           )}
         </div>

@@ -176,8 +176,8 @@ export function Queue() {
             <RowList
               label={t("nav.incidents")}
               items={items}
-              head={HEAD}
-              columns={peeked ? "3rem 6.5rem minmax(8rem, 1fr) 7rem 8rem 0 0 0" : COLUMNS}
+              head={peeked ? HEAD.slice(0, 5) : HEAD}
+              columns={peeked ? "3rem 6.5rem minmax(8rem, 1fr) 7rem 8rem" : COLUMNS}
               cells={peeked ? narrow : cells}
               active={cursor.active}
               onActive={cursor.activate}

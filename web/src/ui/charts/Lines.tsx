@@ -1,5 +1,5 @@
-import { type PointerEvent, useId, useState } from "react";
-import { locale } from "@/i18n";
+import { type PointerEvent, type RefObject, useEffect, useId, useRef, useState } from "react";
+import { locale, t } from "@/i18n";
 import { useForm } from "./Figure";
 import { scaleTo, segments } from "./scale";
 
@@ -9,7 +9,8 @@ interface Line {
   values: readonly (number | null)[];
 }
 
-const WIDTH = 640;
+const USUAL_WIDTH = 640;
+const LEAST_WIDTH = 240;
 const HEIGHT = 200;
 const LEFT = 34;
 const RIGHT = 6;
@@ -26,6 +27,21 @@ const dayOf = (day: string, long = false) =>
   }).format(new Date(day));
 const written = (value: number | null | undefined) =>
   value === null || value === undefined ? "–" : new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value);
+
+/** How wide something is drawn, so that its texts keep their size. */
+function useWidth(): [RefObject<SVGSVGElement | null>, number] {
+  const place = useRef<SVGSVGElement>(null);
+  const [width, setWidth] = useState(USUAL_WIDTH);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the drawing comes and goes with the form
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(() => setWidth(Math.max(LEAST_WIDTH, element.clientWidth)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [place.current]);
+  return [place, width];
+}
 
 /** Values over days. */
 export function Lines({
@@ -44,6 +60,7 @@ export function Lines({
   const form = useForm();
   const title = useId();
   const [at, setAt] = useState<number | null>(null);
+  const [place, width] = useWidth();
   if (form === "table") {
     return (
       <table className="table">
@@ -72,22 +89,25 @@ export function Lines({
       </table>
     );
   }
+  if (lines.every(({ values }) => values.every((value) => value === null)))
+    return <p className="muted nothing">{t("dashboard.noData")}</p>;
   const { ticks, top } = scaleTo(most ?? Math.max(1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
-  const x = (index: number) => LEFT + (index / Math.max(1, days.length - 1)) * (WIDTH - LEFT - RIGHT);
+  const x = (index: number) => LEFT + (index / Math.max(1, days.length - 1)) * (width - LEFT - RIGHT);
   const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
   const every = Math.max(1, Math.ceil(days.length / LABELS));
   const onPointerMove = (event: PointerEvent<SVGSVGElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
-    const place = ((event.clientX - box.x) / box.width) * WIDTH;
-    const index = Math.round(((place - LEFT) / (WIDTH - LEFT - RIGHT)) * (days.length - 1));
+    const pointed = ((event.clientX - box.x) / box.width) * width;
+    const index = Math.round(((pointed - LEFT) / (width - LEFT - RIGHT)) * (days.length - 1));
     setAt(Math.min(days.length - 1, Math.max(0, index)));
   };
   const color = (index: number) => `var(--series-${(index % 4) + 1})`;
   return (
     <>
       <svg
+        ref={place}
         className="chart"
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
         role="img"
         aria-labelledby={title}
         onPointerMove={onPointerMove}
@@ -96,7 +116,7 @@ export function Lines({
         <title id={title}>{lines.map(({ name }) => name).join(", ")}</title>
         {ticks.map((tick) => (
           <g key={tick}>
-            <line x1={LEFT} x2={WIDTH - RIGHT} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
+            <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
             <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end">
               {written(tick)}
             </text>
