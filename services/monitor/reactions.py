@@ -23,7 +23,7 @@ from services.monitor.usecases.notifying import Notifying
 
 def incidents(alerts: Alerts) -> Subscriptions:
     """The group that follows incidents. It waits for nothing else: an alert shows its incident at once."""
-    group = Subscriptions("incidents", ordered=False)
+    group = Subscriptions("incidents", ordered=False, gather=0.05)
 
     @group.on(incident_pb.IncidentOpened)
     async def opened(event: Any, _: Envelope) -> None:
@@ -90,7 +90,7 @@ def mirror(mirror: Mirror) -> Subscriptions:
 
 def alerts(looking: Looking, notifying: Notifying) -> Subscriptions:
     """The group that follows our own alerts."""
-    group = Subscriptions("pipeline")
+    group = Subscriptions("pipeline", gather=0.05)
 
     @group.on(pb.AlertFired)
     async def fired(event: Any, envelope: Envelope) -> None:

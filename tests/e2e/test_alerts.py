@@ -135,7 +135,8 @@ async def test_a_revoked_key_and_a_disabled_integration_are_refused_within_a_min
     async with Sender(stack["ingest"], revoked.secret) as one, Sender(stack["ingest"], kept.secret) as other:
         for sender in (one, other):
             assert (await sender.notify(named(uuid4().hex[:16]))).status_code == httpx.codes.OK
-        assert (await manager.send("DELETE", f"tokens/{revoked.token_id}")).is_success
+        token = await manager.get(f"tokens/{revoked.token_id}")
+        assert (await manager.send("DELETE", f"tokens/{token['id']}", version=token["etag"])).is_success
         await manager.post(f"integrations/{integration['id']}:disable")
         answers = await asyncio.gather(refused(one), refused(other))
     assert list(answers) == [401, 403]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from chassis import context as ctx
+from chassis.errors import NotFound
 from chassis.store import Store, Transaction
 from services.monitor.domain.alert import Alert, Ending
 from services.monitor.domain.pipeline import BY_HAND, DEDUPLICATE, Outcome, Step
@@ -58,7 +59,12 @@ class Alerts:
         """An incident stands for these alerts; those that are not known are left out."""
         async with self._store.transaction() as tx:
             now = self._store.clock()
-            for alert in await tx.find(Alert, {"_id": {"$in": list(dict.fromkeys(alert_ids))}}):
+            for alert_id in dict.fromkeys(alert_ids):
+                try:
+                    # Most are remembered from when they were saved a moment ago, and need no question.
+                    alert = await tx.get(Alert, alert_id)
+                except NotFound:
+                    continue
                 if alert.incident_id == incident_id:
                     continue
                 alert.link(incident_id, now)

@@ -1,6 +1,7 @@
 """Gathers what concurrent requests bring into few transactions: while one batch is written, the next one fills.
 
-A lone request waits for nobody. Whoever handed signals in is answered when they are durable, and told when they are not.
+The first request after a pause waits for nobody. Whoever handed signals in is answered when they are durable, and is told when
+they are not.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 MOST_WAITING = 20_000
 """Signals that wait in one process, of all tenants; beyond that senders are asked to come again."""
+REST_SECONDS = 0.01
+"""How long a line rests after a batch: those who were answered come again one by one, and are better taken together."""
 _RETRY_AFTER = timedelta(seconds=5)
 
 
@@ -62,9 +65,11 @@ class Gatherer:
     async def _line(self, tenant: str) -> None:
         queue = self._queues[tenant]
         try:
+            await asyncio.sleep(0)  # whoever has come at the same moment rides along
             while queue:
-                await asyncio.sleep(0)  # whoever has come at the same moment rides along
                 await self._take(tenant, _batch(queue))
+                if sum(len(entry.signals) for entry in queue) < LARGEST:
+                    await asyncio.sleep(REST_SECONDS)
         finally:
             del self._queues[tenant], self._lines[tenant]
 

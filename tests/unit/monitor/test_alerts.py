@@ -30,7 +30,7 @@ class Desk(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self.verbs = Again(Alerts(self.store))
+        self.verbs: Any = Again(Alerts(self.store))
         self.integrations = Again(Integrations(self.store))
 
     async def an_alert(self, fingerprint: str = "f") -> str:
@@ -111,7 +111,7 @@ async def test_an_alert_whose_sender_fell_silent_expires_and_comes_back_with_it(
 
 async def test_an_alert_learns_of_its_incident_once(desk: Desk) -> None:
     first, second = await desk.an_alert("f"), await desk.an_alert("g")
-    handler = incidents(Alerts(desk.store)).handler("itsm.incident.v1", "itsm.incident.v1.IncidentOpened")
+    handler = incidents(desk.verbs).handler("itsm.incident.v1", "itsm.incident.v1.IncidentOpened")
     assert handler is not None
     incident = incident_pb.Incident(id="inc_1", alert_ids=[first, second, "alr_unknown", first])
     event = incident_pb.IncidentOpened(incident=incident)
@@ -124,7 +124,7 @@ async def test_an_alert_learns_of_its_incident_once(desk: Desk) -> None:
 async def test_an_edit_of_an_incident_takes_no_alert_from_another(desk: Desk) -> None:
     alert_id, second = await desk.an_alert("f"), await desk.an_alert("g")
     await desk.verbs.link("inc_new", [alert_id])
-    handler = incidents(Alerts(desk.store)).handler("itsm.incident.v1", "itsm.incident.v1.IncidentUpdated")
+    handler = incidents(desk.verbs).handler("itsm.incident.v1", "itsm.incident.v1.IncidentUpdated")
     assert handler is not None
     edited = incident_pb.IncidentUpdated(incident=incident_pb.Incident(id="inc_old", alert_ids=[alert_id]))
     edited.changes.add(field="title").new.string_value = "another"
