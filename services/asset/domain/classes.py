@@ -15,7 +15,7 @@ from itsm.asset import v1 as pb
 
 from chassis.domain import Aggregate
 from chassis.errors import AlreadyExists, ForbiddenMove, Invalid
-from services.asset.domain.identity import IdentifierKind
+from services.asset.domain.identity import ANYBODYS, IdentifierKind
 from services.asset.domain.sources import ADMINISTRATIVE
 
 OWN_CLASSES = 200
@@ -168,13 +168,10 @@ class AssetClass(Aggregate):
                 wrong[f"attributes[{place}].name"] = "is there already, here or above"
             seen.add(each.name)
         for place, entry in enumerate(self.identification):
-            if not entry.kinds or set(entry.kinds) <= WEAK:
+            if not entry.kinds or set(entry.kinds) <= ANYBODYS:
                 wrong[f"identification[{place}].kinds"] = "names alone identify nothing: add something that is its own"
         if wrong:
             raise Invalid(wrong)
-
-
-WEAK = frozenset({IdentifierKind.HOSTNAME, IdentifierKind.IP})
 
 
 class Catalog:

@@ -36,6 +36,9 @@ STRONG = (IdentifierKind.UUID, IdentifierKind.SERIAL, IdentifierKind.CLOUD_ID, I
 CLAIMED = frozenset({*STRONG, IdentifierKind.MAC, IdentifierKind.AGENT})
 """One asset per value; who comes second with the same one and contradicts in a strong one has it without holding it."""
 
+ANYBODYS = frozenset({IdentifierKind.HOSTNAME, IdentifierKind.IP})
+"""Names and addresses that identify nothing by themselves."""
+
 _JUNK_TEXTS = frozenset(
     {
         "TO BE FILLED BY O.E.M.", "TO BE FILLED BY OEM", "DEFAULT STRING", "SYSTEM SERIAL NUMBER", "CHASSIS SERIAL NUMBER",

@@ -41,8 +41,9 @@ class Verdict:
 
 def match(report: Report, catalog: Catalog, candidates: Sequence[Asset]) -> Verdict:
     """The verdict on a report, whose `class` must be known; `candidates` are all assets that share a key with it."""
-    strangers = [each for each in candidates if each.contradicts(report)]
-    fitting = [each for each in candidates if each not in strangers]
+    fitting = [each for each in candidates if not each.contradicts(report)]
+    others = [each for each in candidates if each not in fitting]
+    strangers = [each for each in others if not set(each.keys).isdisjoint(report.own_keys)]
     if report.own_key and (own := [each for each in strangers if report.key in each.keys]):
         return Verdict(Outcome.CONTRADICTION, own, strangers)
     class_name = str(report.values["class"])

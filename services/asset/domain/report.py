@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.asset.domain.identity import Identifier, IdentifierKind, clean
+from services.asset.domain.identity import ANYBODYS, CLAIMED, Identifier, IdentifierKind, clean
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -50,6 +50,16 @@ class Report:
         """All that the asset may be looked up by, the source's own key first."""
         named = [Identifier(kind=kind, value=value).key for kind, values in self.identifiers.items() for value in values]
         return [self.key, *named] if self.own_key else named
+
+    @property
+    def telling_keys(self) -> list[str]:
+        """Those of them that tell one asset from another: names and addresses may be anybody's."""
+        return [key for key in self.keys if key.partition("|")[0] not in ANYBODYS]
+
+    @property
+    def own_keys(self) -> list[str]:
+        """Those that are one asset's own."""
+        return [key for key in self.keys if key.partition("|")[0] in {*CLAIMED, "SOURCE"}]
 
 
 def cleaned(said: Mapping[IdentifierKind, list[str]]) -> dict[IdentifierKind, list[str]]:

@@ -111,7 +111,7 @@ def _once(row: Row, seen: dict[str, int]) -> Row:
     """A table that says two things of one asset says nothing sure about it."""
     if row.report is None:
         return row
-    own = [key for key in row.report.keys if key.partition("|")[0] in {*CLAIMED, "SOURCE"}]
+    own = row.report.own_keys
     if first := next((seen[key] for key in own if key in seen), 0):
         return Row(line=row.line, name=row.name, wrong=f"says the same asset as line {first}")
     seen |= dict.fromkeys(own, row.line)

@@ -42,7 +42,7 @@ class Placing:
 
     async def judge(self, report: Report, catalog: Catalog) -> Verdict:
         """Which asset the report is about, as things are now. Changes nothing."""
-        keys = report.keys
+        keys = report.telling_keys
         if not keys:
             return Verdict(Outcome.NEW)
         query = {"tenant": ctx.current().tenant, "keys": {"$in": keys}}
@@ -121,7 +121,7 @@ class Placing:
         key = "|".join([reason.value, *sorted(asset_ids)])
         if await tx.holder(DUPLICATE_CLAIM, key) is not None:
             return
-        said = set(report.keys)
+        said = set(report.own_keys)
         shared: list[Identifier] = [each for each in chain(*(a.identifiers for a in assets)) if each.key in said]
         at = self._store.clock()
         found = Duplicate.found(reason, asset_ids, shared, id=self._ids("dup"), source=report.source, at=at)

@@ -199,3 +199,11 @@ async def test_a_report_that_comes_late_does_not_undo_a_later_one(estate: Estate
     await estate.report(said("agent:agt_1", at(9), SERIAL, os="Debian 13"))
     await estate.report(said("agent:agt_1", at(1), SERIAL, os="Debian 12"))
     assert (await estate.assets())[0]["attributes"] == {"os": "Debian 13"}
+
+
+async def test_machines_of_one_name_are_no_pair_for_a_person(estate: Estate) -> None:
+    names = {"HOSTNAME": ["web01"], "FQDN": ["web01.example.org"], "IP": ["10.0.0.7"]}
+    for number, serial in enumerate(("7XK2Q1", "9ZZ9Z9")):
+        await estate.report(said(f"agent:agt_{number}", at(number), {"SERIAL": [serial]} | names))
+    assert len(await estate.assets()) == 2
+    assert await estate.backend.find("duplicates", {"tenant": "main"}) == []
