@@ -100,7 +100,7 @@ async def test_assets_are_found_by_what_they_are(manager: Gateway) -> None:
         ({"attributes": {"memoryBytes": "much"}}, "/attributes/memoryBytes"),
         ({"attributes": {"cpu": 5}}, "/attributes/cpu"),
         ({"attributes": {"cpu": {"cores": 8}}}, "/attributes/cpu"),
-        ({"attributes": {"color": "red"}}, "/attributes/color"),
+        ({"attributes": {"name": "red"}}, "/attributes/name"),
         ({"class": "spaceship"}, "/class"),
         ({"name": " "}, "/name"),
         ({"redundancy": [{"group": "web"}]}, "/redundancy/0"),

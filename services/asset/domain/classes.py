@@ -41,16 +41,16 @@ class AttributeType(StrEnum):
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class AttributeDefinition:
-    """An attribute of a class."""
+    """An attribute of a class; `type` None is one that no class defines."""
 
     name: str
-    type: AttributeType
+    type: AttributeType | None
     title: str = ""
     unit: str = ""
 
     def typed(self, value: Any) -> Any:
         """The value in its type. Raises `ValueError` saying what would be right."""
-        match self.type, value:
+        match self.type or _type_of(value), value:
             case (AttributeType.TEXT, str()) if len(value) <= _TEXT:
                 return value
             case (AttributeType.TEXT, _):
@@ -83,6 +83,19 @@ class AttributeDefinition:
             case AttributeType.LIST:
                 return self.typed([item.strip() for item in cell.split(";") if item.strip()])
         return self.typed(cell)
+
+
+def _type_of(value: Any) -> AttributeType:
+    match value:
+        case bool():
+            return AttributeType.FLAG
+        case int():
+            return AttributeType.INTEGER
+        case float():
+            return AttributeType.NUMBER
+        case list():
+            return AttributeType.LIST
+    return AttributeType.TEXT
 
 
 def _nested(item: Any) -> bool:
@@ -194,20 +207,36 @@ class Catalog:
         """All attributes of a class, its parents' included."""
         return {each.name: each for one in reversed(self.lineage(name)) for each in one.attributes}
 
+    def named(self, said: str) -> str:
+        """The name of the class that somebody means: `Virtual machine` is `virtual_machine`. What is none stays as it is."""
+        plain = "_".join(said.lower().replace("-", " ").split())
+        return plain if plain in self.classes else said
+
     def typed(self, name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-        """The attributes in their types. Raises `Invalid` naming each that the class does not have or that is of another."""
+        """The attributes in their types. Raises `Invalid` naming each that is of another.
+
+        What the class does not define is kept as it is said: people note what no class foresees.
+        """
         known, typed, wrong = self.attributes(name), {}, {}
+        if len(attributes) > _ATTRIBUTES:
+            wrong["attributes"] = f"may be {_ATTRIBUTES}"
         for attribute, value in attributes.items():
-            if attribute not in known:
-                wrong[f"attributes.{attribute}"] = f"is no attribute of the class {name}"
-                continue
             try:
-                typed[attribute] = None if value is None else known[attribute].typed(value)
+                typed[attribute] = None if value is None else self.definition(known, attribute).typed(value)
             except ValueError as problem:
                 wrong[f"attributes.{attribute}"] = str(problem)
         if wrong:
             raise Invalid(wrong)
         return typed
+
+    @staticmethod
+    def definition(known: Mapping[str, AttributeDefinition], name: str) -> AttributeDefinition:
+        """What is known of an attribute; one that is not defined takes any value. Raises `ValueError` for what is no name."""
+        if name in known:
+            return known[name]
+        if not _ATTRIBUTE_NAME.fullmatch(name) or name in ADMINISTRATIVE:
+            raise ValueError("should be called by a lower-case letter, then letters and digits, and like no field of assets")
+        return AttributeDefinition(name=name, type=None)
 
     def rule(self, name: str) -> list[IdentificationEntry]:
         """What assets of the class are recognized by, in this order."""

@@ -40,7 +40,7 @@ class Layout:
             wrong["source"] = "should be up to 63 lower-case letters, digits and hyphens"
         if self.delimiter not in _DELIMITERS:
             wrong["delimiter"] = "should be a comma, a semicolon, a bar or a tab"
-        if self.class_ and self.class_ not in catalog.classes:
+        if self.class_ and catalog.named(self.class_) not in catalog.classes:
             wrong["class"] = f"there is no class {self.class_[:80]}"
         targets = list(self.mapping.values())
         for column, target in self.mapping.items():
@@ -155,7 +155,7 @@ def _values(
     values: dict[str, Any] = {name: plain[name] for name in ("name", "location", "ownerId", "teamId") if name in plain}
     if not values.get("name"):
         wrong["name"] = "is empty"
-    values["class"] = plain.get("class") or layout.class_
+    values["class"] = catalog.named(plain.get("class") or layout.class_)
     if values["class"] not in catalog.classes:
         wrong["class"] = f"there is no class {str(values['class'])[:80] or 'said'}"
         return values
@@ -170,9 +170,7 @@ def _values(
     known = catalog.attributes(values["class"])
     for name, cell in attributes.items():
         try:
-            values[name] = known[name].read(cell)
-        except KeyError:
-            wrong[f"attributes.{name}"] = f"is no attribute of the class {values['class']}"
+            values[name] = catalog.definition(known, name).read(cell)
         except ValueError as problem:
             wrong[f"attributes.{name}"] = str(problem)
     return values

@@ -29,6 +29,7 @@ class Items:
     async def create(self, fields: Mapping[str, Any]) -> Asset:
         """A new asset. Raises `AlreadyExists` with the holder's id when one of its identifiers is another's."""
         catalog = await self._classes.catalog()
+        fields = _plain(fields, catalog)
         report = self._said(fields, catalog, str(fields.get("class_", "")))
         only_people = {name: fields[name] for name in ("state", "redundancy") if fields.get(name)}
         async with self._store.transaction() as tx:
@@ -40,6 +41,7 @@ class Items:
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Asset:  # noqa: A002 - as its field
         """Changes the named fields; attributes that it does not name stay. Raises as `create`."""
         catalog = await self._classes.catalog()
+        fields = _plain(fields, catalog)
         async with self._changing(id, etag) as (tx, asset):
             if fields.get("state") not in (None, asset.state):
                 raise Invalid({"state": f"is {asset.state}; an asset goes on in its life by assets/{asset.id}:move"})
@@ -86,3 +88,8 @@ class Items:
         if violations:
             raise Invalid(violations)
         return Report(source=MANUAL, time=self._store.clock(), values=values, identifiers=identifiers)
+
+
+def _plain(fields: Mapping[str, Any], catalog: Catalog) -> Mapping[str, Any]:
+    """With the class by its name, however it was written."""
+    return {**fields, "class_": catalog.named(str(fields["class_"]))} if "class_" in fields else fields

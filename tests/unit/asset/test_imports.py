@@ -122,7 +122,6 @@ def _short(**more: Any) -> Layout:
         ("web01,,,,,,12.5.3,EUR", "cost: needs an amount"),
         ("web01,,,,,,12,", "cost: needs an amount"),
         ("web01,,,", "has 4 cells, the header 8"),
-        ("web01,business_service,,8,,,,", "attributes.memoryBytes: is no attribute"),
         (f"{'x' * 301},,,,,,,", "name: may have 300"),
     ],
 )

@@ -67,7 +67,12 @@ async def test_attributes_that_a_change_does_not_name_stay_and_null_takes_one_aw
         ({"cpu": 5}, "attributes.cpu"),
         ({"tags": "a"}, "attributes.tags"),
         ({"tags": [["a"]]}, "attributes.tags"),
-        ({"image": "x"}, "attributes.image"),
+        ({"Image": "x"}, "attributes.Image"),
+        ({"name": "x"}, "attributes.name"),
+        ({"a.b": "x"}, "attributes.a.b"),
+        ({"color": [["red"]]}, "attributes.color"),
+        ({"color": "x" * 5_000}, "attributes.color"),
+        ({f"a{n}": n for n in range(201)}, "attributes"),
         ({"cpu": "x" * 5_000}, "attributes.cpu"),
     ],
 )
@@ -224,3 +229,16 @@ async def test_of_agents_that_come_and_go_the_latest_are_remembered(estate: Esta
     (asset,) = await estate.assets()
     assert asset["provenance"]["os"]["source"] == "agent:agt_24"
     assert len(asset["provenance"]["os"]["others"]) == 19
+
+
+async def test_what_no_class_foresees_is_kept_as_it_is_said(estate: Estate) -> None:
+    attributes = {"color": "red", "weight": 2**53 + 1, "load": 0.5, "leased": True, "ports": ["a", 2]}
+    made = await estate.create(attributes=attributes)
+    stored = await estate.store.get(Asset, made.id)
+    assert stored.attributes == attributes
+    assert [type(value) for value in stored.attributes.values()] == [str, int, float, bool, list]
+
+
+@pytest.mark.parametrize("written", ["virtual_machine", "Virtual machine", "VIRTUAL_MACHINE", "virtual-machine"])
+async def test_a_class_is_found_however_it_is_written(estate: Estate, written: str) -> None:
+    assert (await estate.create(class_=written)).class_ == "virtual_machine"
