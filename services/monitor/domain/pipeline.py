@@ -70,7 +70,7 @@ class Situation:
 
     `hold` is how long an alert waits for a possible cause. By asset id: `maintained`, the maintenance window that keeps its
     alerts; `causes`, what makes it fail; `depending`, those that need others; `names`, for people. `silences` are those that
-    hold now. `ends` is when a silence or window next lets go, by reference. `histories` by fingerprint.
+    hold now. `ends` is when a record next lets go of what it keeps, by reference. `histories` by fingerprint.
     """
 
     now: datetime

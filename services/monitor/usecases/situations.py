@@ -62,14 +62,14 @@ class LiveSituations:
         asked = {alert.asset_id for alert in alerts if alert.asset_id}
         topology = await self._mirror.topology(stamps)
         silences, windows = (await self._set_up(stamps.get("quiet", 0), now)).at(now)
-        found = await self._causes(topology, asked, alerts, now)
+        found, over = await self._causes(topology, asked, alerts, now)
         missing = {fault.asset_id for fault in found.values()} - names.keys()
         return Situation(
             now=now,
             hold=self.hold,
             maintained=_maintained(windows, topology, asked),
             silences=silences,
-            ends=_ends("silences", silences, now) | _ends("maintenanceWindows", windows, now),
+            ends=_ends("silences", silences, now) | _ends("maintenanceWindows", windows, now) | over,
             causes=found,
             depending=frozenset(each for each in asked if topology.depends(each)),
             names=names | {each.asset_id: each.name for each in (await self._mirror.known(missing)).values()},
@@ -85,7 +85,7 @@ class LiveSituations:
         stored = await self._stored(ended)
         for fingerprint, alert in ended.items():
             # The beginning follows from the alert while it is open, so that only its end is written down.
-            begun = self._heard(stored.get(fingerprint, History()), alert, situation.now)
+            begun = self._begun(stored.get(fingerprint, History()), alert, situation.now)
             until = min(alert.end_time or situation.now, situation.now)
             tx.write(self._kept(fingerprint, begun.heard(False, until, self.interval), situation.now))
 
@@ -125,11 +125,13 @@ class LiveSituations:
             )
         return kept
 
-    async def _causes(self, topology: Topology, asked: set[str], alerts: Sequence[Alert], now: datetime) -> dict[str, Fault]:
-        """Why assets fail. A cause that is over still counts for one hold: its consequences need time to end too."""
+    async def _causes(
+        self, topology: Topology, asked: set[str], alerts: Sequence[Alert], now: datetime
+    ) -> tuple[dict[str, Fault], dict[str, datetime]]:
+        """Why assets fail; and until when causes that are over count: one hold, as their consequences need time to end too."""
         depending = {each for each in asked if topology.depends(each)}
         if not depending:
-            return {}
+            return {}, {}
         query = {
             "asset_id": {"$in": sorted(depending | topology.above(depending))},
             "kind": AlertKind.AVAILABILITY.value,
@@ -137,24 +139,26 @@ class LiveSituations:
             "end_time": {"$not": {"$lte": now - self.hold}},
         }
         # Only these fields: in a storm there are many.
-        fields = {"asset_id": 1, "start_time": 1, "route_time": 1}
+        fields = {"asset_id": 1, "start_time": 1, "route_time": 1, "end_time": 1}
         rows = await self._store.backend.find(ALERTS, self._store.scoped(query), projection=fields)
         kept = (
             Fault(row["asset_id"], f"alerts/{row['_id']}", row["start_time"], told=row["route_time"] is not None)
             for row in rows
         )
         down = (stages.fault(each) for each in alerts if each.state is not State.RESOLVED and stages.is_down(each))
-        return causes(topology, chain(kept, down), depending)
+        over = {f"alerts/{row['_id']}": row["end_time"] + self.hold for row in rows if row["end_time"] is not None}
+        return causes(topology, chain(kept, down), depending), over
 
     async def _histories(self, alerts: Sequence[Alert], now: datetime) -> dict[str, History]:
         """How often these came and went, with what the alerts tell, which are open."""
         found = await self._stored({alert.fingerprint for alert in alerts})
         for alert in alerts:
-            found[alert.fingerprint] = self._heard(found.get(alert.fingerprint, History()), alert, now)
+            begun = self._begun(found.get(alert.fingerprint, History()), alert, now)
+            found[alert.fingerprint] = begun.at(now, self.interval)
         return found
 
-    def _heard(self, history: History, alert: Alert, now: datetime) -> History:
-        return history.heard(True, min(alert.start_time, now), self.interval).at(now, self.interval)
+    def _begun(self, history: History, alert: Alert, now: datetime) -> History:
+        return history.heard(True, min(alert.start_time, now), self.interval)
 
     async def _stored(self, fingerprints: Iterable[str]) -> dict[str, History]:
         tenant = ctx.current().tenant

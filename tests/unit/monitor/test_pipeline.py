@@ -91,6 +91,20 @@ async def test_when_the_cause_is_over_what_still_fires_goes_to_people_after_a_wh
     assert await events(plant, "asset") == ["AlertFired", "AlertResolved"]
 
 
+async def test_a_consequence_that_comes_after_the_end_of_its_cause_waits_no_longer_than_others(plant: Plant) -> None:
+    await tree(plant)
+    await plant.take(down("mongo"))
+    await plant.pass_to(20)
+    await plant.take(up("mongo", 0, 20))
+    await plant.pass_to(25)
+    await plant.take(down("auth", 24))
+    assert (await plant.stands())["auth"] == "DEPENDENCY"
+    await plant.pass_to(34)
+    assert (await plant.stands())["auth"] == "HELD"
+    await plant.pass_to(35)
+    assert (await plant.stands())["auth"] == "ROUTED"
+
+
 async def test_a_lost_word_of_the_end_of_a_cause_is_made_up_for(plant: Plant) -> None:
     await tree(plant)
     await plant.take(down("mongo"), down("auth"))
