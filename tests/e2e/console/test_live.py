@@ -17,7 +17,8 @@ def firing(run: str) -> dict[str, Any]:
     """An alert as Alertmanager sends it."""
     labels = {"alertname": f"Down-{run}", "instance": f"{run}.example:9100", "severity": "critical"}
     start = datetime.now(UTC) - timedelta(minutes=1)
-    return an_alert(labels=labels, fingerprint=run, startsAt=start.isoformat(), endsAt=ZERO)
+    told = {"summary": f"Down-{run} does not answer"}
+    return an_alert(labels=labels, annotations=told, fingerprint=run, startsAt=start.isoformat(), endsAt=ZERO)
 
 
 async def test_an_alert_becomes_an_incident_and_is_over_before_two_pairs_of_eyes(enter: Enter, stack: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 import { Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useId, useMemo, useState, useSyncExternalStore } from "react";
+import { useEffect, useId, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { api, body, quoted } from "@/api/client";
 import { t } from "@/i18n";
 import { Icon, type IconName } from "@/ui/Icon";
@@ -36,6 +36,10 @@ function Search({ close }: { close: () => void }) {
   const [chosen, setChosen] = useState("");
   const all = useSyncExternalStore(onCommands, commands);
   const list = useId();
+  const place = useRef<HTMLInputElement>(null);
+
+  // At once, not after the dialog has opened: who knows the key types on.
+  useEffect(() => place.current?.focus(), []);
 
   useEffect(() => {
     const timer = setTimeout(() => setAsked(text.trim()), DELAY_MS);
@@ -76,7 +80,7 @@ function Search({ close }: { close: () => void }) {
   return (
     <div className="palette">
       <input
-        data-autofocus
+        ref={place}
         role="combobox"
         aria-expanded="true"
         aria-controls={list}

@@ -18,6 +18,7 @@ export type LiveMessage =
   | { kind: "state"; state: LiveState }
   | { kind: "reset" }
   | { kind: "reauth" }
+  | { kind: "cursor"; cursor: string }
   | { kind: "hello" };
 
 const NAME = "itsm-live";
@@ -34,6 +35,7 @@ export function listen(heard: (message: LiveMessage) => void): () => void {
   const ended = new AbortController();
   let state: LiveState = "connecting";
   let leads = false;
+  let cursor = ""; // how far the tab that leads has heard, so that the next goes on from there
 
   const tell = (message: LiveMessage) => {
     channel.postMessage(message);
@@ -46,7 +48,12 @@ export function listen(heard: (message: LiveMessage) => void): () => void {
 
   channel.onmessage = ({ data }: MessageEvent<LiveMessage>) => {
     if (data.kind === "hello") {
-      if (leads) channel.postMessage({ kind: "state", state } satisfies LiveMessage);
+      if (leads) {
+        channel.postMessage({ kind: "state", state } satisfies LiveMessage);
+        channel.postMessage({ kind: "cursor", cursor } satisfies LiveMessage);
+      }
+    } else if (data.kind === "cursor") {
+      cursor = data.cursor;
     } else {
       heard(data);
     }
@@ -56,7 +63,12 @@ export function listen(heard: (message: LiveMessage) => void): () => void {
   navigator.locks
     .request(NAME, { signal: ended.signal }, async () => {
       leads = true;
-      await follow(tell, become, ended.signal);
+      const heardUntil = (next: string) => {
+        if (next === cursor) return;
+        cursor = next;
+        channel.postMessage({ kind: "cursor", cursor } satisfies LiveMessage);
+      };
+      await follow(cursor, heardUntil, tell, become, ended.signal);
     })
     .catch((error: unknown) => {
       if (!ended.signal.aborted) throw error;
@@ -68,14 +80,20 @@ export function listen(heard: (message: LiveMessage) => void): () => void {
   };
 }
 
-async function follow(tell: (message: LiveMessage) => void, become: (state: LiveState) => void, signal: AbortSignal) {
-  let cursor = "";
+async function follow(
+  start: string,
+  heardUntil: (cursor: string) => void,
+  tell: (message: LiveMessage) => void,
+  become: (state: LiveState) => void,
+  signal: AbortSignal,
+) {
+  let cursor = start;
   let failures = 0;
   while (!signal.aborted) {
     const parser = new SseParser();
     try {
       become("connecting");
-      const known = await converse(cursor, parser, tell, become, signal);
+      const known = await converse(cursor, parser, heardUntil, tell, become, signal);
       if (!known) {
         tell({ kind: "reauth" });
         become("offline");
@@ -97,6 +115,7 @@ async function follow(tell: (message: LiveMessage) => void, become: (state: Live
 async function converse(
   cursor: string,
   parser: SseParser,
+  heardUntil: (cursor: string) => void,
   tell: (message: LiveMessage) => void,
   become: (state: LiveState) => void,
   signal: AbortSignal,
@@ -109,6 +128,7 @@ async function converse(
     timer = undefined;
     if (pending.length > 0) tell({ kind: "events", events: pending });
     pending = [];
+    if (parser.id) heardUntil(parser.id); // only what was passed on counts as heard
   };
   try {
     const answer = await fetch("/api/v1/stream", {

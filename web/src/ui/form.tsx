@@ -1,5 +1,6 @@
 import { Input } from "@mantine/core";
 import { createContext, type ReactNode, useContext, useId } from "react";
+import { Icon } from "./Icon";
 
 const Context = createContext({ id: "", error: false });
 
@@ -61,6 +62,8 @@ export function Select({ value, onChange, children, ...rest }: Common & { childr
       id={id}
       error={error}
       pointer
+      rightSection={<Icon name="down" />}
+      rightSectionPointerEvents="none"
       value={value ?? ""}
       onChange={({ currentTarget }) => onChange(currentTarget.value)}
       {...rest}

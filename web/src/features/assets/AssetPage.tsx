@@ -112,7 +112,7 @@ function Page({ asset }: { asset: Asset }) {
           </Suspense>
         )}
         {tab === "impact" && <Impact id={asset.id} />}
-        {tab === "inventory" && <Inventory id={asset.id} />}
+        {tab === "inventory" && <Inventory id={asset.id} reported={asset.agentId !== ""} />}
       </div>
     </>
   );

@@ -216,7 +216,7 @@ function Drawing({
       >
         <defs>
           <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-            <path d="M0 0 8 4 0 8z" fill="var(--line-strong)" />
+            <path d="M0 0 8 4 0 8z" fill="context-stroke" />
           </marker>
         </defs>
         {answer.edges.map((edge) => {

@@ -10,12 +10,14 @@ import { bytes } from "./Attributes";
 const SHOWN = 200;
 
 /** What an agent found on a machine. */
-export function Inventory({ id }: { id: string }) {
+export function Inventory({ id, reported }: { id: string; reported: boolean }) {
   const [words, setWords] = useState("");
   const query = useQuery({
     queryKey: ["assets", "inventory", id],
+    enabled: reported,
     queryFn: () => body(api.GET("/api/v1/assets/{id}/inventory", { params: { path: { id } } })),
   });
+  if (!reported) return <None />;
   if (query.isPending) return <Loading />;
   if (query.isError) {
     if (query.error instanceof ApiProblem && query.error.status === 404) return <None />;

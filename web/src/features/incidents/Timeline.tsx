@@ -121,7 +121,7 @@ function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
       </span>
       <div>
         <header>
-          <strong>{name || t("timeline.somebody")}</strong>
+          <strong>{/^(itsm-|service:)/.test(entry.actor) ? t("timeline.platform") : name || t("timeline.somebody")}</strong>
           <span>{kind in KNOWN ? t(`event.${kind as keyof typeof KNOWN}`) : kind}</span>
           {kind === "IncidentEscalated" && <span className="muted">{escalation(detail)}</span>}
           <span className="end">
