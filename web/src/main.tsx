@@ -1,8 +1,8 @@
-import "./styles/base.css";
+import "./styles/index.css";
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { StrictMode, useCallback, useEffect, useState } from "react";
+import { StrictMode, useCallback, useEffect, useLayoutEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { onSignedOut } from "./api/client";
 import { ApiProblem } from "./api/problem";
@@ -33,7 +33,7 @@ function Console({ me }: { me: Me }) {
   const [life, setLife] = useState(0);
   const onReauth = useCallback(() => setEnded(true), []);
   useEffect(() => onSignedOut(onReauth), [onReauth]);
-  useEffect(listenToKeys, []);
+  useLayoutEffect(listenToKeys, []);
   const back = useCallback(() => {
     setEnded(false);
     setLife((known) => known + 1);

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 
 /** Something a person can do here, by key, from the palette, or both. The one source of handlers, help and palette. */
 export interface Command {
@@ -103,8 +103,9 @@ export function useCommands(list: readonly Command[]) {
   const latest = useRef(list);
   latest.current = list;
   const signature = list.map(({ id, label, keys }) => `${id} ${label} ${keys?.join()}`).join("\n");
+  // With the rendering, not after it: a key that is shown works.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the signature stands for the list; handlers are read when they run
-  useEffect(
+  useLayoutEffect(
     () =>
       register(
         latest.current.map((command) => ({ ...command, run: () => latest.current.find(({ id }) => id === command.id)?.run() })),
