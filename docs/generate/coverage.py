@@ -37,6 +37,7 @@ _ALERTS = "e2e/test_alerts.py"
 _CHECKS = "e2e/test_checks.py"
 _LOG = "e2e/test_servicenow_import.py"
 _AGENT = "e2e/test_agent.py"
+_CONSOLE = "e2e/console"
 
 CAPABILITIES = (
     Capability(
@@ -285,6 +286,19 @@ CAPABILITIES = (
         (f"{_CHECKS}::test_a_rule_is_made_changed_and_refused_by_field",),
         (f"{_CHECKS}::test_only_who_may_looks_at_checks_changes_them_or_reports",),
         ("integration/monitor/test_rules.py", "unit/monitor/test_rules.py"),
+    ),
+    Capability(
+        "web console: triage, live changes, relations and impact, in a browser",
+        (
+            f"{_CONSOLE}/test_triage.py::test_an_incident_is_taken_and_solved_by_keyboard_alone",
+            f"{_CONSOLE}/test_triage.py::test_a_session_that_ends_costs_no_word",
+            f"{_CONSOLE}/test_live.py::test_an_alert_becomes_an_incident_and_is_over_before_two_pairs_of_eyes",
+            f"{_CONSOLE}/test_live.py::test_tabs_of_one_browser_share_one_stream_and_the_next_takes_over",
+            f"{_CONSOLE}/test_assets.py::test_the_drawing_the_table_and_the_list_tell_the_same",
+        ),
+        (f"{_CONSOLE}/test_triage.py::test_a_refusal_is_shown_with_the_names_it_is_found_by",),
+        _MATRIX,
+        ("unit/gateway/test_console.py",),
     ),
     Capability("dead letters and replays", (), (), _MATRIX, ("integration/chassis/test_operations.py",)),
 )
