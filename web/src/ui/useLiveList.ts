@@ -37,11 +37,11 @@ export function useLiveList<T extends Versioned>({ kind, filter, orderBy, load }
     refetchOnReconnect: false,
   });
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another list, or the same read again, has no news yet
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list has no news yet
   useEffect(() => {
     setFresh(new Set());
     setGone(new Set());
-  }, [key, query.dataUpdatedAt === 0]);
+  }, [key]);
 
   const loader = useRef(load);
   loader.current = load;
@@ -88,7 +88,11 @@ export function useLiveList<T extends Versioned>({ kind, filter, orderBy, load }
     setFresh(new Set());
     setGone(new Set());
   }, [client, key]);
-  return { query, items, fresh, gone, show };
+  // However the list was read again: what it holds is no news, and what it does not hold has not moved away from it.
+  const listed = useMemo(() => new Set(items.map(({ id }) => id)), [items]);
+  const news = useMemo(() => new Set([...fresh].filter((id) => !listed.has(id))), [fresh, listed]);
+  const moved = useMemo(() => new Set([...gone].filter((id) => listed.has(id))), [gone, listed]);
+  return { query, items, fresh: news, gone: moved, show };
 }
 
 function next(known: ReadonlySet<string>, ids: readonly string[], holds: (id: string) => boolean): ReadonlySet<string> {
