@@ -222,9 +222,9 @@ class Check(Aggregate):
             value=result.value,
         )
 
-    def is_news(self, result: CheckResult) -> bool:
-        """Whether the result is newer than all that were heard."""
-        return self.last_result is None or result.time > self.last_result.time
+    def is_news(self, result: CheckResult, at: datetime) -> bool:
+        """Whether the result is newer than all that were heard, or they are of a clock that has been set back since."""
+        return self.last_result is None or result.time > self.last_result.time or self.last_result.time > at + AHEAD
 
     def hear(self, result: CheckResult, at: datetime) -> Turn | None:
         """Takes a judged result that is news, heard at `at`; the turn that it is, if it is one."""

@@ -182,7 +182,7 @@ class Results:
 
 
 def _told(tx: Transaction, check: Check, result: CheckResult, now: datetime) -> list[Signal]:
-    turn: Turn | None = check.hear(result, now) if check.enabled and check.is_news(result) else None
+    turn: Turn | None = check.hear(result, now) if check.enabled and check.is_news(result, now) else None
     if turn is None:
         return []
     tx.save(check)
@@ -194,7 +194,7 @@ def _hear(check: Check, results: list[CheckResult], now: datetime) -> bool:
     results.sort(key=lambda result: result.time)
     turned = False
     for result in results:
-        if check.is_news(result):
+        if check.is_news(result, now):
             turned = check.hear(result, now) is not None or turned
             check.take_recorded()
     return turned

@@ -19,6 +19,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+import msgspec
+
 from chassis import context as ctx
 from chassis.codec import from_document
 from chassis.context import Actor, Context
@@ -27,7 +29,7 @@ from chassis.events.shards import Shards
 from chassis.lease import RENEW
 from chassis.service import Service, Stage
 from chassis.store import Store
-from chassis.store.backend import Document
+from chassis.store.backend import Document, Query
 from chassis.telemetry import Metrics
 from services.monitor.domain.backlog import Backlog, Key, Waiting
 from services.monitor.domain.check import Check, slot, soon
@@ -44,7 +46,7 @@ _HANDED_OVER = 500
 _GATHER_SECONDS = 0.2
 _LOOK_SECONDS = 2.0  # how often changed checks are read, where another process may have changed them
 _WHOLE_SECONDS = 300.0  # how often all are read, whatever the clocks of others said
-_OVERLAP = timedelta(seconds=30)
+_OVERLAP = timedelta(seconds=10)  # by how much the clocks of replicas may differ until all are read again
 _RETRY_SECONDS = 1.0
 _IDLE_SECONDS = 1.0
 
@@ -66,8 +68,10 @@ class CheckWorker:
         self._arrived, self._changed, self._woken = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._silent = False
         self._sure_from = 0.0
-        self._whole_at = 0.0
+        self._whole_at = self._poll_at = 0.0
         self._seen = store.clock()
+        self._since = results.presence.since()
+        self._touched: set[str] = set()
         store.on_commit(self._committed)
 
     def attach(self, service: Service) -> None:
@@ -95,7 +99,8 @@ class CheckWorker:
         self._changed.set()
 
     def _committed(self, rows: Sequence[Document]) -> None:
-        if any(row["kind"] == CHECKS for row in rows):
+        if touched := [row["key"] for row in rows if row["kind"] == CHECKS]:
+            self._touched.update(touched)
             self._changed.set()
 
     async def _follow(self) -> None:
@@ -105,7 +110,7 @@ class CheckWorker:
             try:
                 await self._learn()
             except Unavailable:
-                self._silent = True
+                self._silent, self._whole_at = True, 0.0
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._changed.wait()
@@ -124,15 +129,26 @@ class CheckWorker:
         self._mine = held
         for key in [key for key, check in self._checks.items() if check.shard not in held]:
             self._forget(key)
-        now, whole = self._store.clock(), time.monotonic() >= self._whole_at
-        query = {"shard": {"$in": sorted(held)}, "agent_id": ""}
-        since = {} if whole else {"update_time": {"$gte": self._seen - _OVERLAP}}
-        found = await self._store.backend.find(CHECKS, {**query, **since}) if held else []
-        if whole:
-            self._whole_at = time.monotonic() + _WHOLE_SECONDS
-        self._seen = now
+        now, query = self._store.clock(), self._question()
+        found = await self._store.backend.find(CHECKS, query) if query and held else []
         for row in found:
-            self._know((row["tenant"], row["_id"]), from_document(row, Check), now)
+            try:
+                self._know((row["tenant"], row["_id"]), from_document(row, Check), now)
+            except msgspec.ValidationError as error:  # of another release, perhaps; the others are run all the same
+                _log.error("A check cannot be read.", extra={"check": row["_id"]}, exc_info=error)
+
+    def _question(self) -> Query | None:
+        """Which checks to read: now and then all, every two seconds what was changed, at once what was changed here."""
+        mine: Query = {"shard": {"$in": sorted(self._mine)}, "agent_id": ""}
+        touched, ticks = self._touched, time.monotonic()
+        self._touched = set()
+        if ticks >= self._whole_at:
+            self._whole_at, self._poll_at, self._seen = ticks + _WHOLE_SECONDS, ticks + _LOOK_SECONDS, self._store.clock()
+            return mine
+        if ticks >= self._poll_at:
+            since, self._seen, self._poll_at = self._seen - _OVERLAP, self._store.clock(), ticks + _LOOK_SECONDS
+            return {**mine, "update_time": {"$gte": since}}
+        return {**mine, "_id": {"$in": sorted(touched)}} if touched else None
 
     def _know(self, key: Key, check: Check, now: datetime) -> None:
         before = self._checks.get(key)
@@ -158,6 +174,11 @@ class CheckWorker:
         while True:
             self._woken.clear()
             now = self._store.clock()
+            if self._results.presence.since() != self._since:
+                # The clock may have been set: what was planned by the former one means nothing.
+                self._since = self._results.presence.since()
+                for key, check in self._checks.items():
+                    self._plan(key, slot(check, now))
             while self._due and self._due[0][0] <= now and len(self._looking) < AT_ONCE:
                 due, key = heapq.heappop(self._due)
                 if self._planned.get(key) == due:

@@ -137,6 +137,13 @@ def test_a_result_from_a_clock_far_ahead_counts_as_of_now() -> None:
     assert subject.judged(CheckResult(time=NOON + AHEAD, outcome=OK), NOON).time == NOON + AHEAD
 
 
+def test_a_clock_that_was_set_back_does_not_make_everything_old() -> None:
+    subject = local()
+    hear(subject, OK, start=200)
+    assert not subject.is_news(result(199), NOON + 201 * STEP)
+    assert subject.is_news(result(1), NOON + STEP)
+
+
 def test_checks_of_one_interval_are_spread_over_it_and_keep_their_places() -> None:
     many = [Check.made(id=f"chk_{number}", at=NOON, name="n", kind=Kind.TCP, target="h:1") for number in range(600)]
     first = [slot(each, NOON) for each in many]
