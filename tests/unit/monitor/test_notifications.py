@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from itsm.monitor import v1 as pb
 from chassis import context as ctx
 from chassis.errors import Invalid
 from chassis.events.wire import Envelope
+from chassis.failpoints import Failpoints
 from chassis.outbound import Limits, Outbound, Policy
 from chassis.testing import caller
 from services.monitor import store as kept
@@ -179,6 +181,27 @@ async def test_a_failed_delivery_is_tried_again_with_the_same_id_when_its_receiv
     assert (row["state"], row["attempts"], row["next_due_time"]) == ("DEAD", ATTEMPTS, None)
     assert len({headers["webhook-id"] for headers, _ in receiver.seen}) == 1
     assert len(receiver.seen) == ATTEMPTS
+
+
+@pytest.mark.parametrize(("place", "told"), [("S11", 1), ("S12", 2)])
+async def test_a_failure_around_a_delivery_tells_once_more_at_most_and_never_not_at_all(
+    tmp_path: Path, place: str, told: int
+) -> None:
+    office = Office()
+    orders = tmp_path / "failpoints.json"
+    orders.write_text(json.dumps({place: {"action": "error"}}))
+    office.store.failpoints = Failpoints("monitor", orders)
+    async with receiving(204) as receiver:
+        with ctx.use(BOSS):
+            await office.target(receiver.url)
+            await office.tell()
+            await office.deliver()
+            (row,) = await office.rows()
+            assert (row["state"], row["attempts"]) == ("PENDING", 0)
+            await office.deliver()
+            (row,) = await office.rows()
+    assert (row["state"], row["attempts"]) == ("DELIVERED", 1)
+    assert [headers["webhook-id"] for headers, _ in receiver.seen] == [row["_id"]] * told
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 410])
