@@ -30,7 +30,7 @@ FIRST = datetime(2026, 3, 2, 8, tzinfo=UTC)
 EVENTS = PRINTS * (2 * EPISODES - 1)  # each episode begins and ends, but the last one goes on
 
 # The step that dies, by the name of its failpoint in the code, and at which visit.
-STEPS = {"S1": ("S1", 9), "S2": ("S2", 6), "S3": ("S3", 6), "S4": ("R6", 2), "S5": ("R5", 3), "commit": ("R3", 5)}
+STEPS = {"S1": ("S1", 9), "S2": ("S2", 6), "S3": ("S3", 6), "S4": ("R6", 1), "S5": ("R5", 2), "commit": ("R3", 5)}
 
 
 def episodes(fingerprint: int) -> list[dict[str, Any]]:
@@ -156,7 +156,7 @@ class Victim:
 
 @pytest.mark.timeout(400)
 async def test_a_kill_at_any_step_loses_no_alert_and_doubles_none(backing: dict[str, Any], tmp_path: Path) -> None:
-    # Two at a time: each waits most of its life for a lease of the dead to end, and the machine is small.
+    # Three at a time: each waits most of its life for a lease of the dead to end, and the machine is small.
     limit = asyncio.Semaphore(3)
 
     async def one(step: str) -> list[str]:
