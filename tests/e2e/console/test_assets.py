@@ -1,14 +1,25 @@
 """An asset, what it hangs on and what hangs on it: as a drawing, as a table, and as a list with its proof."""
 
+import asyncio
 import re
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.async_api import expect
 
 from tests.e2e.console.conftest import Enter
 from tests.support.gateway import Gateway
+
+
+async def drawn(keeper: Gateway, ids: dict[str, str]) -> bool:
+    """Whether the graph knows all of it."""
+    for name, hits in (("host", 3), ("web-1", 2), ("web-2", 2), ("shop", 1), ("db", 2)):
+        answer = await keeper.send("GET", f"assets/{ids[name]}:impact")
+        if answer.status_code != httpx.codes.OK or len(answer.json()["hits"]) < hits:
+            return False
+    return True
 
 
 @pytest.fixture
@@ -41,6 +52,10 @@ async def shop(stack: dict[str, Any]) -> dict[str, str]:
             await keeper.post(
                 "relations", {"providerId": ids[provider], "consumerId": ids[consumer], "kind": kind, "group": group}
             )
+        # The graph hears of new assets a moment later; until then it does not know them.
+        async with asyncio.timeout(60):
+            while not await drawn(keeper, ids):  # noqa: ASYNC110 - elsewhere
+                await asyncio.sleep(0.2)
     return {**ids, "run": run}
 
 

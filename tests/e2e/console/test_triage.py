@@ -106,6 +106,7 @@ async def test_the_palette_finds_records_and_the_sheet_tells_every_key(enter: En
     await me.check()
     await me.press("Enter")
     await expect(page).to_have_url(re.compile(f"/incidents/{incident['number']}$"))
+    await expect(page.get_by_role("dialog")).to_have_count(0)
     await me.press("g", "d")
     await expect(page.get_by_role("heading", level=1, name="Service desk")).to_be_visible()
     # Figures follow events a moment later; what is shown must be whole by then.

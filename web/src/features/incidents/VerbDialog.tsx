@@ -17,25 +17,26 @@ const AT_ONCE: ReadonlySet<Verb> = new Set(["start", "resume", "close"]);
 export const asks = (verb: Verb) => !AT_ONCE.has(verb);
 
 interface Props {
+  opened: boolean;
   verb: Verb | null;
   incidents: readonly Incident[];
   close: () => void;
   done?: () => void;
 }
 
-export function VerbDialog({ verb, incidents, close, done }: Props) {
+export function VerbDialog({ opened, verb, incidents, close, done }: Props) {
   const shown = verb !== null && incidents.length > 0;
   const title = shown
     ? `${t(`verb.${verb}`)}: ${incidents.length === 1 ? incidents[0]?.number : t("list.chosen", { count: incidents.length })}`
     : "";
   return (
-    <Modal opened={shown} onClose={close} title={title} closeButtonProps={{ "aria-label": t("common.close") }}>
+    <Modal opened={opened && shown} onClose={close} title={title} closeButtonProps={{ "aria-label": t("common.close") }}>
       {shown && <Form verb={verb} incidents={incidents} close={close} done={done} />}
     </Modal>
   );
 }
 
-function Form({ verb, incidents, close, done }: Props & { verb: Verb }) {
+function Form({ verb, incidents, close, done }: Omit<Props, "opened"> & { verb: Verb }) {
   const first = incidents[0] as Incident;
   const { me } = useSession();
   const teams = useTeams(verb === "assign");
