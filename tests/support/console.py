@@ -26,6 +26,10 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_SETTLED = """async () => {
+  const fading = document.getAnimations().filter(each => each instanceof CSSTransition);
+  await Promise.allSettled(fading.map(each => each.finished));
+}"""
 _WORTH_IT = ("serious", "critical")
 # A page that is left ends what it still asks for; that is no failure.
 _LEFT = ("net::ERR_ABORTED",)
@@ -105,6 +109,8 @@ class Person:
 
     async def violations(self) -> list[str]:
         """What axe finds serious on the present page."""
+        # What fades in or out has colors on the way that nobody reads.
+        await self.page.evaluate(_SETTLED)
         await self.page.evaluate(AXE.read_text())
         found = await self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
         return [

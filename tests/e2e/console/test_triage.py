@@ -61,6 +61,7 @@ async def test_an_incident_is_taken_and_solved_by_keyboard_alone(enter: Enter, a
     await expect(page.get_by_role("dialog").get_by_label("Resolution")).to_be_focused()
     await page.keyboard.type("Logs are rotated daily now.")
     await me.press("Tab", "Enter")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
     await expect(page.get_by_text("Resolved", exact=True).first).to_be_visible()
     await me.check()
 
