@@ -86,6 +86,7 @@ def state_of(alert: monitor.Alert, envelope: Envelope) -> Document:
         "route_time": _instant(alert.route_time) if alert.HasField("route_time") else None,
         "suppressed": bool(reason),
         "outage": alert.kind == monitor.Alert.AVAILABILITY
+        and alert.severity in _DOWN
         and bool(alert.asset_id)
         and reason != monitor.Alert.Suppression.MAINTENANCE,
     }
@@ -154,6 +155,7 @@ _CLOCK_STATES = _names(pb.Clock.State)
 _ALERT_STATES = _names(monitor.Alert.State)
 _SEVERITIES = _names(monitor.Alert.Severity)
 _KINDS = _names(monitor.Alert.Kind)
+_DOWN = frozenset({monitor.Alert.CRITICAL, monitor.Alert.ERROR})  # slow is not out; the pipeline judges alike
 
 
 def _instant(stamp: Any) -> datetime:

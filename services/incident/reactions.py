@@ -36,6 +36,11 @@ def subscriptions(alerts: Alerts, assets: Assets) -> Subscriptions:
     for raising in RAISING:
         group.on(raising)(raised)
 
+    @group.on(monitor.AlertUpdated)
+    async def updated(event: Any, envelope: Envelope) -> None:
+        if any(change.field == "severity" for change in event.changes):
+            await raised(event, envelope)
+
     @group.on(monitor.AlertResolved)
     async def cleared(event: Any, _envelope: Envelope) -> None:
         await alerts.cleared(event.alert.id, key_of(event.alert))
@@ -64,7 +69,7 @@ def alarm_of(alert: Any) -> Alarm:
     return Alarm(
         id=alert.id,
         key=key_of(alert),
-        title=alert.title[:_TITLE],
+        title=alert.title.strip()[:_TITLE] or key_of(alert)[:_TITLE],
         description=alert.description[:_DESCRIPTION],
         severity=Severity(monitor.Alert.Severity.Name(alert.severity)),
         asset_id=alert.asset_id,

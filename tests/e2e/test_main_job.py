@@ -97,8 +97,8 @@ async def a_watched_asset(keeper: Gateway, watched: Watched) -> dict[str, Any]:
         "assetId": asset["id"],
         "severity": "CRITICAL",
     }
-    await keeper.post("checks", check)
-    return dict(asset)
+    made = await keeper.post("checks", check)
+    return {**asset, "checkId": made["id"]}
 
 
 async def test_an_outage_becomes_one_incident_of_the_right_team_and_ends_with_it(
@@ -149,6 +149,7 @@ async def test_an_outage_becomes_one_incident_of_the_right_team_and_ends_with_it
                 break
             await asyncio.sleep(0.5)
     assert figure["rows"][0]["value"] > 0
+    await keeper.post(f"checks/{asset['checkId']}:disable", {})
 
 
 async def test_the_same_through_a_prometheus_and_an_alertmanager_although_we_die_in_between(

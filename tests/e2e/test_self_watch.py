@@ -18,10 +18,12 @@ async def own(breakable: Breakable, keeper: Gateway) -> AsyncIterator[dict[str, 
     """The assets of the platform's processes by name, each with a check that says UP; nobody checks them after the test."""
     await breakable.stack.watch()
     await breakable.stack.watch()  # a second time changes nothing
-    checks = [check async for check in keeper.pages("checks", "checks") if check["name"].endswith(" answers")]
+    names = breakable.stack.describe()["processes"].keys() - {"agent"}
+    wanted = {f"{name} answers" for name in names}
+    checks = [check async for check in keeper.pages("checks", "checks") if check["name"] in wanted]
     assets = {asset["id"]: asset async for asset in keeper.pages("assets", "assets")}
     own = {assets[check["assetId"]]["name"]: assets[check["assetId"]] for check in checks if check["assetId"] in assets}
-    assert len(checks) == len(own) == len(breakable.stack.describe()["processes"].keys() - {"agent"})
+    assert len(checks) == len(own) == len(names)
     await until_up(keeper, set(own))
     yield own
     for check in checks:

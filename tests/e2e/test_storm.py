@@ -20,8 +20,8 @@ from tests.support.stream import listening
 
 TOTAL, SECONDS = {False: 600, True: 10_000}, {False: 6.0, True: 60.0}
 PATIENCE = 120.0
-RESPONSIVE = 3.0
-"""Seconds within which a list of alerts is answered in the midst of it, when nothing is broken."""
+RESPONSIVE = 15.0
+"""Seconds within which half of the lists of alerts are answered in the midst of it, on however slow a machine."""
 
 # The steps of reliability engineering's main path: S1 a sender's request accepted, S2 and S3 its transaction, S4 and S5 the
 # relay (R5, R6), S6 to S8 the incident service's consumer (R7 to R9), S9 its relay, S10 the monitor's consumer, S13 and S14

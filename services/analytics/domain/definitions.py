@@ -155,8 +155,8 @@ _ALL = (
         unit=Unit.SECONDS,
         description="Mean time to restore.",
         definition="Outages that ended in the period: start to end. An outage of an asset is the time in which at least one"
-        " alert said that it is not available, whether or not people were told; overlapping ones are one. Outages in a"
-        " maintenance window are out.",
+        " alert (CRITICAL or ERROR) said that it is not available, whether or not people were told; overlapping ones are"
+        " one. Outages in a maintenance window are out.",
         about=About.OUTAGES,
     ),
     Definition(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from services.incident.domain.priority import Impact, Urgency
 
@@ -64,7 +65,8 @@ _IMPACT: Mapping[Criticality, Impact] = {
     Criticality.MEDIUM: Impact.MEDIUM,
     Criticality.LOW: Impact.LOW,
 }
-_WEIGHTS = (Impact.LOW, Impact.MEDIUM, Impact.HIGH)
+_WEIGHTS = ("LOW", "MEDIUM", "HIGH")
+L = TypeVar("L", Impact, Urgency)
 
 
 def urgency(severity: Severity) -> Urgency:
@@ -77,6 +79,6 @@ def impact(criticality: Criticality | None) -> Impact:
     return Impact.MEDIUM if criticality is None else _IMPACT[criticality]
 
 
-def heavier(one: Impact, other: Impact) -> Impact:
-    """The larger of two impacts: what is found out later never makes an incident lighter."""
-    return max(one, other, key=_WEIGHTS.index)
+def heavier(one: L, other: L) -> L:
+    """The larger of two impacts or urgencies: what is found out later never makes an incident lighter."""
+    return max(one, other, key=lambda level: _WEIGHTS.index(level.value))

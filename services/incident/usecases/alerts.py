@@ -27,20 +27,31 @@ class Alerts:
         self._store, self._incidents, self._assets, self._grace = store, incidents, assets, grace
 
     async def raised(self, alarm: Alarm) -> None:
-        """An alert asks for people: it joins the open incident of its key, brings a fresh one back, or opens one."""
+        """An alert asks for people, or is worse than it was: it joins the open incident of its key, brings a fresh one back,
+        or opens one.
+        """
         async with self._store.transaction() as tx:
             found = await tx.holder(OPEN_CLAIM, alarm.key)
             if found is None:
                 found = await self._returning(tx, alarm)
             if found is None:
                 found = await self._open(tx, alarm)
-            await self._incidents.hear_alert(found, alarm.id, firing=True)
+            incident = await self._incidents.hear_alert(found, alarm.id, firing=True)
+            urgency = rules.heavier(incident.urgency, rules.urgency(alarm.severity))
+            if incident.source is Source.ALERT and urgency is not incident.urgency:
+                await self._incidents.update(found, {"urgency": urgency})
 
     async def cleared(self, alert_id: str, key: str) -> None:
-        """An alert is over. The incident is resolved with the last one; one that people have ended is left alone."""
+        """An alert is over. The incident is resolved with the last one; one that people have ended is left alone.
+
+        Alerts that the pipeline held back have the same keys, and no incident ever stood for them.
+        """
         async with self._store.transaction() as tx:
             found = await tx.holder(OPEN_CLAIM, key) or await tx.holder(LATEST_CLAIM, key)
-            if found is None or (await tx.get(Incident, found)).state.is_final:
+            if found is None:
+                return
+            incident = await tx.get(Incident, found)
+            if incident.state.is_final or alert_id not in incident.firing_alert_ids:
                 return
             incident = await self._incidents.hear_alert(found, alert_id, firing=False)
             if incident.state.is_open and not incident.firing_alert_ids and incident.source is Source.ALERT:

@@ -21,7 +21,7 @@ def an_alert(number: int, start: float, end: float | None, *, asset: str = "ast_
         asset_id=asset,
         team_id="team_db",
         kind=more.pop("kind", Alert.AVAILABILITY),
-        severity=Alert.CRITICAL,
+        severity=more.pop("severity", Alert.CRITICAL),
         state=Alert.FIRING if end is None else Alert.RESOLVED,
         start_time=START + timedelta(seconds=start),
         **more,
@@ -55,9 +55,10 @@ async def test_an_outage_that_lasts_counts_up_to_now_and_is_not_restored(figures
     assert await figures.count("downtime") == {"": 1_000.0}
 
 
-async def test_maintenance_and_mere_thresholds_are_no_outage(figures: Figures) -> None:
+async def test_maintenance_thresholds_and_slowness_are_no_outage(figures: Figures) -> None:
     planned = Alert.Suppression(reason=Alert.Suppression.MAINTENANCE)
-    await told(figures, [an_alert(1, 0, 60, suppression=planned), an_alert(2, 0, 60, kind=Alert.THRESHOLD)])
+    slow = an_alert(3, 0, 60, severity=Alert.WARNING)
+    await told(figures, [an_alert(1, 0, 60, suppression=planned), an_alert(2, 0, 60, kind=Alert.THRESHOLD), slow])
     assert await figures.rows("downtime") == []
 
 

@@ -93,6 +93,26 @@ async def test_an_incident_that_a_person_opened_is_joined_and_never_resolved_by_
     assert (incident["_id"], incident["state"], incident["alert_ids"]) == (opened.id, "NEW", ["alr_1"])
 
 
+async def test_an_alert_that_gets_worse_makes_its_incident_more_urgent_and_never_less(desk: Desk) -> None:
+    await desk.alerts.raised(an_alarm(severity=Severity.WARNING))
+    await desk.alerts.raised(an_alarm(severity=Severity.CRITICAL))
+    await desk.alerts.raised(an_alarm(severity=Severity.WARNING))
+    (incident,) = await incidents(desk)
+    assert (incident["urgency"], incident["priority"]) == ("HIGH", "P2")
+
+
+async def test_the_end_of_an_alert_that_was_held_back_is_nothing_to_the_incident(desk: Desk) -> None:
+    await desk.alerts.raised(an_alarm(1))
+    await desk.alerts.cleared("alr_suppressed", "disk/db1")
+    (incident,) = await incidents(desk)
+    assert (incident["state"], incident["alert_ids"], incident["firing_alert_ids"]) == ("NEW", ["alr_1"], ["alr_1"])
+    await desk.alerts.cleared("alr_1", "disk/db1")
+    await desk.incidents.reopen(incident["_id"], "it is not over")
+    await desk.alerts.cleared("alr_suppressed", "disk/db1")
+    (incident,) = await incidents(desk)
+    assert (incident["state"], incident["alert_ids"]) == ("IN_PROGRESS", ["alr_1"])
+
+
 async def test_an_assessment_makes_an_incident_heavier_and_never_lighter(desk: Desk) -> None:
     await desk.assets.learn("ast_1", team_id="", criticality=Criticality.LOW, at=desk.clock())
     await desk.alerts.raised(an_alarm(asset_id="ast_1"))
