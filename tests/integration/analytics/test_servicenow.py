@@ -25,12 +25,13 @@ from tests.integration.analytics.conftest import Figures
 from tests.support import servicenow_oracle
 from tests.support.incident_events import START
 
-LOG = Path(__file__).parents[4] / "shared/data/servicenow-incident-log/incident_event_log.csv"
+# A real log where one lies beside the repository, else the small one of its own: the second opinion is computed from either.
+ROOT = Path(__file__).parents[3]
+REAL = ROOT.parent / "shared" / "data" / "servicenow-incident-log" / "incident_event_log.csv"
+LOG = REAL if REAL.exists() else ROOT / "docs" / "samples" / "servicenow-incident-log.csv"
 DATABASE = "itsm_analytics_import_test"
 BATCH = 500
 PORTION = 10
-
-pytestmark = pytest.mark.skipif(not LOG.exists(), reason=f"the real log is not at {LOG}")
 
 
 async def changes() -> list[dict[str, Any]]:
