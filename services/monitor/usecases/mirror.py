@@ -122,14 +122,21 @@ class Mirror:
                 tx.write(stamped("topology"))
 
     async def _named(self, names: set[str]) -> dict[str, Known]:
+        """What bears each name alone. Of a name that many bear no more is read than shows it: two rows a name are enough."""
         if not names:
             return {}
-        rows = await self._store.find(ASSETS, {"names": {"$in": sorted(names)}, "counted": True})
+        query, limit = {"names": {"$in": sorted(names)}, "counted": True}, 2 * len(names)
+        rows = await self._store.find(ASSETS, query, limit=limit)
         found: dict[str, list[Document]] = {}
         for row in rows:
             for name in names.intersection(row["names"]):
                 found.setdefault(name, []).append(row)
-        return {name: _known(rows[0]) for name, rows in found.items() if len(rows) == 1}
+        if len(rows) < limit:
+            return {name: _known(rows[0]) for name, rows in found.items() if len(rows) == 1}
+        # So many rows for so few names: at least one of them is shared, and hid what the others mean.
+        left = sorted(name for name in names if len(found.get(name, ())) < 2)
+        half = len(left) // 2
+        return await self._named(set(left[:half])) | await self._named(set(left[half:]))
 
     async def _load(self) -> Topology:
         relations = await self._store.find(RELATIONS, {})

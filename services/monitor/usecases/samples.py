@@ -3,7 +3,7 @@
 So a sample costs a few microseconds on its way in, whatever the number of series, and an update of its series only once a
 minute together with its neighbors. A resend writes the samples again and changes nothing: buckets are unions.
 
-Fails: `Unavailable` when too much waits to be folded or the database is silent; all may be sent again then.
+Fails: `Unavailable` when too much of a tenant waits to be folded or the database is silent; all may be sent again then.
 """
 
 import time
@@ -28,7 +28,7 @@ LATE = timedelta(days=1)
 EARLY = timedelta(minutes=10)
 """How far ahead the clock of a sender may be."""
 _LARGEST = 100_000  # samples in a document: 2.4 MB of the 16 that one may have
-_MOST_WAITING = 20_000  # documents that are not folded yet
+_MOST_WAITING = 20_000  # documents of a tenant that are not folded yet
 _COUNTED_SECONDS = 5.0
 
 
@@ -46,7 +46,9 @@ class Samples:
 
     def __init__(self, store: Store, catalog: Catalog, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store, self._catalog, self._monotonic = store, catalog, monotonic
-        self._waiting, self._counted = 0, float("-inf")
+        # By tenant, so that none is refused for what another sends: how many documents waited when they were counted last.
+        self._waiting: dict[str, int] = {}
+        self._counted = float("-inf")
 
     @property
     def known(self) -> Remembered:
@@ -108,11 +110,13 @@ class Samples:
             incoming.values = array("d", (incoming.values[place] for place in kept))
 
     async def _check_room(self) -> None:
-        now = self._monotonic()
+        now, tenant = self._monotonic(), ctx.current().tenant
         if now - self._counted > _COUNTED_SECONDS:
             self._counted = now
-            self._waiting = await self._store.backend.count(BLOCKS, {}, limit=_MOST_WAITING + 1)
-        if self._waiting > _MOST_WAITING:
+            self._waiting.clear()
+        if tenant not in self._waiting:
+            self._waiting[tenant] = await self._store.backend.count(BLOCKS, {"tenant": tenant}, limit=_MOST_WAITING + 1)
+        if self._waiting[tenant] > _MOST_WAITING:
             raise Unavailable("too many samples wait to be kept", timedelta(seconds=10), reason="TOO_MANY_SAMPLES")
 
 

@@ -289,6 +289,27 @@ async def test_an_asset_is_found_by_the_names_that_senders_use(plant: Plant) -> 
     assert await plant.mirror.of(hints) == ["ast_1", "", "ast_2"]
 
 
+async def test_names_that_many_assets_share_hide_no_other_and_are_not_read_to_their_end(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = [asset_pb.Identifier(kind=asset_pb.Identifier.HOSTNAME, value=name) for name in ("aaa", "mmm")]
+    for number in range(60):
+        own = asset_pb.Identifier(kind=asset_pb.Identifier.HOSTNAME, value=f"own{number}")
+        await plant.asset(f"ast_{number:02}", identifiers=[*shared, own])
+    read, find = [], plant.backend.find
+
+    async def counting(*args: Any, **more: Any) -> Any:
+        found = await find(*args, **more)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(plant.backend, "find", counting)
+    spoken = ["aaa", "mmm", "own7", "own59", "nobody"]
+    found = await plant.mirror.locate([AssetHint(names=(name,)) for name in spoken])
+    assert [known.asset_id if known else "" for known in found] == ["", "", "ast_07", "ast_59", ""]
+    assert sum(read) < 20
+
+
 async def test_a_name_that_several_assets_bear_means_none_of_them(plant: Plant) -> None:
     for name in ("ast_1", "ast_2"):
         await plant.asset(name, identifiers=[asset_pb.Identifier(kind=asset_pb.Identifier.IP, value="10.0.0.7")])

@@ -15,6 +15,7 @@ from chassis.testing import caller
 from services.monitor.domain.samples import SPAN, STALE
 from services.monitor.domain.selector import parse
 from services.monitor.domain.windows import Aggregate
+from services.monitor.usecases import samples
 from services.monitor.usecases.catalog import SERIES
 from services.monitor.usecases.folding import BUCKETS, ROLLUPS
 from services.monitor.usecases.reading import Paging
@@ -164,6 +165,22 @@ async def test_tenants_are_apart() -> None:
     assert await kept.values("up") == {"__name__=up,job=node": [7.0]}
     kept.tenant = "main"
     assert await kept.values("up") == {"__name__=up,job=node": [1.0]}
+
+
+async def test_what_waits_of_one_tenant_refuses_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "_MOST_WAITING", 1)
+    kept = Kept()
+    for second in range(2):
+        await kept.write([(UP, [(at(second), 1.0)])])
+    kept.seconds += 6
+    with pytest.raises(Unavailable, match="too many samples"):
+        await kept.write([(UP, [(at(2), 1.0)])])
+    kept.tenant = "other"
+    assert (await kept.write([(UP, [(at(2), 1.0)])])).written == 1
+    kept.tenant = "main"
+    await kept.fold()
+    kept.seconds += 6
+    assert (await kept.write([(UP, [(at(2), 1.0)])])).written == 1
 
 
 async def test_a_complete_bucket_is_rolled_up_and_packed_and_tells_the_same() -> None:
