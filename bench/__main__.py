@@ -72,10 +72,12 @@ async def _measure(parsed: argparse.Namespace, plan: Plan) -> dict[str, Any]:
         idle = await bench.prepare()
         await bench.warm_up()
         await bench.cells()
-        rows = [*summarized(bench.rows), *await impact.rows(bench), *await bench.events(consumer)]
+        rows = [*summarized(bench.rows), *await bench.events(consumer)]
         seconds = plan.steady_seconds
         rows += await alerts.measured(description, count=plan.alerts, seconds=seconds, rate=100)
-        rows += await samples.measured(description, series=plan.series, rounds=plan.rounds, seconds=seconds, rate=2_000)
+        if plan.whole:
+            rows += await impact.rows(bench)
+            rows += await samples.measured(description, series=plan.series, rounds=plan.rounds, seconds=seconds, rate=2_000)
     rows.append(await agent.measured(plan.agent_seconds))
     seen = versions(description)
     common = {"driver": bench.driver, "seed": SEED, "records": plan.records, "versions": seen}

@@ -65,6 +65,7 @@ class Plan:
     alerts: int = 2_000
     series: int = 20_000
     agent_seconds: float = 40.0
+    whole: bool = True  # with what takes minutes to prepare: a graph of a thousand assets, samples on their way to buckets
 
 
 QUICK = Plan(
@@ -77,6 +78,6 @@ QUICK = Plan(
     seed_events=200,
     steady_seconds=2.0,
     alerts=60,
-    series=200,
+    whole=False,
     agent_seconds=5.0,
 )

@@ -19,7 +19,7 @@ async def test_a_quick_bench_of_a_running_stack_has_a_row_for_every_cell(stack: 
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
     )
-    printed, said = await asyncio.wait_for(process.communicate(), 240)
+    printed, said = await asyncio.wait_for(process.communicate(), 400)
     assert process.returncode == 0, said.decode()[-3000:]
     report = json.loads(printed)
     cells = {(row["operation"], row.get("transport"), row.get("concurrency")) for row in report["rows"]}
