@@ -200,9 +200,9 @@ class Alert(Aggregate):
         self._changed(pb.AlertUnsuppressed(), at)
 
     def resolve(self, ending: Ending, end_time: datetime, at: datetime) -> None:
-        """It is over since `end_time`, by the sender's clock; never before it began."""
+        """It is over since `end_time`, by the sender's clock; never after `at`, and never before it began."""
         self._open("resolve")
-        self.state, self.end_time = State.RESOLVED, max(end_time, self.start_time)
+        self.state, self.end_time = State.RESOLVED, max(min(end_time, at), self.start_time)
         self.hold_until = self.expire_time = None
         self._changed(pb.AlertResolved(reason=ending.value), at)
 

@@ -18,6 +18,9 @@ MOST_ALERTS = 10_000
 RESOLVE_TIMEOUT = timedelta(minutes=5)
 """After this a firing alert without an end counts as over, unless it is sent again (Alertmanager's `resolve_timeout`)."""
 
+AHEAD = timedelta(minutes=5)
+"""How far a sender's clock may be ahead of ours. An instant beyond that says nothing, and is read as absent."""
+
 SEVERITIES: Mapping[str, Severity] = {
     word: severity
     for severity, words in {
@@ -123,6 +126,7 @@ class _Making:
         annotations = _texts(self.alert, "annotations")
         url = self.alert.get("generatorURL")
         name = labels.get("alertname", "")
+        start, end = self._plausible(start), self._plausible(end)
         if status is Status.RESOLVED and end is None:
             end = self.now
         return Signal(
@@ -145,6 +149,10 @@ class _Making:
             generator_url=url if isinstance(url, str) else "",
             group_key=_group_key(labels, integration),
         )
+
+    def _plausible(self, instant: datetime | None) -> datetime | None:
+        # Bounded to now plus a little it would be another one each time that it is sent, and so a change to tell.
+        return None if instant is None or instant > self.now + AHEAD else instant
 
 
 def _severity(labels: Mapping[str, str], integration: Integration | None) -> Severity:

@@ -38,7 +38,8 @@ class Looking:
 
     async def cause_over(self, alert_id: str, end_time: datetime) -> int:
         """A cause is over: what followed from it is looked at when it had time to end too."""
-        return await self.wake(f"alerts/{alert_id}", max(self._store.clock(), end_time + self._situations.hold))
+        now = self._store.clock()
+        return await self.wake(f"alerts/{alert_id}", max(now, min(end_time, now) + self._situations.hold))
 
     async def cause_explained(self, alert_id: str) -> int:
         """A cause has turned out to be a consequence: what followed from it follows from something else."""

@@ -139,14 +139,17 @@ class LiveSituations:
             "end_time": {"$not": {"$lte": now - self.hold}},
         }
         # Only these fields: in a storm there are many.
-        fields = {"asset_id": 1, "start_time": 1, "route_time": 1, "end_time": 1}
-        rows = await self._store.backend.find(ALERTS, self._store.scoped(query), projection=fields)
+        fields = {"asset_id": 1, "start_time": 1, "route_time": 1, "end_time": 1, "update_time": 1}
+        found = await self._store.backend.find(ALERTS, self._store.scoped(query), projection=fields)
+        # By a sender's clock an end may lie ahead; a cause counts no longer than one hold after we heard of its end.
+        ends = {row["_id"]: min(row["end_time"], row["update_time"]) for row in found if row["end_time"] is not None}
+        rows = [row for row in found if row["_id"] not in ends or ends[row["_id"]] > now - self.hold]
         kept = (
             Fault(row["asset_id"], f"alerts/{row['_id']}", row["start_time"], told=row["route_time"] is not None)
             for row in rows
         )
         down = (stages.fault(each) for each in alerts if each.state is not State.RESOLVED and stages.is_down(each))
-        over = {f"alerts/{row['_id']}": row["end_time"] + self.hold for row in rows if row["end_time"] is not None}
+        over = {f"alerts/{row['_id']}": ends[row["_id"]] + self.hold for row in rows if row["_id"] in ends}
         return causes(topology, chain(kept, down), depending), over
 
     async def _histories(self, alerts: Sequence[Alert], now: datetime) -> dict[str, History]:

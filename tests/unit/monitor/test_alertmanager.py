@@ -129,6 +129,21 @@ def test_both_doors_know_one_alert_by_one_fingerprint() -> None:
     assert signal.fingerprint == posted.fingerprint
 
 
+@pytest.mark.parametrize("far", ["9999-12-31T23:59:59Z", "2126-06-03T12:06:00Z"])
+def test_instants_of_the_future_are_read_as_absent(far: str) -> None:
+    body = a_notification(an_alert(startsAt=far), an_alert(status="resolved", startsAt=far, endsAt=far))
+    posted = [{"labels": {"alertname": "X"}, "startsAt": far}]
+    for signal in [*webhook(body, None, NOON).signals, *alerts(posted, None, NOON).signals]:
+        assert (signal.start_time, signal.start_known) == (NOON, False)
+        assert signal.end_time == (NOON if signal.status is Status.RESOLVED else None)
+
+
+def test_a_sender_whose_clock_is_a_little_ahead_is_believed() -> None:
+    soon = "2126-06-03T12:04:00Z"
+    (signal,) = webhook(a_notification(an_alert(status="resolved", startsAt=soon, endsAt=soon)), None, NOON).signals
+    assert (signal.start_time, signal.end_time, signal.start_known) == (NOON + timedelta(minutes=4),) * 2 + (True,)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -69,6 +69,12 @@ async def test_an_alert_that_was_ended_by_hand_stays_over_until_its_sender_tells
     assert [each["state"] for each in await desk.alerts()] == ["RESOLVED", "FIRING"]
 
 
+def test_an_end_is_never_later_than_we_heard_of_it() -> None:
+    alert = Alert.fired(firing(0), id="alr_1", at=NOON)
+    alert.resolve(Ending.RESOLVED, datetime.max.replace(tzinfo=NOON.tzinfo), minute(3))
+    assert alert.end_time == minute(3)
+
+
 @pytest.mark.parametrize("verb", ["acknowledge", "resolve"])
 async def test_what_is_over_takes_no_verb(desk: Desk, verb: str) -> None:
     alert_id = await desk.an_alert()

@@ -41,6 +41,7 @@ async def test_repeats_are_counted_without_an_event_or_a_version(room: Room) -> 
 
 
 async def test_an_end_resolves_and_frees_the_fingerprint_for_the_next_episode(room: Room) -> None:
+    room.clock.advance(minutes=9)
     for signals in ([firing(0)], [resolved(0, 3)], [firing(5)]):
         await room.intake.take(signals)
     first, second = await room.alerts()
@@ -73,6 +74,7 @@ async def test_the_end_of_an_unknown_alert_is_ignored_and_its_late_beginning_too
 
 
 async def test_a_new_start_before_the_old_end_becomes_an_episode_of_its_own_when_the_end_comes(room: Room) -> None:
+    room.clock.advance(minutes=9)
     await room.intake.take([firing(0)])
     await room.intake.take([firing(5)])
     await room.intake.take([resolved(0, 3)])
@@ -140,6 +142,7 @@ async def test_any_interleaving_and_repetition_leaves_exactly_the_episodes_of_th
     sent: list[Signal] = []
     with ctx.use(caller(subject="sender")):
         room = Room()
+        room.clock.advance(hours=1)  # after all that the timelines tell of
         while any(queues):
             choices = [queue for queue in queues if queue]
             batch: list[Signal] = []
@@ -170,6 +173,7 @@ async def test_in_no_order_at_all_an_episode_is_doubled_and_what_is_open_in_the_
     messages = timeline(gaps, "f")
     with ctx.use(caller(subject="sender")):
         room = Room()
+        room.clock.advance(hours=1)  # as above
         for message in data.draw(st.permutations(messages * 2)):
             await room.intake.take([message])
         found = await room.alerts()

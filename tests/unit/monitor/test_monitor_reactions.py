@@ -66,10 +66,25 @@ async def test_the_end_of_a_cause_wakes_what_followed_from_it_after_one_hold() -
         end = Timestamp()
         end.FromDatetime(at(20))
         over = pb.Alert(id=cause, kind=pb.Alert.AVAILABILITY, end_time=end)
+        office.clock.now = at(20)
         await heard(group, pb.AlertResolved(alert=over))
         assert (await office.alert("auth"))["look_time"] == at(30)
         await heard(group, pb.AlertSuppressed(alert=pb.Alert(id=cause)))
-        assert at(0) < (await office.alert("auth"))["look_time"] < at(1)
+        assert at(20) < (await office.alert("auth"))["look_time"] < at(21)
+
+
+async def test_a_cause_that_ends_in_the_far_future_wakes_what_followed_from_it_after_one_hold_too() -> None:
+    office = Office()
+    group = reactions.alerts(office.looking, office.notifying)
+    with ctx.use(BOSS):
+        for name in ("mongo", "auth"):
+            await office.asset(name)
+        await office.needs("auth", "mongo")
+        await office.intake.take([down("mongo"), down("auth")])
+        over = pb.Alert(id=(await office.alert("mongo"))["_id"], kind=pb.Alert.AVAILABILITY)
+        over.end_time.FromJsonString("9999-12-31T23:59:59.999Z")
+        await heard(group, pb.AlertResolved(alert=over))
+        assert (await office.alert("auth"))["look_time"] == at(10)
 
 
 @pytest.mark.parametrize(
