@@ -12,7 +12,7 @@ Fails with `Malformed` and `TooLarge`; single points that cannot be kept are cou
 
 import base64
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from marshal import dumps
 from typing import Any
 
@@ -23,17 +23,22 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, DataPointFlags
 
 from services.monitor.domain.samples import STALE
-from services.monitor.domain.series import LONGEST_VALUE, NAME, Labels, SeriesKind, labels_of
-from services.monitor.ingest.remote_write import Malformed, TooLarge
+from services.monitor.domain.series import LONGEST_VALUE, MOST_LABELS, NAME, Labels, SeriesKind, labels_of
+from services.monitor.ingest.remote_write import MOST_POINTS, MOST_SERIES, Malformed, TooLarge
 from services.monitor.usecases.incoming import Incoming, Known, key_of
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 16 << 20
 """After decompression."""
+MOST_JSON_BYTES = 4 << 20
+"""The same of JSON, of which a byte costs many times as much to read."""
+MOST_JSON_VALUES = 100_000
+"""Entries of objects and lists in a body of JSON; a point with four attributes has about twenty."""
 
 _DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
 _IDENTITIES = frozenset({"agent.id", "host.id", "host.name", "service.instance.id", "container.id", "k8s.pod.uid"})
 _DEEPEST = 8
+_MOST_ATTRIBUTES = 2 * MOST_LABELS  # some say nothing and become no label
 
 Told = dict[str, str]
 
@@ -61,7 +66,9 @@ def from_protobuf(body: bytes) -> ExportMetricsServiceRequest:
 
 
 def from_json(body: bytes) -> ExportMetricsServiceRequest:
-    """The same from OTLP's JSON: unknown fields are passed over, ids are hexadecimal. Raises `Malformed`."""
+    """The same from OTLP's JSON: unknown fields are passed over, ids are hexadecimal. Raises `Malformed`, `TooLarge`."""
+    if len(body) > MOST_JSON_BYTES:
+        raise TooLarge(f"the body holds more than {MOST_JSON_BYTES} bytes of JSON; send less at once, or protobuf")
     try:
         told = orjson.loads(body)
     except orjson.JSONDecodeError as problem:
@@ -76,21 +83,36 @@ def from_json(body: bytes) -> ExportMetricsServiceRequest:
 
 
 def _without_exemplars(told: Any) -> None:
-    """Exemplars hold trace ids, which OTLP writes in hexadecimal and protobuf's JSON in base64. They are not kept."""
-    waiting = [told]
+    """Exemplars hold trace ids, which OTLP writes in hexadecimal and protobuf's JSON in base64. They are not kept.
+
+    Raises `TooLarge` for more values than one request may have.
+    """
+    waiting, seen = [told], 0
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
             value.pop("exemplars", None)
-            waiting.extend(value.values())
+            inner: Collection[Any] = value.values()
         elif isinstance(value, list):
-            waiting.extend(value)
+            inner = value
+        else:
+            continue
+        seen += len(inner)
+        if seen > MOST_JSON_VALUES:
+            raise TooLarge(f"the body holds more than {MOST_JSON_VALUES} values of JSON; send less at once, or protobuf")
+        waiting.extend(inner)
 
 
 def decode(request: ExportMetricsServiceRequest, tenant: bytes, known: Known, agent: str = "") -> Incoming:
-    """All points; `tenant` is what `incoming.person` made, `agent` who sent what says nothing of where it is from."""
+    """All points; `tenant` is what `incoming.person` made, `agent` who sent what says nothing of where it is from.
+
+    Raises `TooLarge`.
+    """
+    _check_size(request)
     incoming = Incoming()
     for told in request.resource_metrics:
+        if len(told.resource.attributes) > _MOST_ATTRIBUTES:
+            raise TooLarge(f"a resource has more than {_MOST_ATTRIBUTES} attributes")
         resource = _attributes(told.resource.attributes)
         if agent and not _IDENTITIES & resource.keys():
             resource["agent.id"] = agent
@@ -101,6 +123,34 @@ def decode(request: ExportMetricsServiceRequest, tenant: bytes, known: Known, ag
                 reader.read(metric)
     incoming.received += len(incoming.times)
     return incoming
+
+
+def _check_size(request: ExportMetricsServiceRequest) -> None:
+    """Counts before anything is made of it: resources, scopes and metrics, and the points they become."""
+    groups, points = len(request.resource_metrics), 0
+    for told in request.resource_metrics if groups <= MOST_SERIES else ():
+        groups += len(told.scope_metrics)
+        for scope in told.scope_metrics if groups <= MOST_SERIES else ():
+            groups += len(scope.metrics)
+            for metric in scope.metrics if groups <= MOST_SERIES else ():
+                points += _size(metric)
+                if points > MOST_POINTS:
+                    raise TooLarge(f"the request holds more than {MOST_POINTS} points")
+    if groups > MOST_SERIES:
+        raise TooLarge(f"the request holds more than {MOST_SERIES} resources, scopes and metrics")
+
+
+def _size(metric: Any) -> int:
+    """About how many samples a metric becomes: of a histogram or summary every bucket and quantile is one."""
+    kind = metric.WhichOneof("data")
+    if kind is None:
+        return 0
+    points = getattr(metric, kind).data_points
+    found = len(points)
+    if kind in ("histogram", "summary") and found <= MOST_POINTS:
+        inner = "bucket_counts" if kind == "histogram" else "quantile_values"
+        found += sum(len(getattr(point, inner)) for point in points)
+    return found
 
 
 class _Reader:
@@ -156,6 +206,9 @@ class _Reader:
         incoming = self._incoming
         if not point.time_unix_nano:
             incoming.refuse("without a time", 1)
+            return
+        if len(point.attributes) > _MOST_ATTRIBUTES:
+            incoming.refuse(f"with more than {MOST_LABELS} labels", 1)
             return
         said = tuple(attribute.SerializeToString() for attribute in point.attributes)
         facts: Any = (self._mark, name.encode(), kind.encode(), said, *(more or {}).values())

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 8
 _TAKING_SECONDS = 20.0
-_MOST_BYTES = 8 << 20
+_MOST_BYTES = 4 << 20
 """After decompression; gRPC itself answers RESOURCE_EXHAUSTED above it. A request is read before its key is looked at, so this
 is less than over HTTP."""
 _OPTIONS = tuple((dict(SERVER_OPTIONS) | {"grpc.max_receive_message_length": _MOST_BYTES}).items())

@@ -15,8 +15,11 @@ from itsm.monitor import v1 as pb
 from services.monitor.domain.series import NAME, Labels, SeriesKind, Unfit, checked
 from services.monitor.usecases.incoming import Incoming, Known, key_of
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 16 << 20
 """After decompression. Prometheus sends 2,000 samples at once by default, about 400 KiB."""
+MOST_SERIES = 20_000
+MOST_POINTS = 50_000
+"""What one request may hold: a few bytes say what takes microseconds to keep."""
 
 
 class Malformed(ValueError):
@@ -38,15 +41,24 @@ def decompressed(body: bytes, most: int = MOST_BYTES) -> bytes:
 
 
 def decode(raw: bytes, tenant: bytes, known: Known) -> Incoming:
-    """The samples of a request; `tenant` is what `incoming.person` made. Raises `Malformed`."""
+    """The samples of a request; `tenant` is what `incoming.person` made. Raises `Malformed`, `TooLarge`."""
     request = pb.RemoteWrite()
     try:
         request.ParseFromString(raw)
     except DecodeError as problem:
         raise Malformed("the body is no prometheus.WriteRequest") from problem
+    if len(request.timeseries) > MOST_SERIES:
+        raise TooLarge(f"the body holds more than {MOST_SERIES} series")
     incoming = Incoming()
     numbers, times, values, number_of = incoming.numbers, incoming.times, incoming.values, known.get
+    points = 0
     for series in request.timeseries:
+        own = len(series.samples) + len(series.histograms)
+        if not own:
+            continue
+        points += own
+        if points > MOST_POINTS:
+            raise TooLarge(f"the body holds more than {MOST_POINTS} samples")
         # The old form of marshal, with lengths and without references, so that two lists of labels never read alike.
         encoded = tuple(series.labels)
         key = key_of(dumps(encoded, 2), tenant)

@@ -7,6 +7,7 @@ again after 503 (or UNAVAILABLE) and after no other 500. Both may send again wha
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -40,7 +41,8 @@ PERMISSION = "samples.write"
 MOST_BYTES = 16 << 20
 """The largest body as it is sent; what it holds has a limit of its own."""
 _AT_ONCE = 16
-_LONG_BYTES = 1 << 20  # read in some ten milliseconds
+_READERS = 2  # threads of their own: nobody else waits for them, and they hold what two requests need
+_LONG_BYTES = 128 << 10  # read in some milliseconds
 _Result = TypeVar("_Result")
 _KEYED_AGENT = "endpoint"  # the role of the key that an agent was given
 _HTTP = {3: 400, 7: 403, 8: 413, 16: 401}
@@ -53,6 +55,7 @@ class SampleDoor:
     def __init__(self, keys: Keys, samples: Samples, metrics: Metrics) -> None:
         self._keys, self._samples, self._counted = keys, samples, metrics.samples
         self._running = 0
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="samples")
 
     def addresses(self, post: Callable[[str, Callable[[Request], Awaitable[Response]]], None]) -> None:
         """Adds the addresses to the listener."""
@@ -67,7 +70,7 @@ class SampleDoor:
             packed = await body(request, MOST_BYTES)
             try:
                 raw = remote_write.decompressed(packed)
-                incoming = await _read(len(raw), remote_write.decode, raw, person(sender.tenant), self._samples.known)
+                incoming = await self._read(len(raw), remote_write.decode, raw, person(sender.tenant), self._samples.known)
             except Malformed as problem:
                 raise Problem(400, "malformed", str(problem)) from problem
             except TooLarge as problem:
@@ -105,23 +108,27 @@ class SampleDoor:
             content = await body(request, MOST_BYTES)
             try:
                 content = otlp.inflated(content) if encoding == "gzip" else content
-                export = await _read(len(content), otlp.from_protobuf if form == _PROTOBUF else otlp.from_json, content)
+                export = await self._read(len(content), otlp.from_protobuf if form == _PROTOBUF else otlp.from_json, content)
+                return await self._export(sender, export, len(content))
             except Malformed as problem:
                 raise Problem(400, "malformed", str(problem)) from problem
             except TooLarge as problem:
                 raise Problem(413, "too-large", str(problem)) from problem
-            return await self._export(sender, export, len(content))
 
     async def export(self, authorization: str, export: ExportMetricsServiceRequest) -> ExportMetricsServiceResponse:
         """OTLP over gRPC. Raises what the chassis calls by its codes."""
         sender = await self._keys.sender(authorization, PERMISSION)
         with self._place():
-            return await self._export(sender, export, export.ByteSize())
+            try:
+                return await self._export(sender, export, export.ByteSize())
+            except TooLarge as problem:
+                # Any code that may be tried again would have it sent for ever.
+                raise Invalid({"resource_metrics": str(problem)}) from problem
 
     async def _export(self, sender: Sender, export: ExportMetricsServiceRequest, size: int) -> ExportMetricsServiceResponse:
         agent = sender.principal.subject if _KEYED_AGENT in sender.principal.roles else ""
         written = await self._write(
-            sender, await _read(size, otlp.decode, export, person(sender.tenant), self._samples.known, agent)
+            sender, await self._read(size, otlp.decode, export, person(sender.tenant), self._samples.known, agent)
         )
         answer = ExportMetricsServiceResponse()
         if written.refused:
@@ -148,10 +155,23 @@ class SampleDoor:
         finally:
             self._running -= 1
 
+    async def _read(self, size: int, read: Callable[..., _Result], *arguments: Any) -> _Result:
+        """What takes long is read in a thread, so that others are answered meanwhile."""
+        if size <= _LONG_BYTES:
+            return read(*arguments)
+        reading = asyncio.get_running_loop().run_in_executor(self._readers, read, *arguments)
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: what it holds has its place until it ends, whoever waits for it.
+            self._running += 1
+            reading.add_done_callback(self._left)
+            raise
 
-async def _read(size: int, read: Callable[..., _Result], *arguments: Any) -> _Result:
-    """What takes long is read in a thread, so that others are answered meanwhile."""
-    return await asyncio.to_thread(read, *arguments) if size > _LONG_BYTES else read(*arguments)
+    def _left(self, reading: "asyncio.Future[Any]") -> None:
+        self._running -= 1
+        if not reading.cancelled():
+            reading.exception()  # nobody else asks for it
 
 
 def _check_remote_write(request: Request) -> None:

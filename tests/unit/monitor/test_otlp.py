@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToJson
@@ -16,7 +17,7 @@ from chassis.testing import caller
 from services.monitor.domain.samples import is_stale
 from services.monitor.domain.windows import Aggregate
 from services.monitor.ingest import otlp
-from services.monitor.ingest.remote_write import Malformed, TooLarge
+from services.monitor.ingest.remote_write import MOST_POINTS, MOST_SERIES, Malformed, TooLarge
 from services.monitor.usecases.catalog import SERIES, Remembered
 from services.monitor.usecases.incoming import Incoming, person
 from services.monitor.usecases.samples import Written
@@ -155,6 +156,42 @@ def test_json_reads_as_protobuf_does() -> None:
 def test_what_is_no_request_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         otlp.from_json(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b" " * (otlp.MOST_JSON_BYTES + 1),
+        b'{"resourceMetrics": [' + b"{}," * otlp.MOST_JSON_VALUES + b"{}]}",
+        b'{"resourceMetrics": [{"unknown": {"a": [' + b"1," * otlp.MOST_JSON_VALUES + b"1]}}]}",
+    ],
+)
+def test_json_that_costs_more_than_it_weighs_has_a_limit(body: bytes) -> None:
+    with pytest.raises(TooLarge):
+        otlp.from_json(body)
+
+
+def test_a_request_has_a_limit_of_points_and_of_what_holds_them() -> None:
+    with pytest.raises(TooLarge, match="resources"):
+        read(otlp.from_protobuf(b"\x0a\0" * (MOST_SERIES + 1)))
+    empty = request(*[Metric()] * MOST_SERIES, host__name="h")
+    with pytest.raises(TooLarge, match="metrics"):
+        read(empty)
+    many = gauge("a")
+    many.gauge.data_points.MergeFrom([point(1)] * (MOST_POINTS // 2))
+    with pytest.raises(TooLarge, match="points"):
+        read(request(many, many, gauge("a", point(1)), host__name="h"))
+    buckets = Metric(name="h")
+    buckets.histogram.data_points.add().bucket_counts.extend([1] * MOST_POINTS)
+    with pytest.raises(TooLarge, match="points"):
+        read(request(buckets, host__name="h"))
+
+
+def test_more_attributes_than_labels_can_come_of_are_refused_unread() -> None:
+    crowd: dict[str, Any] = {f"a{number}": "x" for number in range(200)}
+    assert read(request(gauge("a", point(1, **crowd), point(1)), host__name="h")).refused == {"with more than 64 labels": 1}
+    with pytest.raises(TooLarge, match="attributes"):
+        read(request(gauge("a", point(1)), **crowd))
 
 
 def test_a_nested_value_is_cut_where_it_is_too_deep() -> None:

@@ -9,6 +9,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from services.monitor.ingest.otlp_grpc import OtlpServer
 from tests.unit.monitor.otlp import gauge, point, request
@@ -91,3 +92,10 @@ async def test_a_request_that_is_too_large_is_never_sent_again(sender: Sender) -
         await sender.export(large)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert rpc_status.from_call(refused.value) is None
+
+
+async def test_a_request_of_too_many_parts_is_never_sent_again(sender: Sender) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await sender.export(request(*[Metric()] * 20_000, host__name="h"))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "20000" in str(refused.value.details())

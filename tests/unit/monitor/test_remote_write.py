@@ -104,6 +104,19 @@ def test_labels_that_no_series_may_have(told: tuple[tuple[bytes, bytes], ...], r
     assert (incoming.received, list(incoming.values)) == (3, [1.0])
 
 
+def test_what_costs_more_than_it_weighs_has_a_limit() -> None:
+    with pytest.raises(TooLarge, match="series"):
+        decoded(part(1, b"") * (remote_write.MOST_SERIES + 1))
+    label = part(1, part(1, b"__name__") + part(2, b"m"))
+    with pytest.raises(TooLarge, match="samples"):
+        decoded(part(1, label + part(2, b"") * remote_write.MOST_POINTS) + part(1, label + part(4, b"")))
+
+
+def test_a_series_without_samples_is_passed_over() -> None:
+    incoming = decoded(part(1, b"") * remote_write.MOST_SERIES)
+    assert (incoming.received, incoming.unseen, incoming.unfit, incoming.refused) == (0, {}, {}, {})
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(raw: bytes) -> None:
     for body in (raw, snappy(raw)):

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,7 +19,9 @@ from chassis.auth import Policy, Principal
 from chassis.errors import Unauthenticated, Unavailable
 from chassis.store import Store
 from chassis.telemetry import Metrics
+from services.monitor.ingest import remote_write, samples
 from services.monitor.ingest.keys import Keys
+from services.monitor.ingest.remote_write import Malformed
 from services.monitor.ingest.requests import Handler, answering
 from services.monitor.ingest.samples import SampleDoor
 from services.monitor.usecases.integrations import Integrations
@@ -251,3 +254,44 @@ async def test_more_requests_than_can_be_read_at_once_are_sent_again_later(site:
     slow.set()
     assert {each.status_code for each in await asyncio.gather(*waiting)} == {204}
     assert (await site.write([(UP, [(at(0), 1.0)])])).status_code == 204
+
+
+async def test_what_costs_more_than_it_weighs_is_never_sent_again(site: Site) -> None:
+    empty = b"\x0a\0" * 20_001
+    answer = await site.client.post("/api/v1/write", content=snappy(empty), headers=WRITE)
+    assert (answer.status_code, "20000 series" in answer.json()["detail"]) == (413, True)
+    answer = await site.client.post("/v1/metrics", content=empty, headers=PROTOBUF)
+    assert (answer.status_code, Status.FromString(answer.content).code) == (413, 8)
+    answer = await site.client.post("/v1/metrics", content=b'{"resourceMetrics":[' + b"{}," * 100_000 + b"{}]}", headers=JSON)
+    assert (answer.status_code, "values of JSON" in answer.json()["message"]) == (413, True)
+
+
+async def test_a_body_that_is_still_read_keeps_its_place_when_nobody_waits_for_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> None:
+        begun.set()
+        let_go.wait(60)
+        raise Malformed("it was none after all")
+
+    monkeypatch.setattr(samples, "_AT_ONCE", 1)
+    monkeypatch.setattr(remote_write, "decode", slow)
+    large = snappy(b"\0" * (1 << 20))
+    waiting = asyncio.create_task(site.client.post("/api/v1/write", content=large, headers=WRITE))
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert (await site.write([])).status_code == 503
+    finally:
+        let_go.set()
+    monkeypatch.undo()
+    monkeypatch.setattr(samples, "_AT_ONCE", 1)
+    for _ in range(3000):
+        if (await site.write([])).status_code == 204:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("its place was never free again")
