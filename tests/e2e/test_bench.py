@@ -4,15 +4,15 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from bench.plan import OPERATIONS, SERVING
 from stack.options import ROOT
+from tests.support.platform import Breakable
 
 
-async def test_a_quick_bench_of_a_running_stack_has_a_row_for_every_cell(stack: dict[str, Any], tmp_path: Path) -> None:
+async def test_a_quick_bench_of_a_running_stack_has_a_row_for_every_cell(breakable: Breakable, tmp_path: Path) -> None:
     described = tmp_path / "stack.json"
-    described.write_text(json.dumps(stack))
+    described.write_text(json.dumps(breakable.stack.describe()))  # as it is now: tests before may have killed processes
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench", "--quick", "--stack", str(described)),
         stdout=asyncio.subprocess.PIPE,

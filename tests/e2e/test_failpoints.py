@@ -44,7 +44,8 @@ PLACES: Mapping[str, int] = {
     "auth/R8": 2,
     "auth/R9": 2,
     **{f"{service}/{place}": at for service in ("asset", "monitor") for place, at in _OWNER.items()},
-    **{f"{service}/{place}": 2 for service in ("incident", "asset", "monitor") for place in ("R7", "R8", "R9")},
+    # They hear of the few assets that are made before the asset service dies too; there may never be a second batch.
+    **{f"{service}/{place}": 1 for service in ("incident", "asset", "monitor") for place in ("R7", "R8", "R9")},
     "analytics/R2": 3,
 }
 ENOUGH = 20  # writes that must succeed after the healing, and how soon
@@ -93,7 +94,7 @@ async def test_a_death_loses_nothing_and_doubles_nothing(
         await load.work(until=lambda: False, most=2)
         breakable.order({place: {"action": "kill", "at": PLACES[place]} for place in places})
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 await load.work(until=lambda: not breakable.alive(*victims))
         finally:
             await breakable.heal()
