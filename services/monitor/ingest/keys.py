@@ -88,7 +88,8 @@ class Keys:
         kept = self._kept.get(key)
         if kept is not None and self.now() < kept.until:
             if kept.refusal is not None:
-                raise kept.refusal
+                # Another one each time: an exception that is raised again remembers every place where it ever was.
+                raise Unauthenticated(kept.refusal.message, reason=kept.refusal.reason, **kept.refusal.facts)
             if kept.sender is not None:
                 return kept.sender
         asking = self._asking.get(key)

@@ -7,7 +7,7 @@ they are not.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -57,21 +57,27 @@ class Gatherer:
         self._queues.setdefault(tenant, deque()).append(entry)
         if tenant not in self._lines:
             self._lines[tenant] = asyncio.create_task(self._line(tenant))
-        try:
-            await entry.done
-        finally:
-            self._waiting -= len(signals)
+        await entry.done
 
     async def _line(self, tenant: str) -> None:
         queue = self._queues[tenant]
         try:
             await asyncio.sleep(0)  # whoever has come at the same moment rides along
             while queue:
-                await self._take(tenant, _batch(queue))
-                if sum(len(entry.signals) for entry in queue) < LARGEST:
+                await self._leave(tenant, _batch(queue))
+                if _size(queue) < LARGEST:
                     await asyncio.sleep(REST_SECONDS)
         finally:
+            self._waiting -= _size(queue)
             del self._queues[tenant], self._lines[tenant]
+
+    async def _leave(self, tenant: str, entries: Sequence[_Entry]) -> None:
+        """Takes the first of a line; they count as waiting until then, whether or not their clients still wait."""
+        try:
+            if wanted := [entry for entry in entries if not entry.done.done()]:
+                await self._take(tenant, wanted)
+        finally:
+            self._waiting -= _size(entries)
 
     async def _take(self, tenant: str, entries: Sequence[_Entry]) -> None:
         actor = Actor(id="itsm-monitor", kind="service")
@@ -100,6 +106,10 @@ def _batch(queue: deque[_Entry]) -> list[_Entry]:
         size += len(queue[0].signals)
         entries.append(queue.popleft())
     return entries
+
+
+def _size(entries: Iterable[_Entry]) -> int:
+    return sum(len(entry.signals) for entry in entries)
 
 
 def _settle(entries: Sequence[_Entry], error: Exception | None) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from chassis import context as ctx
-from chassis.errors import Error, Unavailable
+from chassis.errors import Error, Unauthenticated, Unavailable
 from chassis.testing import MemoryBackend, caller
 from services.monitor.domain.integration import IntegrationKind
 from services.monitor.ingest.app import Door
@@ -208,6 +208,35 @@ async def test_a_full_queue_is_503_and_nothing_is_lost_of_what_was_taken() -> No
     assert (await first).status_code == 200
     assert len(await site.alerts()) == 2_500
     await site.client.aclose()
+
+
+async def test_what_waits_is_bounded_also_when_senders_leave_and_is_not_written_for_them() -> None:
+    backend = Failing()
+    site = Site(backend)
+    first = asyncio.create_task(site.send(a_notification(*numbered(1))))
+    await eventually(lambda: backend.writes, within=30)
+    leaving = asyncio.create_task(site.send(a_notification(*numbered(2_900, 1_000))))
+    await eventually(lambda: site.gatherer._waiting == 2_901, within=30)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert (await site.send(a_notification(*numbered(200, 5_000)))).status_code == 503
+    backend.go.set()
+    assert (await first).status_code == 200
+    await eventually(lambda: site.gatherer._waiting == 0, within=30)
+    assert (await site.send(a_notification(*numbered(200, 5_000)))).status_code == 200
+    assert len(await site.alerts()) == 201
+    await site.client.aclose()
+
+
+async def test_each_refusal_of_a_key_is_an_error_of_its_own(site: Site) -> None:
+    seen = []
+    for _ in range(3):
+        with pytest.raises(Unauthenticated) as caught:
+            await site.door.keys.sender("Bearer iti_wrong", "alerts.ingest")
+        seen.append(caught.value)
+    assert site.issuer.asked == 1
+    assert len({id(error) for error in seen}) == 3
+    assert {(error.message, error.reason) for error in seen} == {("this key is not known", "UNAUTHENTICATED")}
 
 
 async def test_nothing_is_acknowledged_while_the_database_is_away() -> None:
