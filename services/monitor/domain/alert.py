@@ -15,6 +15,7 @@ from chassis.domain import Aggregate, Event
 from chassis.errors import ForbiddenMove
 from services.monitor.domain.signal import (
     DESCRIPTION,
+    ENTRIES_BYTES,
     NAME,
     TITLE,
     VALUE,
@@ -23,6 +24,7 @@ from services.monitor.domain.signal import (
     Signal,
     cut,
     cut_entries,
+    encoded,
 )
 
 TEXT_AGE = timedelta(minutes=1)
@@ -271,12 +273,13 @@ _OF_ONE_EPISODE = frozenset(
 
 def _text(signal: Signal) -> dict[str, Any]:
     """What a later signal may say otherwise."""
+    labels = cut_entries(signal.labels)
     return {
         "severity": signal.severity,
-        "title": cut(signal.title, TITLE) or signal.fingerprint,
+        "title": cut(signal.title, TITLE).strip() or signal.fingerprint,
         "description": cut(signal.description, DESCRIPTION),
-        "labels": cut_entries(signal.labels),
-        "annotations": cut_entries(signal.annotations),
+        "labels": labels,
+        "annotations": cut_entries(signal.annotations, ENTRIES_BYTES - encoded(labels)),
         "generator_url": cut(signal.generator_url, VALUE),
     }
 

@@ -3,6 +3,7 @@
 What is longer than a record should be is cut here, never refused: its sender could do nothing about it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,8 @@ from enum import StrEnum
 
 TITLE, DESCRIPTION, VALUE, NAME, ENTRIES = 250, 8_000, 2_000, 200, 64
 """The most characters of a title, a description, a label's value and its name, and the most labels or annotations."""
+ENTRIES_BYTES = 96 * 1024
+"""The most that labels and annotations take together as JSON: an event holds them thrice at worst, now, before and after."""
 
 
 class Status(StrEnum):
@@ -92,8 +95,25 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def cut_entries(entries: Mapping[str, str], value_length: int = VALUE) -> dict[str, str]:
-    """Labels or annotations within their limits: the first ones by name, so that all senders of one cut alike."""
+def cut_entries(entries: Mapping[str, str], room: int = ENTRIES_BYTES) -> dict[str, str]:
+    """Labels or annotations within their limits: the first ones by name, so that all senders of one cut alike.
+
+    Of those that take more than `room` bytes together the largest go.
+    """
     if len(entries) > ENTRIES:
         entries = dict(sorted(entries.items())[:ENTRIES])
-    return {cut(name, NAME): cut(value, value_length) for name, value in entries.items()}
+    kept = {cut(name, NAME): cut(value, VALUE) for name, value in entries.items()}
+    excess = encoded(kept) - room
+    for name, value in sorted(kept.items(), key=lambda entry: (-encoded(dict([entry])), entry)):
+        if excess <= 0:
+            break
+        excess -= encoded({name: value})
+        del kept[name]
+    return kept
+
+
+def encoded(entries: Mapping[str, str]) -> int:
+    """How many bytes entries take as JSON, at most."""
+    return sum(
+        len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) + 1 for entry in entries.items() for text in entry
+    )

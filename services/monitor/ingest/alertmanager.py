@@ -133,7 +133,7 @@ class _Making:
             fingerprint=print_,
             status=status,
             severity=_severity(labels, integration),
-            title=annotations.get("summary") or annotations.get("title") or _title(labels),
+            title=_worded(annotations.get("summary"), annotations.get("title")) or _title(labels),
             description=annotations.get("description") or annotations.get("message") or "",
             labels=labels,
             annotations=annotations,
@@ -162,9 +162,14 @@ def _severity(labels: Mapping[str, str], integration: Integration | None) -> Sev
 
 
 def _title(labels: Mapping[str, str]) -> str:
-    what = labels.get("alertname") or next(iter(labels.values()))
-    where = labels.get("instance", "")
+    what = _worded(labels.get("alertname"), *labels.values())
+    where = _worded(labels.get("instance"))
     return f"{what} on {where}" if where else what
+
+
+def _worded(*texts: str | None) -> str:
+    """The first of the texts that says something, without blanks around it."""
+    return next((said for text in texts if text and (said := text.strip())), "")
 
 
 def _hint(labels: Mapping[str, str], integration: Integration | None) -> AssetHint:

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 from chassis import context as ctx
 from chassis.errors import NotFound
-from chassis.store import Store, Transaction
-from services.monitor.domain.alert import Alert, Ending
+from chassis.store import Store, Transaction, Update
+from services.monitor.domain.alert import Alert, Ending, State
 from services.monitor.domain.pipeline import BY_HAND, DEDUPLICATE, Outcome, Step
 from services.monitor.usecases.evidence import keep
-from services.monitor.usecases.intake import OPEN_CLAIM, over
+from services.monitor.usecases.intake import ALERTS, OPEN_CLAIM, over
 
 INCIDENT = "incident"
 """The stage that evidence names where an incident took an alert in."""
@@ -48,7 +48,11 @@ class Alerts:
         """
         async with self._changing(id, "") as (tx, alert):
             now, due = self._store.clock(), alert.expire_time
-            if not alert.is_open or due is None or due > now:
+            if not alert.is_open:
+                query = {"_id": id, "tenant": ctx.current().tenant, "state": State.RESOLVED.value}
+                tx.write(Update(ALERTS, query, {"$set": {"expire_time": None}}, strict=False))  # else it is due for ever
+                return
+            if due is None or due > now:
                 return
             alert.resolve(Ending.EXPIRED, due, now)
             tx.release(OPEN_CLAIM, alert.fingerprint)

@@ -20,7 +20,7 @@ from chassis.errors import Busy
 from chassis.store import Store, Transaction, Update
 from chassis.store.transaction import CLAIMS
 from services.monitor.domain import pipeline
-from services.monitor.domain.alert import Alert, Ending
+from services.monitor.domain.alert import Alert, Ending, State
 from services.monitor.domain.episodes import NOTHING, Known, Verdict, ending, judge
 from services.monitor.domain.pipeline import DEDUPLICATE, STAGES, Outcome, Situation, Stage, Step
 from services.monitor.domain.signal import AssetHint, Signal, Status
@@ -212,6 +212,7 @@ class _Work:
         self.batch.resolved.append(alert)
         self._tx.release(OPEN_CLAIM, alert.fingerprint)
         del self._open[alert.fingerprint]
+        self._expiry.pop(alert.id, None)
         self._past(alert.fingerprint, max(ended_start, signal.start_time), end, alert.id)
 
     def _ignore(self, signal: Signal, verdict: Verdict) -> None:
@@ -239,9 +240,10 @@ class _Work:
 
     def _write_repeats(self, alert_id: str) -> None:
         update: dict[str, Any] = {"$inc": {"count": self._repeats[alert_id]}, "$max": {"last_time": self._now}}
+        query: dict[str, Any] = {"_id": alert_id, "tenant": ctx.current().tenant}
         if alert_id in self._expiry:
             update["$set"] = {"expire_time": self._expiry[alert_id]}
-        query = {"_id": alert_id, "tenant": ctx.current().tenant}
+            query["state"] = {"$ne": State.RESOLVED.value}  # what is over is due no more
         self._tx.write(Update(ALERTS, query, update, strict=False))
 
 

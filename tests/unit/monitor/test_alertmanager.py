@@ -129,6 +129,20 @@ def test_both_doors_know_one_alert_by_one_fingerprint() -> None:
     assert signal.fingerprint == posted.fingerprint
 
 
+def test_a_blank_text_is_no_title() -> None:
+    blank = {"summary": " ", "title": "\t"}
+    first, second, third = webhook(
+        a_notification(
+            an_alert(annotations=blank),
+            an_alert(annotations=blank | {"title": " it is full "}),
+            an_alert(annotations=blank, labels={"alertname": " ", "instance": " ", "job": "db"}),
+        ),
+        None,
+        NOON,
+    ).signals
+    assert [each.title for each in (first, second, third)] == ["InstanceDown on web-1.example:9100", "it is full", "db"]
+
+
 @pytest.mark.parametrize("far", ["9999-12-31T23:59:59Z", "2126-06-03T12:06:00Z"])
 def test_instants_of_the_future_are_read_as_absent(far: str) -> None:
     body = a_notification(an_alert(startsAt=far), an_alert(status="resolved", startsAt=far, endsAt=far))

@@ -69,6 +69,21 @@ async def test_an_alert_that_was_ended_by_hand_stays_over_until_its_sender_tells
     assert [each["state"] for each in await desk.alerts()] == ["RESOLVED", "FIRING"]
 
 
+@pytest.mark.parametrize("title", ["", " ", "\x00 \x00"])
+def test_an_alert_without_a_title_is_called_by_its_fingerprint(title: str) -> None:
+    assert Alert.fired(firing(0, title=title), id="alr_1", at=NOON).title == "f"
+
+
+async def test_an_ended_alert_that_has_a_due_time_all_the_same_is_due_no_more(desk: Desk) -> None:
+    alert_id = await desk.an_alert()
+    await desk.verbs.resolve(alert_id)
+    await desk.backend.update_many("alerts", desk.store.scoped({"_id": alert_id}), {"$set": {"expire_time": minute(1)}})
+    desk.clock.advance(minutes=2)
+    await desk.verbs.expire("main", alert_id)
+    assert (await desk.alerts())[0]["expire_time"] is None
+    assert await desk.events() == ["AlertFired", "AlertResolved"]
+
+
 def test_an_end_is_never_later_than_we_heard_of_it() -> None:
     alert = Alert.fired(firing(0), id="alr_1", at=NOON)
     alert.resolve(Ending.RESOLVED, datetime.max.replace(tzinfo=NOON.tzinfo), minute(3))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chassis import context as ctx
 from chassis.testing import caller
-from services.monitor.domain.signal import Severity, Signal
+from services.monitor.domain.signal import ENTRIES_BYTES, Severity, Signal, cut_entries, encoded
 from services.monitor.usecases.intake import Taken
 from tests.unit.monitor.alerting import NOON, Room, firing, minute, resolved
 
@@ -103,11 +103,42 @@ async def test_a_severity_is_taken_over_at_once_and_a_text_once_a_minute(room: R
 
 
 async def test_what_is_too_long_is_cut_and_not_refused(room: Room) -> None:
-    labels = {f"label{number}": "x" * 3_000 for number in range(100)}
-    await room.intake.take([firing(0, title="t" * 1_000, description="d\x00" * 10_000, labels=labels)])
+    labels = {f"label{number}": "x" * 1_000 for number in range(100)}
+    texts: dict[str, Any] = {"title": "t" * 1_000, "description": "d\x00" * 10_000, "annotations": {"dump": "x" * 3_000}}
+    await room.intake.take([firing(0, labels=labels, **texts)])
     (alert,) = await room.alerts()
     assert (len(alert["title"]), len(alert["description"]), len(alert["labels"])) == (250, 8_000, 64)
     assert "\x00" not in alert["description"]
+    assert len(alert["annotations"]["dump"]) == 2_000
+
+
+@pytest.mark.parametrize("character", ["\U0001f525", "\x01"])
+async def test_an_event_holds_the_largest_alert_before_and_after_a_change(room: Room, character: str) -> None:
+    def large(mark: str) -> Signal:
+        texts = {f"{number:03}{character * 197}": mark + character * 3_000 for number in range(100)}
+        return firing(
+            0, title=mark + character * 500, description=mark + character * 9_000, labels=texts,
+            annotations=texts | {"summary": "short"}, generator_url=mark + character * 3_000,
+        )  # fmt: skip
+
+    await room.intake.take([large("a")])
+    room.clock.advance(minutes=1)
+    await room.intake.take([large("b"), firing(0, "g")])
+    assert sorted(await room.events()) == ["AlertFired", "AlertFired", "AlertUpdated"]
+
+
+def test_of_too_many_entries_the_small_ones_stay() -> None:
+    entries = {"alertname": "Full", "dump": "x" * 2_000, "log": "x" * 1_000}
+    assert cut_entries(entries, 1_500) == {"alertname": "Full", "log": "x" * 1_000}
+    assert cut_entries(entries, 0) == {}
+    assert encoded(cut_entries({f"{number}": "\x01" * 2_000 for number in range(64)})) <= ENTRIES_BYTES
+
+
+async def test_an_alert_that_ends_in_the_batch_in_which_it_was_repeated_is_due_no_more(room: Room) -> None:
+    await room.intake.take([firing(0)])
+    await room.intake.take([firing(0, expire_time=minute(5)), resolved(0, 1)])
+    (alert,) = await room.alerts()
+    assert (alert["state"], alert["expire_time"], alert["count"]) == ("RESOLVED", None, 2)
 
 
 async def test_tenants_do_not_share_fingerprints(room: Room) -> None:

@@ -1,5 +1,6 @@
 """What events bring about: the mirror follows assets and relations, consequences are woken, targets are told."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from chassis.events import Subscriptions
 from services.monitor import reactions
 from services.monitor.domain.notification import TargetEvent
 from services.monitor.domain.signal import AssetHint
-from tests.unit.monitor.pipelining import at, down
+from tests.unit.monitor.pipelining import Plant, at, down, up
 from tests.unit.monitor.test_notifications import BOSS, Office, envelope
 
 
@@ -85,6 +86,26 @@ async def test_a_cause_that_ends_in_the_far_future_wakes_what_followed_from_it_a
         over.end_time.FromJsonString("9999-12-31T23:59:59.999Z")
         await heard(group, pb.AlertResolved(alert=over))
         assert (await office.alert("auth"))["look_time"] == at(10)
+
+
+async def test_a_cause_that_is_kept_with_an_end_in_the_far_future_counts_from_when_we_heard_of_it() -> None:
+    plant = Plant()
+    with ctx.use(BOSS):
+        for name in ("mongo", "auth", "asset"):
+            await plant.asset(name)
+        await plant.needs("auth", "mongo")
+        await plant.needs("asset", "mongo")
+        await plant.take(down("mongo"), down("auth"))
+        await plant.pass_to(20)
+        await plant.take(up("mongo", 0, 1e9))
+        # As it may have been kept before ends had a bound.
+        query = plant.store.scoped({"_id": (await plant.alert("mongo"))["_id"]})
+        far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+        await plant.backend.update_many("alerts", query, {"$set": {"end_time": far}})
+        await plant.take(down("asset", 21))
+        assert (await plant.stands())["asset"] == "DEPENDENCY"
+        await plant.pass_to(60)
+        assert await plant.stands() == {"mongo": "RESOLVED", "auth": "ROUTED", "asset": "ROUTED"}
 
 
 @pytest.mark.parametrize(

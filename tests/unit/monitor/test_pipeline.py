@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -103,21 +103,6 @@ async def test_a_consequence_that_comes_after_the_end_of_its_cause_waits_no_long
     assert (await plant.stands())["auth"] == "HELD"
     await plant.pass_to(35)
     assert (await plant.stands())["auth"] == "ROUTED"
-
-
-async def test_an_end_in_the_far_future_counts_from_when_we_heard_of_it(plant: Plant) -> None:
-    await tree(plant)
-    await plant.take(down("mongo"), down("auth"))
-    mongo = await plant.alert("mongo")
-    await plant.pass_to(20)
-    await plant.take(up("mongo", 0, 1e9))
-    # As it may have been kept before ends had a bound.
-    far = {"end_time": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}
-    await plant.store.backend.update_many("alerts", plant.store.scoped({"_id": mongo["_id"]}), {"$set": far})
-    await plant.take(down("asset", 21))
-    assert (await plant.stands())["asset"] == "DEPENDENCY"
-    await plant.pass_to(60)
-    assert await plant.stands() == {"mongo": "RESOLVED", "auth": "ROUTED", "asset": "ROUTED"}
 
 
 async def test_a_lost_word_of_the_end_of_a_cause_is_made_up_for(plant: Plant) -> None:
