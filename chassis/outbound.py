@@ -12,7 +12,10 @@ import asyncio
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -37,6 +40,10 @@ _URL = re.compile(
 )
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+
+# Threads of their own: a server that keeps a question waiting keeps a thread, and all else in the process would wait with it.
+_LOOKUPS = ThreadPoolExecutor(32, thread_name_prefix="lookup")
+_begun: ContextVar[threading.Event | None] = ContextVar("begun", default=None)
 
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
 _CLUSTER = ("svc", "cluster.local")
@@ -179,8 +186,20 @@ class Delivery:
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """All addresses of a name, as the machine's resolver says. Raises `OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
+    begun = threading.Event()
+    _begun.set(begun)
+
+    def look_up() -> list[str]:
+        begun.set()
+        return [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+    return await asyncio.get_running_loop().run_in_executor(_LOOKUPS, look_up)
+
+
+def stood_in_line() -> bool:
+    """Whether the last question that this task had for `resolve` was never asked, because others took all the threads."""
+    begun = _begun.get()
+    return begun is not None and not begun.is_set()
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chassis.errors import Invalid
-from chassis.outbound import Policy
+from chassis.outbound import Policy, stood_in_line
 from services.monitor.domain.check import Check, CheckResult, Outcome
 from services.monitor.domain.check_settings import Kind
 from services.monitor.probes.dns import look_up
@@ -66,6 +66,9 @@ class Probes:
                 found = await self._looks[check.kind](check)
         except TimeoutError:
             found = Found(Outcome.FAILED, f"no answer within {check.timeout.total_seconds():g} s")
+            if stood_in_line():
+                # Names of others were slow; of this one nothing is known.
+                found = Found(Outcome.UNKNOWN, "the name was not looked up in time: too many lookups at once")
         except Refused as refused:
             found = Found(Outcome.UNKNOWN, str(refused))
         except Invalid as invalid:
