@@ -73,13 +73,26 @@ class Window:
     columns: Columns = field(default_factory=Columns.empty)
 
 
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What was read. `last` is the id of the last series that was, where there are more; empty when all were."""
+
+    found: Sequence[Window] = ()
+    last: str = ""
+
+    def covers(self, series_id: str) -> bool:
+        """Whether a series, if there is one of this id, was read."""
+        return not self.last or series_id <= self.last
+
+
 class Samples(Protocol):
     """Samples of the tenant of the current context."""
 
-    async def window(self, selector: Selector, since: datetime, until: datetime, *, limit: int) -> Sequence[Window]:
+    async def window(self, selector: Selector, since: datetime, until: datetime, *, limit: int) -> Windows:
         """Series that the selector means and that have a sample at or after `since` and before `until`, with these samples.
 
-        At most `limit` series, those with the smallest ids. Raises `Unavailable` while the database is silent.
+        Of all that it means `limit` series are read, those with the smallest ids. Raises `Unavailable` while the database is
+        silent.
         """
 
 

@@ -10,7 +10,7 @@ Fails: never. A rule that cannot be evaluated is tried again at the next round, 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -27,7 +27,7 @@ from chassis.store import Insert, Store, Update
 from chassis.store.backend import Write
 from services.monitor.domain.rule import FORGOTTEN, AlertRule, Phase, SeriesState
 from services.monitor.domain.signal import Signal
-from services.monitor.ports import Samples, Window
+from services.monitor.ports import Samples, Windows
 from services.monitor.usecases.intake import Intake
 from services.monitor.usecases.rules import RULES, STATES
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=15)
 MOST_SERIES = 1_000
-"""Series of one rule that are looked at."""
+"""Series of one rule that are looked at. Of those beyond nothing is said: what is not read is neither bad nor silent."""
 _KEPT_EVERY = timedelta(minutes=1)
 
 
@@ -46,6 +46,7 @@ class Evaluation:
         self._store, self._intake, self._samples, self._every = store, intake, samples, every
         self._lease = Lease(store.backend, "alert-rules", "monitor")
         self._actor = Actor(id="itsm-monitor", kind="service")
+        self._beyond: set[str] = set()
 
     def attach(self, service: Service) -> None:
         """Makes it part of a process."""
@@ -69,7 +70,11 @@ class Evaluation:
         backend = self._store.backend
         kept = {row["_id"] for row in await backend.find(STATES, {}, projection={"_id": 1})}
         for row in await backend.find(RULES, {}):
-            rule, tenant = from_document(row, AlertRule), row["tenant"]
+            try:
+                rule, tenant = from_document(row, AlertRule), row["tenant"]
+            except msgspec.ValidationError as error:  # of another release, perhaps; the others are evaluated all the same
+                _log.error("An alert rule cannot be read.", extra={"rule": row["_id"]}, exc_info=error)
+                continue
             if not rule.enabled and f"{tenant}|{rule.id}" not in kept:
                 continue
             with ctx.use(Context(tenant=tenant, actor=self._actor, correlation_id=uuid4().hex)):
@@ -87,9 +92,10 @@ class Evaluation:
         kept = await self._store.backend.find_one(STATES, key)
         states = {each["series_id"]: msgspec.convert(each, SeriesState) for each in kept["states"]} if kept else {}
         before = _essence(states)
-        windows: Sequence[Window] = []
+        windows = Windows()
         if rule.enabled:
             windows = await self._samples.window(rule.selector, now - rule.window, now, limit=MOST_SERIES)
+        self._tell_beyond(key["_id"], rule, windows)
         told = move(rule, states, windows, now)
         if not told and before == _essence(states) and (not states or (kept and now - kept["time"] < _KEPT_EVERY)):
             return
@@ -97,15 +103,26 @@ class Evaluation:
             tx.write(_kept(key, kept, rule, states, now))
             await self._intake.take(told)
 
+    def _tell_beyond(self, key: str, rule: AlertRule, windows: Windows) -> None:
+        """Says once of a rule that it means more series than are looked at, and again when that has changed."""
+        if not windows.last:
+            self._beyond.discard(key)
+        elif key not in self._beyond:
+            self._beyond.add(key)
+            told = {"rule": rule.id, "series": MOST_SERIES}
+            _log.warning("An alert rule means more series than are looked at; name more labels.", extra=told)
 
-def move(rule: AlertRule, states: dict[str, SeriesState], windows: Sequence[Window], now: datetime) -> list[Signal]:
+
+def move(rule: AlertRule, states: dict[str, SeriesState], windows: Windows, now: datetime) -> list[Signal]:
     """Moves the states of a rule on by what its series show, new and forgotten ones too; what is to be told."""
     told: list[Signal] = []
-    shown = {window.series_id: window for window in windows}
+    shown = {window.series_id: window for window in windows.found}
     selector = rule.selector
     for series_id, state in list(states.items()):
         if not rule.enabled or not selector.fits(state.labels):
             told += rule.forget(state, now, "the rule is not about it any more")
+        elif not windows.covers(series_id):
+            continue
         elif series_id not in shown and state.sample_time is not None and now - state.sample_time >= FORGOTTEN:
             told += rule.forget(state, now, "nothing was heard of it for a week")
         else:
@@ -116,7 +133,7 @@ def move(rule: AlertRule, states: dict[str, SeriesState], windows: Sequence[Wind
         state.labels, state.asset_id = dict(window.labels), window.asset_id
         told += rule.step(state, rule.measure(window.columns), now)
     for series_id, state in states.items():
-        if series_id not in shown:
+        if series_id not in shown and windows.covers(series_id):
             told += rule.step(state, None, now)
     return told
 

@@ -31,6 +31,7 @@ from services.monitor.domain.windows import (
     windows,
 )
 from services.monitor.ports import Window as SeriesWindow
+from services.monitor.ports import Windows as SeriesWindows
 from services.monitor.usecases.catalog import SERIES, labels_from
 from services.monitor.usecases.folding import BUCKETS, ROLLED, ROLLUPS, Retention
 from services.monitor.usecases.reading import Paged, Paging
@@ -113,11 +114,13 @@ class SeriesReading:
                 answered.append((row, shown))
         return Answer(answered, timedelta(milliseconds=plan.step), _NAMES.get(plan.base, "raw"))
 
-    async def window(self, selector: Selector, since: datetime, until: datetime, *, limit: int) -> Sequence[SeriesWindow]:
+    async def window(self, selector: Selector, since: datetime, until: datetime, *, limit: int) -> SeriesWindows:
         """See `ports.Samples`."""
-        rows = await self._rows(selector, limit=limit)
+        rows = await self._rows(selector, limit=limit + 1)
+        last = rows[limit - 1]["_id"] if len(rows) > limit else ""
+        rows = rows[:limit]
         found = await self._raw([row["_id"] for row in rows], _milliseconds(since), _milliseconds(until), bounded=False)
-        return [
+        shown = [
             SeriesWindow(
                 series_id=row["_id"],
                 labels=dict(labels_from(row["pairs"])),
@@ -127,6 +130,7 @@ class SeriesReading:
             for row in rows
             if row["_id"] in found
         ]
+        return SeriesWindows(shown, last)
 
     async def _rows(self, selector: Selector, *, limit: int) -> list[Any]:
         return await self._store.find(SERIES, query_of(selector), sort=[("_id", 1)], limit=limit)

@@ -14,7 +14,7 @@ from chassis.errors import Invalid
 from services.monitor.domain.rule import FORGOTTEN, Aggregation, AlertRule, Comparison, Phase, SeriesState
 from services.monitor.domain.samples import STALE, Columns
 from services.monitor.domain.signal import AlertKind, Severity, Signal, Status
-from services.monitor.ports import Window
+from services.monitor.ports import Window, Windows
 from services.monitor.usecases.evaluation import move
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -52,7 +52,7 @@ class Desk:
             if self.restarting:
                 kept = msgspec.json.encode(self.states)
                 self.states = msgspec.json.decode(kept, type=dict[str, SeriesState])
-            told += move(self.rule, self.states, windows, self.now)
+            told += move(self.rule, self.states, Windows(windows), self.now)
         return told
 
     @property

@@ -332,8 +332,18 @@ async def test_selectors_are_those_of_prometheus(match: str, names: set[str]) ->
     with ctx.use(caller()):
         windows = await kept.reading.window(parse(match), NOW, NOW + timedelta(seconds=1), limit=10)
         page, _ = await kept.reading.page("", "", match, Paging())
-    assert {each.labels["job"] for each in windows} == names
+    assert {each.labels["job"] for each in windows.found} == names
     assert len(page) == len(names)
+
+
+async def test_a_window_tells_where_it_ends_when_there_are_more_series() -> None:
+    kept = Kept()
+    await kept.write([({"__name__": "up", "n": str(n)}, [(at(0), 1.0)]) for n in range(3)])
+    ids = sorted(kept.backend.collections[SERIES])
+    with ctx.use(caller()):
+        for limit, last in ((2, ids[1]), (3, ""), (4, "")):
+            windows = await kept.reading.window(parse("up"), NOW, NOW + timedelta(seconds=1), limit=limit)
+            assert ([each.series_id for each in windows.found], windows.last) == (ids[:limit], last)
 
 
 @pytest.mark.parametrize(
