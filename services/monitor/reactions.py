@@ -14,6 +14,7 @@ from itsm.monitor import v1 as pb
 from chassis.events import Subscriptions
 from chassis.events.wire import Envelope
 from services.monitor.domain.notification import TargetEvent
+from services.monitor.domain.signal import Severity
 from services.monitor.usecases.alerts import Alerts
 from services.monitor.usecases.checks import Checks
 from services.monitor.usecases.looking import Looking
@@ -88,9 +89,27 @@ def mirror(mirror: Mirror) -> Subscriptions:
     return group
 
 
+def _worsening(group: Subscriptions, notifying: Notifying) -> None:
+    """Targets that want only what is worse hear of an alert that people know when it becomes so."""
+
+    @group.on(pb.AlertUpdated)
+    async def updated(event: Any, envelope: Envelope) -> None:
+        before = _milder(event)
+        if before is not None and event.alert.HasField("route_time") and not event.alert.HasField("suppression"):
+            await notifying.tell(TargetEvent.ROUTED, event, envelope, before=before)
+
+
+def _milder(event: Any) -> Severity | None:
+    """The severity before, where an alert has become worse with this change."""
+    old = next((each.old.string_value for each in event.changes if each.field == "severity"), "")
+    before, after = Severity(old) if old else None, Severity(pb.Alert.Severity.Name(event.alert.severity))
+    return before if before is not None and after.rank < before.rank else None
+
+
 def alerts(looking: Looking, notifying: Notifying) -> Subscriptions:
     """The group that follows our own alerts."""
     group = Subscriptions("pipeline", gather=0.05)
+    _worsening(group, notifying)
 
     @group.on(pb.AlertFired)
     async def fired(event: Any, envelope: Envelope) -> None:

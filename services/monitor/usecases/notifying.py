@@ -101,16 +101,24 @@ class Notifying:
         self._store, self._mirror, self._monotonic = store, mirror, monotonic
         self._cached: dict[str, tuple[float, list[NotificationTarget]]] = {}
 
-    async def tell(self, what: TargetEvent, event: Any, envelope: Envelope) -> None:
-        """An alert's event of a kind that targets may want; inside of the transaction of its batch."""
+    async def tell(self, what: TargetEvent, event: Any, envelope: Envelope, *, before: Severity | None = None) -> None:
+        """An alert's event of a kind that targets may want; inside of the transaction of its batch.
+
+        With the severity that the alert had `before`, only those that did not want it then, and were never told of it.
+        """
         alert: pb.Alert = event.alert
         targets = [target for target in await self._targets() if what in target.events]
         if not targets:
             return
         known = await self._mirror.known([alert.asset_id] if alert.asset_id else [])
         name = known[alert.asset_id].name if alert.asset_id in known else ""
-        severity, labels = Severity(pb.Alert.Severity.Name(alert.severity)), _labels(alert, name)
-        wanted = [target for target in targets if target.wants(what, severity, labels)]
+        severity = Severity(pb.Alert.Severity.Name(alert.severity))
+        wanted = [target for target in targets if target.wants(what, severity, _labels(alert, severity, name))]
+        if before is not None and wanted:
+            past = _labels(alert, before, name)
+            told = await self._store.find(NOTIFICATIONS, {"alert_id": alert.id, "event": what.value})
+            heard = {row["target_id"] for row in told}
+            wanted = [each for each in wanted if each.id not in heard and not each.wants(what, before, past)]
         if not wanted:
             return
         body, now, tenant = _body(event, envelope), self._store.clock(), ctx.current().tenant
@@ -157,10 +165,10 @@ def _subject(target: NotificationTarget) -> str:
     return f"notificationTargets/{target.id}"
 
 
-def _labels(alert: pb.Alert, asset_name: str) -> dict[str, str]:
+def _labels(alert: pb.Alert, severity: Severity, asset_name: str) -> dict[str, str]:
     return labelled(
         alert.labels,
-        severity=Severity(pb.Alert.Severity.Name(alert.severity)),
+        severity=severity,
         kind=AlertKind(pb.Alert.Kind.Name(alert.kind)),
         alert_source=alert.source,
         alert_title=alert.title,

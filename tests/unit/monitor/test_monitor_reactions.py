@@ -13,7 +13,8 @@ from chassis import context as ctx
 from chassis.events import Subscriptions
 from services.monitor import reactions
 from services.monitor.domain.notification import TargetEvent
-from services.monitor.domain.signal import AssetHint
+from services.monitor.domain.signal import AssetHint, Severity
+from services.monitor.domain.silence import Matcher
 from tests.unit.monitor.pipelining import Plant, at, down, up
 from tests.unit.monitor.test_notifications import BOSS, Office, envelope
 
@@ -130,3 +131,35 @@ async def test_targets_are_told_of_what_people_were_told_of(event: Any, routed: 
             alert.route_time.FromDatetime(at(0))
         await heard(group, event(alert=alert))
         assert [row["event"] for row in await office.rows()] == ([told.value] if told else [])
+
+
+async def test_who_wants_only_what_is_worse_is_told_once_when_an_alert_becomes_so() -> None:
+    office = Office()
+    group = reactions.alerts(office.looking, office.notifying)
+    routed, waiting = (pb.Alert(id=id, kind=pb.Alert.EVENT) for id in ("alr_1", "alr_2"))  # noqa: A001 - the field's name
+    routed.route_time.FromDatetime(at(0))
+    kept = pb.Alert(id="alr_3", kind=pb.Alert.EVENT, suppression=pb.Alert.Suppression(reason=pb.Alert.Suppression.SILENCE))
+    kept.route_time.FromDatetime(at(0))
+
+    async def update(alert: pb.Alert, before: str, after: str, event_id: str, field: str = "severity") -> None:
+        alert.severity = getattr(pb.Alert, after)
+        event = pb.AlertUpdated(alert=alert)
+        change = event.changes.add(field=field)
+        change.old.string_value, change.new.string_value = before, after
+        await heard(group, event, event_id)
+
+    with ctx.use(BOSS):
+        await office.target()
+        strict = await office.target(severity=Severity.CRITICAL)
+        matching = await office.target(matchers=[Matcher(label="alert_severity", value="CRITICAL")])
+        for alert in (waiting, kept):
+            await update(alert, "ERROR", "CRITICAL", f"e-{alert.id}")
+        await update(routed, "WARNING", "ERROR", "e1")
+        await update(routed, "CRITICAL", "ERROR", "e2")
+        await update(routed, "before", "CRITICAL", "e3", "title")
+        assert await office.rows() == []
+        for number in range(2):
+            await update(routed, "ERROR", "CRITICAL", f"f{number}")
+        assert sorted((row["alert_id"], row["target_id"], row["event"]) for row in await office.rows()) == sorted(
+            ("alr_1", target.id, "ROUTED") for target in (strict, matching)
+        )
