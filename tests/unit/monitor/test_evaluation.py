@@ -1,5 +1,6 @@
 """Rounds of evaluation: what one rule does to others, and a rule over more series than are looked at."""
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -61,6 +62,7 @@ async def test_series_beyond_the_limit_are_told_of_and_never_called_silent(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "MOST_SERIES", 2)
+    caplog.set_level(logging.WARNING)
     desk = Desk()
     rule = await desk.made("Load")
     newcomer, first, beyond = sorted(("db-1", "db-2", "db-3"), key=series)
