@@ -44,7 +44,6 @@ PLACES: Mapping[str, int] = {
     "auth/R8": 2,
     "auth/R9": 2,
     **{f"{service}/{place}": at for service in ("asset", "monitor") for place, at in _OWNER.items()},
-    # They hear of the few assets that are made before the asset service dies too; there may never be a second batch.
     **{f"{service}/{place}": 1 for service in ("incident", "asset", "monitor") for place in ("R7", "R8", "R9")},
     "analytics/R2": 3,
 }
@@ -58,16 +57,18 @@ TOGETHER = (
     ("incident/R4", "analytics/R9", "auth/R7"),
     ("incident/R5", "analytics/R3", "auth/R8"),
     ("incident/R6", "analytics/R4", "auth/R9"),
-    ("gateway/R1", "auth/R3"),
-    ("gateway/R10", "auth/R4"),
-    ("auth/R2", "asset/R2", "monitor/R7"),
-    ("asset/R3", "monitor/R8", "incident/R7"),
-    ("asset/R4", "monitor/R9", "incident/R8"),
-    ("asset/R5", "monitor/R2", "incident/R9"),
-    ("asset/R6", "monitor/R3", "analytics/R2"),
-    ("asset/R7", "monitor/R4"),
-    ("asset/R8", "monitor/R5"),
-    ("asset/R9", "monitor/R6"),
+    ("gateway/R1", "auth/R3", "asset/R9"),
+    ("gateway/R10", "auth/R4", "asset/R8"),
+    ("auth/R2", "asset/R2"),
+    ("asset/R3", "monitor/R2"),
+    ("asset/R4", "monitor/R3"),
+    ("asset/R5", "monitor/R4"),
+    ("asset/R6", "monitor/R5"),
+    ("asset/R7", "monitor/R6", "analytics/R2"),
+    # They hear of assets, whose service must live for that.
+    ("monitor/R7", "incident/R7"),
+    ("monitor/R8", "incident/R8"),
+    ("monitor/R9", "incident/R9"),
 )
 ONE_BY_ONE = tuple((place,) for place in PLACES) if os.environ.get("ITSM_TEST_SOAK") == "true" else ()
 
