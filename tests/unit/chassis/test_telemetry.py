@@ -24,7 +24,11 @@ UNSAMPLED = CLIENT[:-2] + "00"
 def restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    levels = {name: known.level for name, known in root.manager.loggerDict.items() if isinstance(known, logging.Logger)}
     yield
+    for name, known in root.manager.loggerDict.items():
+        if isinstance(known, logging.Logger):
+            known.setLevel(levels.get(name, logging.NOTSET))
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)

@@ -76,7 +76,7 @@ def terminal(platform: Platform, tmp_path: Path) -> Run:
         about = {"ITSM_URL": platform.url, "ITSM_TOKEN": TOKEN, "ITSM_CONFIG_DIR": str(tmp_path / "config")}
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "cli", *arguments], cwd=ROOT, env={**basics, **about, **environment},
-            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=_as_in_a_terminal,
         )  # fmt: skip
         os.close(theirs)
         watchdog = threading.Timer(60, process.kill)
@@ -96,6 +96,11 @@ def terminal(platform: Platform, tmp_path: Path) -> Run:
         return Ended(process.wait(), shown.decode().replace("\r\n", "\n"), "")
 
     return run_it
+
+
+def _as_in_a_terminal() -> None:
+    """Whoever runs the tests in the background has them ignore Ctrl-C, and what is ignored is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _until_quiet(terminal: int) -> None:

@@ -62,7 +62,7 @@ async def test_series_beyond_the_limit_are_told_of_and_never_called_silent(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "MOST_SERIES", 2)
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, logger=evaluation.__name__)
     desk = Desk()
     rule = await desk.made("Load")
     newcomer, first, beyond = sorted(("db-1", "db-2", "db-3"), key=series)
