@@ -39,7 +39,8 @@ async def test_the_answer_has_figures_services_and_the_proof_of_each_hit(land: L
     assert (answer.criticality, answer.service_ids) == (Criticality.CRITICAL, ["ast_shop"])
     last = answer.hits[-1]
     assert (last.item and last.item.name, last.group, last.hit.distance) == ("shop", "nodes", 2)
-    assert last.path == ("ast_host", "ast_node-1", "ast_shop")
+    # Either node proves it; which one the graph knows first depends on the ids of their relations.
+    assert last.path in {("ast_host", f"ast_node-{number}", "ast_shop") for number in (1, 2)}
     assert [shown.root for shown in answer.hits] == [True, False, False, False]
 
 
