@@ -4,11 +4,8 @@ What a sender does next hangs on the status alone. Prometheus sends again after 
 again after 503 (or UNAVAILABLE) and after no other 500. Both may send again what was kept already: it changes nothing.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -30,6 +27,7 @@ from chassis.http.problems import Problem
 from chassis.telemetry import Metrics
 from services.monitor.ingest import otlp, remote_write
 from services.monitor.ingest.keys import Keys, Sender
+from services.monitor.ingest.places import Places
 from services.monitor.ingest.remote_write import Malformed, TooLarge
 from services.monitor.ingest.requests import body
 from services.monitor.usecases.incoming import Incoming, person, told
@@ -40,8 +38,6 @@ _log = logging.getLogger(__name__)
 PERMISSION = "samples.write"
 MOST_BYTES = 16 << 20
 """The largest body as it is sent; what it holds has a limit of its own."""
-_AT_ONCE = 16
-_READERS = 2  # threads of their own: nobody else waits for them, and they hold what two requests need
 _LONG_BYTES = 128 << 10  # read in some milliseconds
 _Result = TypeVar("_Result")
 _KEYED_AGENT = "endpoint"  # the role of the key that an agent was given
@@ -54,8 +50,7 @@ class SampleDoor:
 
     def __init__(self, keys: Keys, samples: Samples, metrics: Metrics) -> None:
         self._keys, self._samples, self._counted = keys, samples, metrics.samples
-        self._running = 0
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="samples")
+        self.places = Places()
 
     def addresses(self, post: Callable[[str, Callable[[Request], Awaitable[Response]]], None]) -> None:
         """Adds the addresses to the listener."""
@@ -66,11 +61,13 @@ class SampleDoor:
         """Prometheus remote write 1.0. Refusals are raised, as problem documents."""
         sender = await self._keys.sender(request.headers.get("authorization", ""), PERMISSION)
         _check_remote_write(request)
-        with self._place():
+        with self.places.place(sender.tenant):
             packed = await body(request, MOST_BYTES)
             try:
                 raw = remote_write.decompressed(packed)
-                incoming = await self._read(len(raw), remote_write.decode, raw, person(sender.tenant), self._samples.known)
+                incoming = await self._read(
+                    sender, len(raw), remote_write.decode, raw, person(sender.tenant), self._samples.known
+                )
             except Malformed as problem:
                 raise Problem(400, "malformed", str(problem)) from problem
             except TooLarge as problem:
@@ -104,11 +101,13 @@ class SampleDoor:
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if form not in (_PROTOBUF, _JSON) or encoding not in ("identity", "gzip", ""):
             raise Problem(415, "media-type", f"bodies are {_PROTOBUF} or {_JSON}, plain or gzip")
-        with self._place():
+        with self.places.place(sender.tenant):
             content = await body(request, MOST_BYTES)
             try:
                 content = otlp.inflated(content) if encoding == "gzip" else content
-                export = await self._read(len(content), otlp.from_protobuf if form == _PROTOBUF else otlp.from_json, content)
+                export = await self._read(
+                    sender, len(content), otlp.from_protobuf if form == _PROTOBUF else otlp.from_json, content
+                )
                 return await self._export(sender, export, len(content))
             except Malformed as problem:
                 raise Problem(400, "malformed", str(problem)) from problem
@@ -118,7 +117,7 @@ class SampleDoor:
     async def export(self, authorization: str, export: ExportMetricsServiceRequest) -> ExportMetricsServiceResponse:
         """OTLP over gRPC. Raises what the chassis calls by its codes."""
         sender = await self._keys.sender(authorization, PERMISSION)
-        with self._place():
+        with self.places.place(sender.tenant):
             try:
                 return await self._export(sender, export, export.ByteSize())
             except TooLarge as problem:
@@ -128,7 +127,7 @@ class SampleDoor:
     async def _export(self, sender: Sender, export: ExportMetricsServiceRequest, size: int) -> ExportMetricsServiceResponse:
         agent = sender.principal.subject if _KEYED_AGENT in sender.principal.roles else ""
         written = await self._write(
-            sender, await self._read(size, otlp.decode, export, person(sender.tenant), self._samples.known, agent)
+            sender, await self._read(sender, size, otlp.decode, export, person(sender.tenant), self._samples.known, agent)
         )
         answer = ExportMetricsServiceResponse()
         if written.refused:
@@ -144,34 +143,11 @@ class SampleDoor:
         self._counted.labels("refused").inc(sum(written.refused.values()))
         return written
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the requests that are read at once: each may hold many megabytes."""
-        if self._running >= _AT_ONCE:
-            raise Unavailable("too many requests with samples at once", timedelta(seconds=1), reason="TOO_MANY_REQUESTS")
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-
-    async def _read(self, size: int, read: Callable[..., _Result], *arguments: Any) -> _Result:
+    async def _read(self, sender: Sender, size: int, read: Callable[..., _Result], *arguments: Any) -> _Result:
         """What takes long is read in a thread, so that others are answered meanwhile."""
         if size <= _LONG_BYTES:
             return read(*arguments)
-        reading = asyncio.get_running_loop().run_in_executor(self._readers, read, *arguments)
-        try:
-            return await asyncio.shield(reading)
-        except asyncio.CancelledError:
-            # A thread cannot be stopped: what it holds has its place until it ends, whoever waits for it.
-            self._running += 1
-            reading.add_done_callback(self._left)
-            raise
-
-    def _left(self, reading: "asyncio.Future[Any]") -> None:
-        self._running -= 1
-        if not reading.cancelled():
-            reading.exception()  # nobody else asks for it
+        return await self.places.read(sender.tenant, read, *arguments)
 
 
 def _check_remote_write(request: Request) -> None:

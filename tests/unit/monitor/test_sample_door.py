@@ -19,8 +19,9 @@ from chassis.auth import Policy, Principal
 from chassis.errors import Unauthenticated, Unavailable
 from chassis.store import Store
 from chassis.telemetry import Metrics
-from services.monitor.ingest import remote_write, samples
+from services.monitor.ingest import remote_write
 from services.monitor.ingest.keys import Keys
+from services.monitor.ingest.places import Places
 from services.monitor.ingest.remote_write import Malformed
 from services.monitor.ingest.requests import Handler, answering
 from services.monitor.ingest.samples import SampleDoor
@@ -235,24 +236,24 @@ async def test_an_agent_is_known_by_its_key(site: Site) -> None:
     assert await site.kept.values("a") == {"__name__=a,agent.id=agt_7": [1.0]}
 
 
-async def test_more_requests_than_can_be_read_at_once_are_sent_again_later(site: Site) -> None:
+async def test_more_requests_than_can_be_read_at_once_are_sent_again_later_and_other_tenants_are_taken(site: Site) -> None:
     slow = asyncio.Event()
 
     async def pieces() -> AsyncIterator[bytes]:
         await slow.wait()
         yield snappy(b"")
 
-    waiting = [asyncio.create_task(site.client.post("/api/v1/write", content=pieces(), headers=WRITE)) for _ in range(16)]
-    answer = None
-    for _ in range(500):
-        await asyncio.sleep(0.01)
-        answer = await site.write([(UP, [(at(0), 1.0)])])
-        if answer.status_code == 503:
-            break
-    assert answer is not None
+    waiting = [asyncio.create_task(site.client.post("/api/v1/write", content=pieces(), headers=WRITE)) for _ in range(40)]
+    refused, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=60)
+    assert {each.result().status_code for each in refused} == {503}
+    answer = await site.write([(UP, [(at(0), 1.0)])])
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert (await site.write([(UP, [(at(0), 1.0)])], authorization="Bearer iti_other")).status_code == 204
+    otlp = PROTOBUF | {"authorization": "Bearer iti_other"}
+    assert (await site.client.post("/v1/metrics", content=b"", headers=otlp)).status_code == 200
     slow.set()
-    assert {each.status_code for each in await asyncio.gather(*waiting)} == {204}
+    answers = [each.status_code for each in await asyncio.gather(*waiting)]
+    assert answers.count(204) == 12
     assert (await site.write([(UP, [(at(0), 1.0)])])).status_code == 204
 
 
@@ -276,7 +277,7 @@ async def test_a_body_that_is_still_read_keeps_its_place_when_nobody_waits_for_i
         let_go.wait(60)
         raise Malformed("it was none after all")
 
-    monkeypatch.setattr(samples, "_AT_ONCE", 1)
+    site.door.places = Places(1)
     monkeypatch.setattr(remote_write, "decode", slow)
     large = snappy(b"\0" * (1 << 20))
     waiting = asyncio.create_task(site.client.post("/api/v1/write", content=large, headers=WRITE))
@@ -289,7 +290,6 @@ async def test_a_body_that_is_still_read_keeps_its_place_when_nobody_waits_for_i
     finally:
         let_go.set()
     monkeypatch.undo()
-    monkeypatch.setattr(samples, "_AT_ONCE", 1)
     for _ in range(3000):
         if (await site.write([])).status_code == 204:
             return
