@@ -126,7 +126,7 @@ class Assembly:
 
     async def _fetch_policy(self) -> Policy:
         stub = auth_pb.PolicyServiceStub(self.channels.to(self.settings.auth_target))
-        answer = await call(stub.GetPolicy, auth_pb.GetPolicyRequest())
+        answer = await call(stub.GetPolicy, auth_pb.GetPolicyRequest(), repeatable=True)
         roles = {role.role: frozenset(role.permissions) for role in answer.roles}
         scopes = {
             role.role: {scope.resource: orjson.loads(scope.filter) for scope in role.scopes}

@@ -1,6 +1,6 @@
 """The gRPC edge: what surrounds each call on the server (`edge.py`) and how one service calls another (`client.py`)."""
 
-from chassis.rpc.client import CHANNEL_OPTIONS, Channels, call, connect
+from chassis.rpc.client import CHANNEL_OPTIONS, Channels, call, connect, connected, repeated
 from chassis.rpc.edge import REPLAYED_KEY, Edge, Guard
 from chassis.rpc.methods import Method, methods, required_permissions
 
@@ -13,6 +13,8 @@ __all__ = [
     "Method",
     "call",
     "connect",
+    "connected",
     "methods",
+    "repeated",
     "required_permissions",
 ]

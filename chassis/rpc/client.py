@@ -1,10 +1,15 @@
 """How one service calls another: channels that spread over replicas, deadlines, the caller's token, errors of the tree.
 
+A service that restarts is waited for, `PATIENCE` at most and never beyond the deadline: what may be asked twice is asked
+again when the connection breaks, everything else is held back until there is a connection, and then sent once.
+
 Fails with whatever the callee raised, `Unavailable` when it cannot be reached, `DeadlinePassed` when it is too slow.
 """
 
+import asyncio
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -12,18 +17,20 @@ from google.protobuf.message import Message
 
 from chassis import context as ctx
 from chassis import telemetry
-from chassis.errors import from_rpc
+from chassis.errors import STATUS_KEY, from_rpc
 
 DEADLINE = 10.0  # seconds, where the caller names none
+PATIENCE = 2.0  # seconds for which a service that cannot be reached is waited for: longer than a channel is in back-off
+_PAUSE = 0.05
 
 CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),  # by default a service that was away for minutes stays lost for two more
+    ("grpc.max_reconnect_backoff_ms", 500),  # by default a service that was away for minutes stays lost for two more
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # how long one attempt may take: an address that is gone does not refuse
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.dns_min_time_between_resolutions_ms", 10_000),
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),  # what is started anew elsewhere has another address
     ("grpc.max_receive_message_length", 16 << 20),
-    ("grpc.enable_retries", 0),
     (
         "grpc.service_config",
         json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}),
@@ -57,8 +64,45 @@ class Channels:
             await channel.close()
 
 
-async def call(method: Any, request: Message, *, token: str = "", tenant: str = "", timeout: float = DEADLINE) -> Any:
-    """Calls a stub's method as the current caller, or with the token and tenant of a service account."""
+def unreached(failure: grpc.aio.AioRpcError) -> bool:
+    """Whether no service has spoken: the connection was refused or broke, and nobody knows what of the call has arrived."""
+    if failure.code() is not grpc.StatusCode.UNAVAILABLE:
+        return False
+    return all(key != STATUS_KEY for key, _ in failure.trailing_metadata() or ())
+
+
+async def connected(channel: grpc.aio.Channel, within: float) -> None:
+    """Returns when the channel has a connection, and after `within` seconds (at most `PATIENCE`) whether it has or not."""
+    end = time.monotonic() + min(within, PATIENCE)
+    # Looked at, not listened to: a listener that is canceled stays with the channel until its state changes.
+    while channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY:
+        if time.monotonic() > end:
+            return
+        await asyncio.sleep(_PAUSE)
+
+
+async def repeated(attempt: Callable[[float], Awaitable[Any]], timeout: float) -> Any:
+    """The answer of `attempt`, which is given the seconds that are left, and is made again while nobody is reached.
+
+    Only for what may arrive twice. Raises the `AioRpcError` of the last attempt.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return await attempt(began + timeout - time.monotonic())
+        except grpc.aio.AioRpcError as failure:
+            if not unreached(failure) or time.monotonic() + _PAUSE > began + min(timeout, PATIENCE):
+                raise
+        await asyncio.sleep(_PAUSE)
+
+
+async def call(
+    method: Any, request: Message, *, token: str = "", tenant: str = "", timeout: float = DEADLINE, repeatable: bool = False
+) -> Any:
+    """Calls a stub's method as the current caller, or with the token and tenant of a service account.
+
+    `repeatable` says that it does no harm when the call arrives twice: it is then made again when the connection breaks.
+    """
     context = ctx.current_or_none()
     metadata: dict[str, str] = {}
     if bearer := token or (context.token if context else ""):
@@ -68,7 +112,10 @@ async def call(method: Any, request: Message, *, token: str = "", tenant: str = 
     if context and context.correlation_id:
         metadata["x-request-id"] = context.correlation_id
     telemetry.inject(metadata)
+    pairs = tuple(metadata.items())
     try:
-        return await method(request, metadata=tuple(metadata.items()), timeout=timeout)
+        if repeatable:
+            return await repeated(lambda left: method(request, metadata=pairs, timeout=left), timeout)
+        return await method(request, metadata=pairs, timeout=timeout)
     except grpc.aio.AioRpcError as failure:
         raise from_rpc(failure) from failure

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from google.api import annotations_pb2 as http_options
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
@@ -23,13 +24,14 @@ _NAME_END = re.compile(r"[.\[]")
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """An RPC as its proto declares it."""
+    """An RPC as its proto declares it. `safe` says that it only reads, as its HTTP verb promises (RFC 9110, 9.2.1)."""
 
     path: str
     requires: str
     request: type[Message]
     response: type[Message]
     descriptor: Descriptor
+    safe: bool = False
 
 
 @cache
@@ -55,6 +57,7 @@ def _methods(service: str) -> Iterator[Method]:
             GetMessageClass(method.input_type),
             GetMessageClass(method.output_type),
             method,
+            safe=options.Extensions[http_options.http].WhichOneof("pattern") == "get",
         )
 
 

@@ -124,7 +124,7 @@ class Credentials:
         self._kept.clear()
 
     async def _ask(self, key: bytes, secret: str) -> str:
-        answer = await call(self._auth.exchange.Exchange, pb.ExchangeRequest(secret=secret))
+        answer = await call(self._auth.exchange.Exchange, pb.ExchangeRequest(secret=secret), repeatable=True)
         self._kept[key] = (time.monotonic() + _KEPT_SECONDS, answer.token)
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT_ENTRIES:

@@ -125,7 +125,8 @@ class SignIn:
         """Who is signed in, in which tenant, with which roles and permissions."""
         metadata = dict(await self._credentials.metadata(request.scope))
         token = metadata["authorization"].removeprefix("Bearer ")
-        answer = await call(self._auth.users.WhoAmI, pb.WhoAmIRequest(), token=token, tenant=metadata.get("x-itsm-tenant", ""))
+        tenant = metadata.get("x-itsm-tenant", "")
+        answer = await call(self._auth.users.WhoAmI, pb.WhoAmIRequest(), token=token, tenant=tenant, repeatable=True)
         # Pages show what is left of a promise, and the clock of a browser's machine may be wrong.
         return Response(protojson.encode(answer), media_type="application/json", headers={"date": formatdate(usegmt=True)})
 

@@ -1,9 +1,13 @@
 """The services behind the gateway: one channel each, kept, and every RPC of it as a function.
 
+A service that restarts is waited for a moment, so that nobody outside notices: a read is asked again when the connection
+breaks, a write is sent once, when there is a connection.
+
 Fails with what the service raised, with `Unavailable` when it cannot be reached or has no address, `DeadlinePassed` when
 it is too slow.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,7 +15,7 @@ import grpc
 from google.protobuf.message import Message
 
 from chassis.errors import NotFound, Unavailable, from_rpc
-from chassis.rpc import Channels, Method
+from chassis.rpc import Channels, Method, connected, repeated
 
 _EVERYWHERE = "itsm.operations.v1"  # served by every service; the request names which one is meant
 
@@ -60,14 +64,23 @@ class Upstream:
             owner: Any = request
             package = f"itsm.{owner.service}.v1"
         stub = self._stubs.get((package, method.path)) or self._stub(package, method)
-        try:
-            call = stub(request, metadata=metadata, timeout=timeout)
+
+        async def attempt(left: float) -> Message:
+            call = stub(request, metadata=metadata, timeout=left)
             answer: Message = await call
             if trailing is not None:
                 trailing.update(await call.trailing_metadata() or ())
+            return answer
+
+        try:
+            if method.safe:
+                found: Message = await repeated(attempt, timeout)
+                return found
+            began = time.monotonic()
+            await connected(self._channels.to(self._targets[package]), timeout)
+            return await attempt(began + timeout - time.monotonic())
         except grpc.aio.AioRpcError as failure:
             raise from_rpc(failure) from failure
-        return answer
 
     def _stub(self, package: str, method: Method) -> Any:
         target = self._targets.get(package)

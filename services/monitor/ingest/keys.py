@@ -127,7 +127,7 @@ def exchanging(channels: Channels, target: str) -> Exchange:
 
     async def exchange(secret: str) -> str:
         stub = auth_pb.ExchangeServiceStub(channels.to(target))
-        answer = await call(stub.Exchange, auth_pb.ExchangeRequest(secret=secret))
+        answer = await call(stub.Exchange, auth_pb.ExchangeRequest(secret=secret), repeatable=True)
         return str(answer.token)
 
     return exchange
