@@ -14,15 +14,16 @@ from itsm.operations import v1 as operations_pb
 
 from chassis import operations, telemetry
 from chassis.auth import Issuer, Policy, ServiceAccount, Verifier, own_issuer
-from chassis.domain import SystemClock
+from chassis.domain import SystemClock, uuid7
 from chassis.events import INDEXES, Consumer, Relay, Subscriptions
 from chassis.events.replays import Replays
 from chassis.failpoints import Failpoints
 from chassis.guard import Guard
 from chassis.keys import Keys
+from chassis.lease import Lease
 from chassis.rpc import Channels, Edge, call
 from chassis.service import Service, Stage
-from chassis.settings import Environment, Settings
+from chassis.settings import Settings
 from chassis.store import Index, Kind, Store
 from chassis.store.migrations import Migration, check, migrate
 from chassis.store.mongo import MongoBackend
@@ -104,8 +105,9 @@ class Assembly:
             Relay(self.store, self.settings, service.name, service.metrics, self.failpoints).attach(service)
             self._operate()
         service.intercept(self._edge)
-        if self.settings.environment is Environment.DEVELOPMENT:
+        if self.settings.migrates_at_start:
             service.on_start(self._migrate)
+        service.offer("migrate", self._migrate_alone)
         service.on_start(self.guard.begin)
         service.background("policy", self.guard.follow)
         service.check("mongo", self.backend.ping)
@@ -116,8 +118,15 @@ class Assembly:
     async def _migrate(self) -> None:
         await migrate(self.backend, self.store.indexes, self._migrations)
 
+    async def _migrate_alone(self) -> None:
+        """As a command: waits for the database, and for whoever else is at it."""
+        try:
+            await Lease(self.backend, "migrations", uuid7()).lead(self._migrate)
+        finally:
+            await self._close()
+
     async def _check_schema(self) -> None:
-        await check(self.backend, self._migrations)
+        await check(self.backend, self.store.indexes, self._migrations)
 
     async def _close(self) -> None:
         await self.channels.close()

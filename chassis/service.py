@@ -3,8 +3,9 @@
 A stop goes: not ready and NOT_SERVING; `drain_seconds` in which clients notice; then stage after stage, each bounded and
 all together bounded. A second signal exits at once.
 
-Fails: a start hook that raises undoes what was started and ends the process with 1; a stop hook that raises or hangs is
-logged and passed over; a process that still does not end is ended, with its stacks on standard error.
+Fails: a start hook that raises `Unavailable` is run again each second until it does not; one that raises anything else
+undoes what was started and ends the process with 1; a stop hook that raises or hangs is logged and passed over; a process
+that still does not end is ended, with its stacks on standard error.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -25,6 +27,7 @@ import uvloop
 from grpc_health.v1 import health_pb2_grpc
 
 from chassis import telemetry
+from chassis.errors import Unavailable
 from chassis.management import Answer, ManagementServer, Route, on_loop
 from chassis.settings import Settings
 from chassis.supervision import Background, Check, Health, InFlight
@@ -37,6 +40,7 @@ _HUNG_SECONDS = 10.0  # a loop that has not ticked for so long will not recover;
 _TICK_SECONDS = 0.5
 _STAGE_SECONDS = 10.0  # of one stage; the server's own is `stop_grace_seconds`
 _LAST_RESORT_SECONDS = 5.0
+_WAIT_SECONDS = 1.0
 _COLLECT_AFTER = (20_000, 20, 20)
 _MARGIN_SECONDS = 20.0  # all stages together beside drain and grace: 50 s by default, of the 60 s a pod is given
 
@@ -77,6 +81,7 @@ class Service:
         self._stop_hooks: dict[Stage, list[_Hook]] = {stage: [] for stage in Stage}
         self._backgrounds: list[Background] = []
         self._checks: list[Check] = []
+        self._commands: dict[str, _Hook] = {}
         self._own_routes: dict[str, Callable[[], Awaitable[Answer]]] = {}
         self._health: Health | None = None
         self._server: grpc.aio.Server | None = None
@@ -116,6 +121,10 @@ class Service:
         """Serves one more path on the management port; `handler` runs on the service's loop."""
         self._own_routes[path] = handler
 
+    def offer(self, command: str, work: _Hook) -> None:
+        """A command of `python -m services.<name>`: `work` alone, without listeners, checks or background work."""
+        self._commands[command] = work
+
     @property
     def address(self) -> str:
         """`host:port` at which this machine reaches the gRPC server, once started."""
@@ -149,7 +158,7 @@ class Service:
         management.start(self.settings.management_listen)
         self._management = management
         for hook in self._start_hooks:
-            await hook()
+            await _once_available(hook)
         if self._servicers:
             await self._start_server()
         for background in self._backgrounds:
@@ -253,6 +262,19 @@ class Service:
         checks = {report.pop("name"): report for report in reports}
         return _json({"status": status, "checks": checks}, 200 if status in ("ready", "degraded") else 503)
 
+    def execute(self, command: str) -> None:
+        """Runs an offered command to its end. Raises what it raises, `SystemExit(2)` when nobody offers it."""
+        work = self._commands.get(command)
+        if work is None:
+            known = ", ".join(sorted(self._commands)) or "none"
+            sys.stderr.write(f"{self.name} knows no command {command}; it knows: {known}\n")
+            raise SystemExit(2)
+
+        async def whole() -> None:
+            await work()
+
+        uvloop.run(whole())
+
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT. Raises `SystemExit(1)` when the start fails."""
         if not uvloop.run(self._main()):
@@ -302,10 +324,30 @@ def stop_bound(settings: Settings) -> float:
     return settings.drain_seconds + settings.stop_grace_seconds + _MARGIN_SECONDS
 
 
-def launch(name: str, settings: _Settings, build: Callable[[_Settings], Service]) -> None:
-    """What `python -m services.<name>` does: log lines and spans first, so that `build` already has them, then `run()`."""
+def launch(name: str, settings: _Settings, build: Callable[[_Settings], Service], arguments: Sequence[str] = ()) -> None:
+    """What `python -m services.<name> [command]` does: log lines and spans first, so that `build` already has them, then
+    `run()`, or `execute(command)`."""
     telemetry.configure(name, settings)
-    build(settings).run()
+    service = build(settings)
+    if arguments:
+        service.execute(" ".join(arguments))
+    else:
+        service.run()
+
+
+async def _once_available(hook: _Hook) -> None:
+    """What a process stands on may come up later than itself; `/startupz` says that it is still waiting."""
+    told = False
+    while True:
+        try:
+            await hook()
+        except Unavailable as error:
+            if not told:
+                _log.warning("Start waits.", extra={"problem": str(error)})
+            told = True
+            await asyncio.sleep(_WAIT_SECONDS)
+        else:
+            return
 
 
 @asynccontextmanager

@@ -26,6 +26,13 @@ class MongoDriver(StrEnum):
     PYMONGO = "pymongo"
 
 
+class Migrations(StrEnum):
+    """Who makes indexes and migrates data (chassis/store/migrations.py)."""
+
+    STARTUP = "startup"
+    EXTERNAL = "external"
+
+
 class Settings(BaseSettings):
     """What every process needs; a service extends it in its `app.py`."""
 
@@ -42,6 +49,12 @@ class Settings(BaseSettings):
 
     mongo_uri: SecretStr = Field(SecretStr(""), description="of the service's own database, its user in it")
     mongo_driver: MongoDriver = Field(MongoDriver.MOTOR, description="`motor` or `pymongo`")
+
+    migrations: Migrations | None = Field(
+        None,
+        description="`startup`: every start makes indexes and migrates; `external`: `migrate` does, and a process is not ready "
+        "before; when empty, `startup` in development and `external` in production",
+    )
 
     kafka_bootstrap: str = Field("", description="host:port of the brokers, comma-separated; empty: no events")
     kafka_username: str = Field("", description="SASL user (SCRAM-SHA-256)")
@@ -71,6 +84,12 @@ class Settings(BaseSettings):
         """Refuses what production must never have."""
         if self.environment is Environment.PRODUCTION and (self.clock_file or self.failpoints):
             raise ValueError("ITSM_CLOCK_FILE and ITSM_FAILPOINTS are refused outside of ITSM_ENVIRONMENT=development")
+
+    @property
+    def migrates_at_start(self) -> bool:
+        """Whether a start makes indexes and migrates data itself."""
+        chosen = self.migrations or (Migrations.STARTUP if self.environment is Environment.DEVELOPMENT else Migrations.EXTERNAL)
+        return chosen is Migrations.STARTUP
 
     @classmethod
     def load(cls) -> Self:

@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import CreateAclsRequest
 
+from chassis.events import AUDIT_TOPIC
+from chassis.events.topics import dead_topic, make, public_topic, wanted
 from stack.credentials import Credentials
 from stack.errors import StackError
 from stack.fetch import run
@@ -23,15 +25,10 @@ from stack.files import write_atomically
 from stack.options import SERVICES, Layout
 from stack.process import Process, Spec
 
-AUDIT_TOPIC = "itsm.audit.v1"
-PARTITIONS = 24  # never raised in place: keys would move between partitions
-_DEAD_PARTITIONS = 3
-_RETENTION_MS = 30 * 24 * 3600 * 1000
 _TOPIC, _GROUP = 2, 3
 _LITERAL, _PREFIXED = 3, 4
 _READ, _WRITE = 3, 4
 _ALLOW = 3
-_TOPIC_EXISTS = 36
 
 AclRow = tuple[int, str, int, str, str, int, int]
 
@@ -43,14 +40,6 @@ _LOGGING = """Configuration:
     Root: {level: WARN, AppenderRef: [{ref: STDOUT}]}
     Logger: [{name: kafka.server.KafkaRaftServer, level: INFO}, {name: kafka.authorizer.logger, level: INFO}]
 """
-
-
-def public_topic(service: str) -> str:
-    return f"itsm.{service}.v1"
-
-
-def dead_topic(service: str) -> str:
-    return f"itsm.{service}.v1.dead"
 
 
 def acl_rows(service: str) -> list[AclRow]:
@@ -70,16 +59,6 @@ def acl_rows(service: str) -> list[AclRow]:
     if service == "auth":
         rows.append(allow(_TOPIC, AUDIT_TOPIC, _LITERAL, _READ))
     return rows
-
-
-def topics() -> list[NewTopic]:
-    """All topics of the platform, as they are created where they are missing."""
-    settings = {"retention.ms": str(_RETENTION_MS)}
-    wide = [public_topic(service) for service in SERVICES] + [AUDIT_TOPIC]
-    dead = [dead_topic(service) for service in SERVICES]
-    return [NewTopic(name, PARTITIONS, 1, topic_configs=settings) for name in wide] + [
-        NewTopic(name, _DEAD_PARTITIONS, 1, topic_configs=settings) for name in dead
-    ]
 
 
 def server_properties(port: int, controller_port: int, data: Path, broker: str, controller: str) -> str:
@@ -255,10 +234,8 @@ class _Acls(CreateAclsRequest):  # type: ignore[misc]  # the library has no type
 
 
 async def _create_topics(admin: AIOKafkaAdminClient) -> None:
-    answer = await admin.create_topics(topics())
-    for name, code, *rest in answer.topic_errors:  # the call does not raise
-        if code not in (0, _TOPIC_EXISTS):
-            raise StackError(f"Kafka refuses the topic {name}: code {code} {rest}")
+    if refused := (await make(admin, wanted()))[1]:
+        raise StackError(f"Kafka refuses topics: {', '.join(refused)}")
 
 
 async def _grant(admin: AIOKafkaAdminClient) -> None:

@@ -1,7 +1,7 @@
-"""Indexes and numbered data migrations: made by a job before an upgrade, or at start where the settings say so.
+"""Indexes and numbered data migrations: made by a job beside an upgrade, or at start where the settings say so.
 
 A migration is idempotent, because two processes may run it at once and a killed one runs it again. Readers accept the shape
-before it for two minor releases. Fails with `Unavailable` in `check` while a needed migration has not been recorded.
+before it for two minor releases. Fails with `Unavailable` in `check` while a needed index or migration has not been recorded.
 """
 
 import logging
@@ -12,6 +12,7 @@ from chassis.errors import Unavailable
 from chassis.store.backend import Backend, Index, Update
 
 MIGRATIONS = "migrations"
+_INDEXES = "indexes"  # the record that lists every index ever made: an older process needs no more than a newer one made
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,9 @@ class Migration:
 async def migrate(backend: Backend, indexes: Sequence[Index], migrations: Sequence[Migration] = ()) -> None:
     """Brings a database up to date: indexes first, then each migration that has not been recorded, in order."""
     await backend.ensure_indexes(indexes)
-    done = {row["_id"] for row in await backend.find(MIGRATIONS, {})}
+    done = {row["_id"]: row for row in await backend.find(MIGRATIONS, {})}
+    made = sorted({*_names(indexes), *done.get(_INDEXES, {}).get("made", ())})
+    await backend.write([Update(MIGRATIONS, {"_id": _INDEXES}, {"$set": {"made": made}}, strict=False, upsert=True)])
     for migration in sorted(migrations, key=lambda each: each.number):
         if migration.number in done:
             continue
@@ -38,8 +41,14 @@ async def migrate(backend: Backend, indexes: Sequence[Index], migrations: Sequen
         _log.info("Migration done.", extra={"number": migration.number, "migration": migration.name})
 
 
-async def check(backend: Backend, migrations: Sequence[Migration]) -> None:
+async def check(backend: Backend, indexes: Sequence[Index], migrations: Sequence[Migration] = ()) -> None:
     """For readiness: raises `Unavailable` when the database is older than this code needs."""
-    done = {row["_id"] for row in await backend.find(MIGRATIONS, {}, projection={"_id": 1})}
+    done = {row["_id"]: row for row in await backend.find(MIGRATIONS, {})}
+    if lacking := set(_names(indexes)) - set(done.get(_INDEXES, {}).get("made", ())):
+        raise Unavailable(f"the database waits for {len(lacking)} indexes: {min(lacking)}, …", reason="NOT_MIGRATED")
     if missing := [migration.name for migration in migrations if migration.number not in done]:
         raise Unavailable(f"the database waits for migrations: {', '.join(missing)}", reason="NOT_MIGRATED")
+
+
+def _names(indexes: Sequence[Index]) -> list[str]:
+    return sorted({f"{index.collection}.{index.name}" for index in indexes})

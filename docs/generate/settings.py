@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from chassis.assembly import SERVICES
+from chassis.events.topics import TopicSettings
 from chassis.settings import Settings
 from cli.settings import CliSettings
 from docs.generate.markdown import table, text
@@ -34,6 +35,8 @@ def page() -> str:
     blocks += [
         "## `python -m services.auth provision` and `verify-realm`",
         _variables(ProvisionSettings, Settings.model_fields),
+        "## `python -m chassis.events.topics`",
+        _variables(TopicSettings, Settings.model_fields),
         "## The command line `itsm`",
         _variables(CliSettings, ()),
         "## The local stack",

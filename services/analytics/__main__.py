@@ -1,7 +1,9 @@
-"""Runs the analytics service."""
+"""Runs the analytics service, or with `migrate` makes its indexes and migrates its data."""
+
+import sys
 
 from chassis.service import launch
 from services.analytics.app import Settings, build
 
 if __name__ == "__main__":
-    launch("analytics", Settings.load(), build)
+    launch("analytics", Settings.load(), build, sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Runs the auth service, or one of the realm's commands: `provision [--dry-run]`, `verify-realm`."""
+"""Runs the auth service, its `migrate`, or one of the realm's commands: `provision [--dry-run]`, `verify-realm`."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] in ([], ["--settings"]):
-        launch("auth", Settings.load(), build)
+    if sys.argv[1:] in ([], ["migrate"]):
+        launch("auth", Settings.load(), build, sys.argv[1:])
     else:
         sys.exit(main())

@@ -3,7 +3,7 @@
 import pytest
 
 from chassis.errors import Unavailable
-from chassis.store import Backend, Insert
+from chassis.store import Backend, Index, Insert
 from chassis.store.migrations import Migration, check, migrate
 from chassis.testing import MemoryBackend
 
@@ -26,9 +26,9 @@ async def test_migrations_run_in_order_and_once() -> None:
 async def test_a_process_is_not_ready_before_its_migrations_ran() -> None:
     backend, log = MemoryBackend(), list[int]()
     await migrate(backend, [], [step(1, log)])
-    await check(backend, [step(1, log)])
+    await check(backend, [], [step(1, log)])
     with pytest.raises(Unavailable, match="step-2"):
-        await check(backend, [step(1, log), step(2, log)])
+        await check(backend, [], [step(1, log), step(2, log)])
 
 
 async def test_a_migration_that_died_runs_again() -> None:
@@ -41,3 +41,17 @@ async def test_a_migration_that_died_runs_again() -> None:
         await migrate(backend, [], [Migration(1, "step-1", die)])
     await migrate(backend, [], [step(1, log)])
     assert log == [1]
+
+
+async def test_a_process_is_not_ready_before_its_indexes_are_made_and_an_older_one_stays_ready() -> None:
+    backend = MemoryBackend()
+    older, newer = [Index("things", [("tenant", 1)])], [Index("things", [("tenant", 1), ("name", 1)])]
+    with pytest.raises(Unavailable, match=r"things\.tenant_1"):
+        await check(backend, older)
+    await migrate(backend, older)
+    await check(backend, older)
+    with pytest.raises(Unavailable, match=r"things\.tenant_1_name_1"):
+        await check(backend, newer)
+    await migrate(backend, newer)
+    await check(backend, older)
+    await check(backend, newer)

@@ -133,3 +133,29 @@ def test_a_process_that_no_task_can_stop_ends_with_its_stacks() -> None:
     assert process.returncode == 1
     assert time.monotonic() - began < 5
     assert "in stop" in output
+
+
+COMMAND = """
+import sys
+from chassis.errors import Unavailable
+from chassis.service import Service, launch
+from chassis.settings import Settings
+
+def build(settings):
+    service = Service("sample", settings)
+    async def work():
+        print("done", flush=True)
+    service.offer("work", work)
+    return service
+
+launch("sample", Settings(), build, sys.argv[1:])
+"""
+
+
+def test_a_command_runs_alone_and_ends_with_0_and_an_unknown_one_is_refused_with_2() -> None:
+    known = python(COMMAND, "work")
+    assert known.communicate(timeout=60)[0] == "done\n"
+    assert known.returncode == 0
+    unknown = python(COMMAND, "wrok")
+    assert "it knows: work" in unknown.communicate(timeout=60)[0]
+    assert unknown.returncode == 2

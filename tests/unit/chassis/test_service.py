@@ -8,6 +8,7 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from chassis.errors import Unavailable
 from chassis.service import SERVER_OPTIONS, Stage, running
 from tests.support.services import Echo, a_service, add_echo, get
 
@@ -295,3 +296,18 @@ async def test_a_message_above_twelve_mebibytes_is_refused() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await channel.unary_unary("/test.Echo/Call")(b"x" * (12 * 1024 * 1024 + 1), timeout=5)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_a_start_waits_for_what_is_not_there_yet_and_says_so() -> None:
+    service, asked = a_service(), list[float]()
+
+    async def reach() -> None:
+        asked.append(time.monotonic())
+        if len(asked) < 3:
+            assert (await get(service, "/startupz")).status_code == 503
+            raise Unavailable("the database does not answer")
+
+    service.on_start(reach)
+    async with running(service):
+        assert len(asked) == 3
+        assert (await get(service, "/startupz")).status_code == 200

@@ -2,7 +2,8 @@
 
 import pytest
 
-from stack.kafka import acl_rows, server_properties, topics
+from chassis.events.topics import wanted as topics
+from stack.kafka import acl_rows, server_properties
 from stack.options import SERVICES
 
 TOPIC, GROUP, LITERAL, READ, WRITE = 2, 3, 3, 3, 4
