@@ -27,7 +27,7 @@ endif
 ONCE_MORE = { [ $$? -eq 1 ] && echo "Tests failed: each of them once more, on a fresh platform." >&2 && \
   $(PY) -m pytest tests --last-failed --last-failed-no-failures none --maxfail 1; }
 
-.PHONY: help up down test lint bench soak docs protos web lock
+.PHONY: help up down test lint bench soak docs protos web lock images
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,11 +69,17 @@ protos: .state/protos ## generate gen/ from protos/
 
 web: .state/web ## build the console, which the gateway serves, into web/dist
 
-lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements/dev.txt with hashes
+images: .state/protos .state/web ## build all container images without a daemon, as root on Debian (ARGS=...)
+	deploy/image/build $(ARGS)
+
+lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements/*.txt with hashes: development, each image
 	rm -rf .state/lock && python3 -m venv .state/lock && .state/lock/bin/pip install --quiet $(UV)
 	$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" \
 	  | .state/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --extra dev pyproject.toml - --output-file requirements/dev.txt
+	for service in asset incident monitor auth analytics gateway; do \
+	  .state/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --extra $$service --constraint requirements/dev.txt pyproject.toml --output-file requirements/$$service.txt; done
 	rm -rf .state/lock
 
 .state/venv: requirements/dev.txt pyproject.toml
