@@ -1,9 +1,9 @@
 """A consumer of incident events, as services have them, that does one effect for each: writes a document of its own.
 
 A process that takes jobs like the load generator. `{"do": "backlog", "most": n}` reads a topic from its first record until
-it has handled `n` of them or reached the end, and goes on to the end; `{"do": "live"}` then begins to note how old each event
-was when the transaction of its batch was through, and `{"do": "report"}` tells. It signs in as the analytics service, whose
-groups and database it may use.
+it has handled `n` of them or reached the end, and goes on to the end. `{"do": "live"}` stops it and begins to watch what the
+analytics service writes for its figures: how old was an incident when it stood there? `{"do": "report"}` tells. It signs in
+as the analytics service, whose groups and database it may use.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import orjson
 import uvloop
 from itsm.incident import v1 as pb
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.change_stream import AsyncChangeStream
 
 from bench.load import percentiles
 from chassis.domain import SystemClock
@@ -30,6 +31,7 @@ from chassis.store import Store, Update
 from chassis.store.backend import Write
 from chassis.store.mongo import MongoBackend
 from chassis.telemetry import Metrics
+from services.analytics.projections.incidents import INCIDENTS
 
 COLLECTION = "bench_projection"
 _JOINING = 30.0  # seconds after which a topic is taken to be empty
@@ -41,8 +43,7 @@ class Watched(MongoBackend):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.mongo_uri.get_secret_value(), settings.mongo_driver)
-        self.arriving: list[datetime] = []
-        self.delays: list[float] = []
+        self.arriving = 0
         self.handled = 0
         self.batches = 0
         self.last = time.perf_counter()
@@ -52,12 +53,10 @@ class Watched(MongoBackend):
         fresh: list[Write] = [each for each in writes if each.__class__ is Update and each.collection == COLLECTION]
         await super().write(writes)
         if fresh:
-            now = datetime.now(UTC)
-            self.delays.extend((now - time_).total_seconds() for time_ in self.arriving)
-            self.handled += len(self.arriving)
+            self.handled += self.arriving
             self.batches += 1
             self.last = time.perf_counter()
-            self.arriving.clear()
+            self.arriving = 0
 
 
 class Reader:
@@ -69,6 +68,8 @@ class Reader:
         settings = Settings.model_validate({**given, "mongo_driver": driver})
         self._uri = settings.mongo_uri.get_secret_value()
         self._backend = Watched(settings)
+        self._client: AsyncMongoClient[dict[str, Any]] | None = None
+        self._delays: list[float] = []
         store = Store(self._backend, SystemClock(), ())
         subscriptions = Subscriptions("bench", gather=0.05)  # as the projections of analytics
 
@@ -77,7 +78,7 @@ class Reader:
                 query = {"_id": f"{group}|{envelope.key}", "tenant": envelope.tenant}
                 kept = {"state": event.incident.state, "version": envelope.version, "time": envelope.time}
                 tx.write(Update(COLLECTION, query, {"$set": kept}, strict=False, upsert=True))
-            self._backend.arriving.append(envelope.time)
+            self._backend.arriving += 1
 
         for kind in _EVENTS:
             subscriptions.on(kind)(take)
@@ -98,28 +99,44 @@ class Reader:
             await asyncio.sleep(0.01)
         return {"count": count, "seconds": seconds, "batch": round(count / max(backend.batches - batches, 1), 1)}
 
-    def live(self) -> dict[str, Any]:
-        """From now on."""
+    async def live(self) -> dict[str, Any]:
+        """From now on; returns when it watches."""
         self._raise()
-        self._backend.delays.clear()
+        await self._ended()
+        self._delays.clear()
+        self._client = self._client or AsyncMongoClient[dict[str, Any]](self._uri, tz_aware=True)
+        figures = self._client.get_default_database()[INCIDENTS]
+        new = [{"$match": {"operationType": "insert"}}, {"$project": {"fullDocument.create_time": 1}}]
+        stream = await figures.watch(new, max_await_time_ms=100)
+        self._task = asyncio.create_task(self._watch(stream))
         return {}
 
+    async def _watch(self, stream: AsyncChangeStream[dict[str, Any]]) -> None:
+        async with stream:
+            async for change in stream:
+                self._delays.append((datetime.now(UTC) - change["fullDocument"]["create_time"]).total_seconds())
+
     def report(self) -> dict[str, Any]:
-        """How late events were, in ms."""
+        """How old incidents were when they stood in the figures, in ms."""
         self._raise()
-        return {"count": len(self._backend.delays), **percentiles(self._backend.delays)}
+        return {"count": len(self._delays), **percentiles(self._delays)}
 
     def _raise(self) -> None:
         if self._task.done():
             self._task.result()
-            raise RuntimeError("the consumer has ended")
+            raise RuntimeError("what reads has ended")
 
-    async def stop(self) -> None:
-        """Leaves the group, and takes its documents along."""
+    async def _ended(self) -> None:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
+
+    async def stop(self) -> None:
+        """Leaves the group, and takes its documents along."""
+        await self._ended()
         await self._backend.close()
+        if self._client:
+            await self._client.close()
         own = {"_id": {"$gte": f"{self._group}|", "$lt": f"{self._group}}}"}}  # `}` follows `|`
         async with AsyncMongoClient[dict[str, Any]](self._uri) as client:
             for collection in (COLLECTION, OFFSETS, SEEN):
@@ -137,7 +154,7 @@ async def _main() -> None:
             case "backlog":
                 answer = await reader.backlog(job["most"])
             case "live":
-                answer = reader.live()
+                answer = await reader.live()
             case _:
                 answer = reader.report()
         sys.stdout.write(orjson.dumps(answer).decode() + "\n")

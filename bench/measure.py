@@ -181,7 +181,7 @@ class Bench:
         return self._token
 
     async def events(self, consumer: Child) -> list[dict[str, Any]]:
-        """The consumer's rows: a backlog of what the run has told so far, then events as they come."""
+        """A consumer eats a backlog of what the run has told so far; then the figures follow what is opened."""
         await self._use(self.drivers[0])
         start = {
             "environment": self.description["backing"]["service_environment"]["analytics"],
@@ -212,7 +212,7 @@ class Bench:
             made = await self.run("create", transport, concurrency, self.plan.steady_seconds, 20_000, rate)
             await asyncio.sleep(1)
             seen = await consumer.do({"do": "report"})
-            row = {"operation": f"commit to consumed at {name}", "transport": transport, **base, **seen}
+            row = {"operation": f"commit to figures at {name}", "transport": transport, **base, **seen}
             row |= {"created": made["count"], "throughput": round(made["count"] / made["seconds"], 1)}
             if rate:
                 row["targets"] = [VISIBLE_P50.judge(seen.get("p50")), VISIBLE_P95.judge(seen.get("p95"))]
