@@ -57,12 +57,16 @@ async def stack(platform: Platform) -> dict[str, Any]:
     return platform.description
 
 
-@pytest.fixture(scope="session")
-async def breakable(stack: dict[str, Any], platform: Platform) -> Breakable:
-    """The same platform for tests that kill and restart parts of it, which is only done to a stack of our own."""
+@pytest.fixture
+async def breakable(stack: dict[str, Any], platform: Platform) -> AsyncIterator[Breakable]:
+    """The same platform for tests that kill and restart parts of it, which is only done to a stack of our own.
+
+    Whatever the test has done, the next one finds everything running and answering.
+    """
     if platform.breakable is None:
         pytest.skip("kills processes: leave ITSM_TEST_STACK unset, so that the tests start a stack of their own")
-    return platform.breakable
+    yield platform.breakable
+    await platform.breakable.heal()
 
 
 @pytest.fixture(scope="session")

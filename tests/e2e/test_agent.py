@@ -30,14 +30,9 @@ async def eventually(ask: Callable[[], Awaitable[T]], holds: Callable[[T], objec
     try:
         async with asyncio.timeout(within):
             while True:
-                try:
-                    answer = await ask()
-                    if holds(answer):
-                        return answer
-                except httpx.HTTPStatusError as error:
-                    # The gateway finds a service again a moment after it has come back.
-                    if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                        raise
+                answer = await ask()
+                if holds(answer):
+                    return answer
                 await asyncio.sleep(0.5)
     except TimeoutError as error:
         error.add_note(f"the last answer was {str(answer)[:1000]}")

@@ -5,11 +5,14 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.plan import OPERATIONS, SERVING
 from stack.options import ROOT
 from tests.support.platform import Breakable
 
 
+@pytest.mark.timeout(600)
 async def test_a_quick_bench_of_a_running_stack_has_a_row_for_every_cell(breakable: Breakable, tmp_path: Path) -> None:
     described = tmp_path / "stack.json"
     described.write_text(json.dumps(breakable.stack.describe()))  # as it is now: tests before may have killed processes

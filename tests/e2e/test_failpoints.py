@@ -77,6 +77,7 @@ def test_every_place_is_visited() -> None:
     assert {place for places in TOGETHER for place in places} == PLACES.keys()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("places", [*TOGETHER, *ONE_BY_ONE], ids=" ".join)
 async def test_a_death_loses_nothing_and_doubles_nothing(
     breakable: Breakable,

@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from tests.support.events import listening
-from tests.support.gateway import Gateway, answered
+from tests.support.gateway import Gateway
 from tests.support.platform import Breakable
 from tests.support.prometheus import alertmanager, prometheus
 from tests.support.senders import Key
@@ -65,13 +63,11 @@ async def no_later_than(seconds: float) -> AsyncIterator[None]:
 
 
 async def eventually(gateway: Gateway, path: str, plural: str, wanted: str, holds: Any) -> list[dict[str, Any]]:
-    """Asks until the answer is as it should be; returns it. A service that just came back may not be reached at once."""
+    """Asks until the answer is as it should be; returns it."""
     while True:
-        answer = await gateway.send("GET", f"{path}?filter={quote(wanted)}")
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            rows = answered(answer)[plural]
-            if holds(rows):
-                return list(rows)
+        rows = (await gateway.get(path, filter=wanted))[plural]
+        if holds(rows):
+            return list(rows)
         await asyncio.sleep(0.5)
 
 

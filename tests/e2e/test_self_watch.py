@@ -16,18 +16,22 @@ AWAY = 25.0
 @pytest.fixture
 async def own(breakable: Breakable, keeper: Gateway) -> AsyncIterator[dict[str, dict[str, Any]]]:
     """The assets of the platform's processes by name, each with a check that says UP; nobody checks them after the test."""
-    await breakable.stack.watch()
-    await breakable.stack.watch()  # a second time changes nothing
     names = breakable.stack.describe()["processes"].keys() - {"agent"}
     wanted = {f"{name} answers" for name in names}
-    checks = [check async for check in keeper.pages("checks", "checks") if check["name"] in wanted]
-    assets = {asset["id"]: asset async for asset in keeper.pages("assets", "assets")}
-    own = {assets[check["assetId"]]["name"]: assets[check["assetId"]] for check in checks if check["assetId"] in assets}
-    assert len(checks) == len(own) == len(names)
-    await until_up(keeper, set(own))
-    yield own
-    for check in checks:
-        await keeper.post(f"checks/{check['id']}:disable", {})
+    try:
+        await breakable.stack.watch()
+        await breakable.stack.watch()  # a second time changes nothing
+        checks = [check async for check in keeper.pages("checks", "checks") if check["name"] in wanted]
+        assets = {asset["id"]: asset async for asset in keeper.pages("assets", "assets")}
+        own = {assets[check["assetId"]]["name"]: assets[check["assetId"]] for check in checks if check["assetId"] in assets}
+        assert len(checks) == len(own) == len(names)
+        await until_up(keeper, set(own))
+        yield own
+    finally:
+        await breakable.heal()
+        for check in [check async for check in keeper.pages("checks", "checks") if check["name"] in wanted]:
+            if check["enabled"]:
+                await keeper.post(f"checks/{check['id']}:disable", {})
 
 
 async def until_up(keeper: Gateway, names: set[str]) -> None:
@@ -52,7 +56,8 @@ def _listed(value: str | list[str]) -> list[str]:
 async def test_stopping_the_database_is_one_incident_with_the_rest_as_its_consequences(
     breakable: Breakable, agent: Gateway, keeper: Gateway, own: dict[str, dict[str, Any]]
 ) -> None:
-    ids = {asset["id"] for asset in own.values()}
+    # Kafka and Keycloak need no database: what a busy machine makes of their checks is no part of this story.
+    ids = {asset["id"] for name, asset in own.items() if name not in ("kafka", "keycloak")}
     before = {alert["id"] for alert in await of(agent, "alerts", ids, "assetId")}
     known = {incident["id"] for incident in await of(agent, "incidents", ids, "assetIds")}
     await breakable.stack.process("mongo").stop()

@@ -90,8 +90,12 @@ async def test_OpenTelemetry_sends_by_its_own_exporters(
     assert orders["series"]["kind"] == "COUNTER"
     assert orders["series"]["labels"]["paid"] == "true"
     assert orders["series"]["labels"]["host.name"] == name
-    parts = await query(agent, f'{{"host.name"="{name}", __name__=~".*wait.*"}}')
-    assert {f"{name}.wait_count", f"{name}.wait_sum", f"{name}.wait_bucket"} == {part["series"]["name"] for part in parts}
+    wanted, found = {f"{name}.wait_count", f"{name}.wait_sum", f"{name}.wait_bucket"}, set()
+    async with asyncio.timeout(PATIENCE):
+        while not wanted <= found:
+            parts = await query(agent, f'{{"host.name"="{name}", __name__=~".*wait.*"}}')
+            found = {part["series"]["name"] for part in parts}
+    assert found == wanted
 
 
 async def test_prometheus_writes_here_and_a_death_in_between_loses_and_doubles_nothing(

@@ -104,6 +104,7 @@ async def test_a_storm_with_deaths_is_accounted_for(
             raise AssertionError(f"nobody came by {', '.join(deaths.left)}") from None
         finally:
             attending.cancel()
+            await asyncio.wait({attending})  # else two would start the same process
             await breakable.heal()
     await aftermath.drained(within=PATIENCE)
     assert unaccounted(storm, *await records(agent, storm, total)) == []

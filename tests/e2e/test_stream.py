@@ -33,7 +33,7 @@ class Second:
     async def end(self, number: signal.Signals) -> int:
         """Sends a signal and returns the exit status."""
         self.process.send_signal(number)
-        return await asyncio.wait_for(self.process.wait(), 30)
+        return await asyncio.wait_for(self.process.wait(), 60)
 
 
 Start = Callable[[], Awaitable[Second]]
@@ -109,10 +109,12 @@ async def test_an_opened_incident_arrives_within_a_second(stack: dict[str, Any],
         assert events.answer.headers["x-accel-buffering"] == "no"
         assert events.retry == 3000
         taken = []
-        while not taken or (min(taken) >= 1 and len(taken) < 5):  # other work on the machine may delay a single one
+        while not taken or (min(taken) >= 1 and len(taken) < 30):  # other work on the machine may delay many of them
             began = time.monotonic()
             subject = await opened(agent, "Two\nlines\r\nid: 7\n\nevent: reset\u2028end")
             event = await events.next()
+            while event is not None and event[1]["subject"] != subject:  # the platform itself opens incidents too
+                event = await events.next()
             taken.append(time.monotonic() - began)
         assert min(taken) < 1
     assert event is not None
@@ -153,11 +155,11 @@ async def test_a_client_goes_on_where_it_was_after_the_process_died(
             event = await events.next()
             assert event is not None
             assert event[0] != "reset"
-            if event[1]["data"]["incident"]["title"] == "One of many":
+            if event[1]["data"].get("incident", {}).get("title") == "One of many":
                 got.append(event[1]["subject"])
 
     first = await start()
-    async with listening(first.url, token, topics="incidents") as events, background(keep_opening):
+    async with listening(first.url, token, topics="incidents") as events, background(keep_opening) as opening:
         await receive(events, 10)
         await first.end(signal.SIGKILL)
         second = await start()
@@ -167,10 +169,11 @@ async def test_a_client_goes_on_where_it_was_after_the_process_died(
         async with listening(stack["gateway"], token, topics="incidents", last=events.last, begun=False) as events:
             await receive(events, 50)
             more.set()
-            await asyncio.sleep(0.5)
+            await asyncio.wait(opening)
             await receive(events, len(made))
             with pytest.raises(TimeoutError):
-                await events.next(within=1)
+                async with asyncio.timeout(1):
+                    await receive(events, len(made) + 1)
     # Events of different records have no order among each other, as in Kafka.
     assert sorted(got) == sorted(made)
 
@@ -262,7 +265,7 @@ async def test_a_caller_may_have_five_streams(stack: dict[str, Any]) -> None:
         assert refused.value.response.headers["retry-after"] == "5"
         async with listening(stack["gateway"], stack["users"]["auditor"]["token"]):
             pass
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             try:
                 async with listening(stack["gateway"], token):
@@ -280,4 +283,4 @@ async def test_a_stop_ends_streams_with_a_word_and_does_not_wait_for_them(stack:
         assert events.comments == ["this process leaves"]
         assert 500 <= events.retry <= 3000
         assert await ending == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25

@@ -35,7 +35,7 @@ async def test_an_opened_incident_is_one_trace_from_the_gateway_to_its_consumers
         ("itsm-analytics", "process itsm.incident.v1"),
         ("itsm-auth", "process itsm.audit.v1"),
     }
-    await breakable.traces.until(lambda traces: steps <= ours(traces).keys(), 30)
+    await breakable.traces.until(lambda traces: steps <= ours(traces).keys())
     found = ours(breakable.traces)
     assert found["itsm-gateway", "HTTP POST"].parent_span_id.hex() == parent_id
     ids = {span.span_id: name for name, span in found.items()}

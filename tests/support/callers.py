@@ -62,7 +62,7 @@ class Callers:
             path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
         )
         try:
-            return Answer(grpc.StatusCode.OK, reply=await stub(request, metadata=metadata, timeout=10))
+            return Answer(grpc.StatusCode.OK, reply=await stub(request, metadata=metadata, timeout=60))
         except grpc.aio.AioRpcError as failure:
             trailing = dict(failure.trailing_metadata() or ())
             return Answer(failure.code(), failure.details() or "", trailing.get(STATUS_KEY, b""))
@@ -82,7 +82,7 @@ class Callers:
     async def exchanged(self, role: str) -> str:
         """What the auth service gives for the personal access token of the demonstration user."""
         exchange = auth_pb.ExchangeServiceStub(connect(self.stack["services"]["auth"]["target"]))
-        answer = await exchange.Exchange(auth_pb.ExchangeRequest(secret=self.stack["users"][role]["token"]), timeout=10)
+        answer = await exchange.Exchange(auth_pb.ExchangeRequest(secret=self.stack["users"][role]["token"]), timeout=60)
         token: str = answer.token
         return token
 

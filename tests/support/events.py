@@ -20,7 +20,7 @@ class Events:
     comments: list[str] = field(default_factory=list)
     _lines: AsyncIterator[str] | None = None
 
-    async def next(self, within: float = 10) -> tuple[str, Any] | None:
+    async def next(self, within: float = 60) -> tuple[str, Any] | None:
         """Name and data of the next event; `None` at the clean end. Raises `TimeoutError`, or what a cut connection raises."""
         async with asyncio.timeout(within):
             return await self._next()
@@ -49,7 +49,7 @@ class Events:
                     continue
         return None
 
-    async def until(self, subject: str, within: float = 10) -> list[str]:
+    async def until(self, subject: str, within: float = 60) -> list[str]:
         """The subjects that came, up to this one."""
         came: list[str] = []
         async with asyncio.timeout(within):

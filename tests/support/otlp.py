@@ -37,7 +37,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
         """The spans of this name."""
         return [span for span in self.spans if span.name == name]
 
-    async def until(self, enough: Callable[["Collector"], bool], seconds: float = 15) -> None:
+    async def until(self, enough: Callable[["Collector"], bool], seconds: float = 60) -> None:
         """Waits for spans to arrive, as they do in batches. Raises `TimeoutError` with the names that did."""
         deadline = asyncio.get_running_loop().time() + seconds
         while not enough(self):

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from stack.options import Options
 from stack.supervisor import Stack, running
+from tests.support.gateway import Gateway
 from tests.support.otlp import Collector, collector
+
+HEALED = 120.0  # seconds within which everything answers again, on however slow a machine
+IN_A_ROW = 3
+READS = {"auth": "tokens", "incident": "incidents", "asset": "assets", "monitor": "checks", "analytics": "kpis"}
+"""For each service behind the gateway something that it answers from its database."""
 
 
 @dataclass(slots=True)
@@ -32,10 +40,36 @@ class Breakable:
         return [name for name in names if self.stack.process(name).pid is not None]
 
     async def heal(self) -> None:
-        """Nothing is ordered any more, and everything that is not running is started again."""
+        """Nothing is ordered any more, everything that is not running is started again, and the whole platform answers.
+
+        Who breaks anything ends with this; the fixture `breakable` does so after each test, also after one that failed.
+        Raises `AssertionError` with what does not answer.
+        """
         self.order({})
-        dead = [name for name in self.stack.describe()["processes"] if not self.alive(name)]
-        await asyncio.gather(*(self.stack.restart(name) for name in dead))
+        left, in_a_row = ["nothing was asked"], 0
+        try:
+            async with asyncio.timeout(HEALED), Gateway(*self._entrance()) as gateway:
+                while in_a_row < IN_A_ROW:
+                    # Somebody may die of an order that was given before, after everybody was found alive.
+                    dead = [name for name in self.stack.describe()["processes"] if not self.alive(name)]
+                    await asyncio.gather(*(self.stack.restart(name) for name in dead))
+                    left = await self._silent(gateway)
+                    in_a_row = 0 if left else in_a_row + 1
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"after {HEALED:.0f} s there is no answer yet: {'; '.join(left)}") from None
+
+    def _entrance(self) -> tuple[str, str]:
+        described = self.stack.describe()
+        return described["gateway"], described["users"]["admin"]["token"]
+
+    async def _silent(self, gateway: Gateway) -> list[str]:
+        """Who does not say that it is ready, and what the gateway does not answer, each with what comes instead."""
+        services = self.stack.describe()["services"]
+        addresses = [f"{services[name]['management']}/readyz" for name in services]
+        addresses += [f"{gateway.url}/api/v1/{READS[name]}" for name in services if name in READS]
+        found = await asyncio.gather(*(_complaint(gateway.http, address) for address in addresses))
+        return [complaint for complaint in found if complaint]
 
 
 @dataclass(slots=True)
@@ -65,3 +99,11 @@ async def started(state: Path, *, only_backing: bool, agent: bool = False) -> As
         }
         stack = await parts.enter_async_context(running(Options(state=state, light=True, agent=agent, extra=extra)))
         yield Platform(stack.describe(), Breakable(stack, failpoints, traces))
+
+
+async def _complaint(http: httpx.AsyncClient, address: str) -> str:
+    try:
+        answer = await http.get(address, headers={"connection": "close"})
+    except httpx.TransportError as error:
+        return f"{address}: {error!r}"
+    return "" if answer.status_code == httpx.codes.OK else f"{address}: {answer.status_code} {answer.text[:200]}"

@@ -25,7 +25,7 @@ class Heard:
         self._cursor = ""
         self._reached: dict[str, int] = {}
 
-    async def all_of(self, ids: set[str], within: float = 20) -> None:
+    async def all_of(self, ids: set[str], within: float = 60) -> None:
         """Waits until these events have arrived. Raises `TimeoutError` with those that have not."""
         try:
             async with asyncio.timeout(within):
@@ -77,7 +77,7 @@ async def listening(gateway: Gateway, topics: str) -> AsyncIterator[Heard]:
     heard = Heard()
     following = asyncio.create_task(heard.follow(gateway, topics))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await heard.connected.wait()
         yield heard
     finally:
