@@ -67,6 +67,7 @@ def subscriptions(log: FactLog, alerts: Alerts) -> Subscriptions:
 def state_of(alert: monitor.Alert, envelope: Envelope) -> Document:
     """What is kept of an alert: no title, no label, no person."""
     over = _instant(alert.end_time) if alert.HasField("end_time") else None
+    out = _outages(alert)
     reason = alert.suppression.reason
     return {
         "_id": alert.id,
@@ -85,11 +86,21 @@ def state_of(alert: monitor.Alert, envelope: Envelope) -> Document:
         "over_time": over or LASTS,
         "route_time": _instant(alert.route_time) if alert.HasField("route_time") else None,
         "suppressed": bool(reason),
-        "outage": alert.kind == monitor.Alert.AVAILABILITY
-        and alert.severity in _DOWN
-        and bool(alert.asset_id)
-        and reason != monitor.Alert.Suppression.MAINTENANCE,
+        "outage": bool(out),
+        "outages": out,
     }
+
+
+def _outages(alert: monitor.Alert) -> list[dict[str, datetime | None]]:
+    """When its asset was out. An alert that tells of no outages although it is about one is of a version that knew none."""
+    planned = alert.suppression.reason == monitor.Alert.Suppression.MAINTENANCE
+    if alert.kind != monitor.Alert.AVAILABILITY or not alert.asset_id or planned:
+        return []
+    spans = alert.outages or ([alert] if alert.severity in _DOWN else [])
+    return [
+        {"start": _instant(each.start_time), "end": _instant(each.end_time) if each.HasField("end_time") else None}
+        for each in spans
+    ]
 
 
 def fact_of(incident: pb.Incident, envelope: Envelope) -> Fact:

@@ -152,15 +152,17 @@ _ALL = (
     ),
     Definition(
         name="mttr-restore",
+        version=2,
         unit=Unit.SECONDS,
         description="Mean time to restore.",
         definition="Outages that ended in the period: start to end. An outage of an asset is the time in which at least one"
-        " alert (CRITICAL or ERROR) said that it is not available, whether or not people were told; overlapping ones are"
-        " one. Outages in a maintenance window are out.",
+        " alert said, as CRITICAL or ERROR, that it is not available, whether or not people were told; the time in which an"
+        " alert said less is none, overlapping ones are one. Outages in a maintenance window are out.",
         about=About.OUTAGES,
     ),
     Definition(
         name="downtime",
+        version=2,
         unit=Unit.SECONDS,
         description="How long assets were out.",
         definition="Outages as in mttr-restore, those that last included: their seconds within the period, summed over the"

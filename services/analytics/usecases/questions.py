@@ -236,13 +236,14 @@ def alert_volume(question: Question) -> list[Asked]:
 
 
 def outages(question: Question) -> list[Asked]:
-    """Every span in which an alert says that its asset was out, and that reaches into the period."""
+    """Every span in which an alert says that its asset was out, of the alerts that reach into the period."""
     reach: dict[str, Any] = {"outage": True, "over_time": {"$gt": question.start or EPOCH}}
     if question.end is not None:
         reach["start_time"] = {"$lt": question.end}
     parts = [reach, *([question.wanted] if question.wanted else [])]
-    shown = {"_id": 0, "g": question.group("start_time"), "asset": "$asset_id", "start": "$start_time", "end": "$end_time"}
-    return [Asked(ALERTS, [{"$match": {"$and": parts}}, {"$project": shown}])]
+    shown = {"_id": 0, "g": question.group("outages.start"), "asset": "$asset_id"}
+    shown |= {"start": "$outages.start", "end": "$outages.end"}
+    return [Asked(ALERTS, [{"$match": {"$and": parts}}, {"$unwind": "$outages"}, {"$project": shown}])]
 
 
 QUESTIONS: Mapping[str, Callable[[Question], list[Asked]]] = {

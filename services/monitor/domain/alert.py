@@ -7,6 +7,7 @@ Repeated signals change nothing but `count` and `last_time`, which the intake wr
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Self
 
 from itsm.monitor import v1 as pb
@@ -27,6 +28,9 @@ from services.monitor.domain.signal import (
     encoded,
 )
 
+DOWN = (Severity.CRITICAL, Severity.ERROR)
+"""How bad an alert about availability must be for its asset to count as failed."""
+MOST_OUTAGES = 50
 TEXT_AGE = timedelta(minutes=1)
 """How long a changed text may wait to be taken over."""
 
@@ -66,6 +70,14 @@ class Suppression:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A time in which the alert said that its asset does not work; without an end it lasts."""
+
+    start_time: datetime
+    end_time: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Alert(Aggregate):
     """One episode, from the first signal to its end."""
@@ -99,6 +111,7 @@ class Alert(Aggregate):
     create_time: datetime
     update_time: datetime
     latest_start_time: datetime
+    outages: list[Outage] = field(default_factory=list)
     # Kept inside: when it is over without another signal, and its labels as `name=value` for filters.
     expire_time: datetime | None = None
     tags: list[str] = field(default_factory=list)
@@ -124,6 +137,7 @@ class Alert(Aggregate):
             update_time=at,
             expire_time=signal.expire_time,
             tags=_tags(text["labels"]),
+            outages=_out(signal.kind, signal.severity, max(signal.severity_time or signal.start_time, signal.start_time)),
             **text,
         )
 
@@ -131,6 +145,11 @@ class Alert(Aggregate):
     def is_open(self) -> bool:
         """True until it is over."""
         return self.state is not State.RESOLVED
+
+    @property
+    def is_down(self) -> bool:
+        """True while it says that its asset does not work."""
+        return self.is_open and bool(_out(self.kind, self.severity, self.start_time))
 
     @property
     def is_routed(self) -> bool:
@@ -159,6 +178,7 @@ class Alert(Aggregate):
         text = _text(signal)
         for name, value in text.items():
             setattr(self, name, value)
+        self._count_outage(min(signal.severity_time or at, at))
         self.tags, self.latest_start_time = _tags(self.labels), self._newest(signal)
         self._changed(pb.AlertUpdated(), at)
 
@@ -205,6 +225,7 @@ class Alert(Aggregate):
         """It is over since `end_time`, by the sender's clock; never after `at`, and never before it began."""
         self._open("resolve")
         self.state, self.end_time = State.RESOLVED, max(min(end_time, at), self.start_time)
+        self._count_outage(self.end_time)
         self.hold_until = self.expire_time = None
         self._changed(pb.AlertResolved(reason=ending.value), at)
 
@@ -235,10 +256,21 @@ class Alert(Aggregate):
             last_time=at,
             create_time=at,
             update_time=at,
+            outages=_out(self.kind, self.severity, start_time),
         )
 
     def _newest(self, signal: Signal) -> datetime:
         return max(self.latest_start_time, signal.start_time) if signal.start_known else self.latest_start_time
+
+    def _count_outage(self, at: datetime) -> None:
+        """Begins or ends an outage at an instant, if what the alert says of its asset is otherwise than it was."""
+        lasts = bool(self.outages) and self.outages[-1].end_time is None
+        if lasts and not self.is_down:
+            began = self.outages[-1].start_time
+            self.outages = [*self.outages[:-1], Outage(start_time=began, end_time=max(at, began))]
+        elif self.is_down and not lasts:
+            over = self.outages[-1].end_time if self.outages else None
+            self.outages = _few([*self.outages, Outage(start_time=max(at, over or self.start_time))])
 
     def _open(self, verb: str) -> None:
         if not self.is_open:
@@ -267,8 +299,24 @@ _OF_ONE_EPISODE = frozenset(
         "acknowledged_by",
         "create_time",
         "update_time",
+        "outages",
     }
 )
+
+
+def _out(kind: AlertKind, severity: Severity, at: datetime) -> list[Outage]:
+    """The outage that lasts since an instant, where such an alert is about one."""
+    return [Outage(start_time=at)] if kind is AlertKind.AVAILABILITY and severity in DOWN else []
+
+
+def _few(outages: list[Outage]) -> list[Outage]:
+    """No more than are kept: where there are, the two that are nearest to each other become one."""
+    if len(outages) <= MOST_OUTAGES:
+        return outages
+    gaps = [after.start_time - (before.end_time or after.start_time) for before, after in pairwise(outages)]
+    near = gaps.index(min(gaps))
+    joined = Outage(start_time=outages[near].start_time, end_time=outages[near + 1].end_time)
+    return [*outages[:near], joined, *outages[near + 2 :]]
 
 
 def _text(signal: Signal) -> dict[str, Any]:

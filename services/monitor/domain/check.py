@@ -93,6 +93,7 @@ class Turn:
     """A change of state: what was told before, and what is to be told now. A level of UP tells nothing.
 
     `problem` and `silence` are when that began which is there now or was there before; None where there is neither.
+    `level_time` is since when the level is what it is now, where that is new: being down begins later than being slow before.
     """
 
     level_before: State
@@ -103,6 +104,7 @@ class Turn:
     silence: datetime | None
     at: datetime
     message: str = ""
+    level_time: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -256,6 +258,9 @@ class Check(Aggregate):
             self.problem_time = None
         elif problem is None:
             problem = self.problem_time = self._began(level)
+        level_time = at
+        if level is not None and _RANKS[level] > _RANKS[level_before]:
+            level_time = self._began(level)
         self.level, self.silence_time = level, silence
         state = State.UNKNOWN if silence is not None else level or State.PENDING
         if state is before:
@@ -272,6 +277,7 @@ class Check(Aggregate):
             silence=silence or silence_before,
             at=at,
             message=message,
+            level_time=level_time if level is not level_before else None,
         )
 
     def _unknown_since(self) -> datetime | None:

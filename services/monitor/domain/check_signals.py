@@ -5,6 +5,7 @@ ends no alert of the first kind: a target does not get well because nobody looks
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from services.monitor.domain.check import Check, State, Turn
@@ -36,7 +37,8 @@ def _of_level(check: Check, turn: Turn) -> Iterator[Signal]:
     if turn.level is State.DEGRADED or (turn.level is State.UP and turn.level_before is State.DEGRADED):
         severity = max(severity, Severity.WARNING, key=lambda each: each.rank)
     title = f"{check.name} {_SAID[turn.level]}"
-    yield _signal(check, fingerprint(check.id), turn.level is State.UP, severity, kind, title, turn.message, started, turn.at)
+    told = _signal(check, fingerprint(check.id), turn.level is State.UP, severity, kind, title, turn.message, started, turn.at)
+    yield replace(told, severity_time=turn.level_time)
 
 
 def _of_silence(check: Check, turn: Turn) -> Iterator[Signal]:

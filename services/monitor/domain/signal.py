@@ -65,7 +65,8 @@ class Signal:
 
     Where the sender named no start, `start_known` is False and the start is when the signal came. `expire_time` of a firing
     signal is when the alert counts as over unless another one comes; None: only a signal ends it. `end_time` belongs to a
-    resolved one. `team_id` is for an asset that has no team. An empty `group_key` is the fingerprint.
+    resolved one. `severity_time` is since when it is as bad as it says; None: since the start, or, where it was less or more
+    bad before, since that is told. `team_id` is for an asset that has no team. An empty `group_key` is the fingerprint.
     """
 
     fingerprint: str
@@ -81,6 +82,7 @@ class Signal:
     check_id: str = ""
     asset_hint: AssetHint = field(default_factory=AssetHint)
     team_id: str = ""
+    severity_time: datetime | None = None
     start_time: datetime
     start_known: bool = True
     end_time: datetime | None = None

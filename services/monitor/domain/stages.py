@@ -5,7 +5,7 @@ Pure functions of the alert and the situation that it is in; what a stage decide
 
 from collections.abc import Mapping, Sequence
 
-from services.monitor.domain.alert import Alert, SuppressionReason
+from services.monitor.domain.alert import DOWN, Alert, SuppressionReason
 from services.monitor.domain.dependency import Fault
 from services.monitor.domain.pipeline import (
     DEPENDENCY,
@@ -20,9 +20,6 @@ from services.monitor.domain.pipeline import (
     route,
 )
 from services.monitor.domain.signal import AlertKind, Severity
-
-DOWN = (Severity.CRITICAL, Severity.ERROR)
-"""How bad an alert about availability must be for its asset to count as failed."""
 
 
 def is_down(alert: Alert) -> bool:

@@ -10,7 +10,7 @@ from chassis import context as ctx
 from chassis.codec import from_document
 from chassis.store import Store, Transaction, Update
 from services.monitor.domain import stages
-from services.monitor.domain.alert import Alert, State, SuppressionReason
+from services.monitor.domain.alert import DOWN, Alert, State, SuppressionReason
 from services.monitor.domain.dependency import Fault, Topology, causes
 from services.monitor.domain.flapping import BITS, History
 from services.monitor.domain.maintenance import MaintenanceWindow
@@ -135,7 +135,7 @@ class LiveSituations:
         query = {
             "asset_id": {"$in": sorted(depending | topology.above(depending))},
             "kind": AlertKind.AVAILABILITY.value,
-            "severity": {"$in": [severity.value for severity in stages.DOWN]},
+            "severity": {"$in": [severity.value for severity in DOWN]},
             "end_time": {"$not": {"$lte": now - self.hold}},
         }
         # Only these fields: in a storm there are many.

@@ -62,6 +62,17 @@ async def test_maintenance_thresholds_and_slowness_are_no_outage(figures: Figure
     assert await figures.rows("downtime") == []
 
 
+async def test_what_begins_slow_is_out_only_while_it_is_down(figures: Figures) -> None:
+    began_slow = an_alert(1, 0, 3_600, severity=Alert.WARNING)
+    for start, end in ((1_200, 1_300), (3_000, 3_020)):
+        began_slow.outages.add(start_time=at(start), end_time=at(end))
+    await told(figures, [began_slow, an_alert(2, 1_250, 1_310)])
+    assert await figures.count("downtime") == {"": 130.0}
+    assert await figures.count("downtime", start=at(0), end=at(1_200)) == {}
+    [row] = await figures.rows("mttr-restore")
+    assert (row.value, row.count) == (65.0, 2)
+
+
 async def test_a_consequence_is_out_although_nobody_was_told(figures: Figures) -> None:
     await told(figures, [an_alert(1, 0, 60, suppression=Alert.Suppression(reason=Alert.Suppression.DEPENDENCY))])
     assert await figures.count("downtime") == {"": 60.0}

@@ -14,9 +14,9 @@ from chassis.domain import uuid7
 from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound, Stale
 from chassis.events.wire import Envelope
 from chassis.testing import caller
-from services.monitor.domain.alert import Alert, Ending, State, Suppression, SuppressionReason
+from services.monitor.domain.alert import MOST_OUTAGES, Alert, Ending, State, Suppression, SuppressionReason
 from services.monitor.domain.integration import IntegrationKind, IntegrationState
-from services.monitor.domain.signal import Severity, Signal
+from services.monitor.domain.signal import AlertKind, Severity, Signal
 from services.monitor.reactions import incidents
 from services.monitor.usecases.alerts import Alerts
 from services.monitor.usecases.integrations import Integrations
@@ -202,6 +202,65 @@ VERBS: Mapping[str, Callable[[Alert, datetime], object]] = {
     "update": lambda alert, at: alert.update(at, flapping=not alert.flapping),
     "follow": lambda alert, at: alert.follow(firing(1, severity=Severity.CRITICAL), at),
 }
+
+
+def down(start: float, since: float, **more: Any) -> Signal:
+    return firing(start, kind=AlertKind.AVAILABILITY, severity_time=minute(since), **more)
+
+
+def spans(alert: Alert) -> list[tuple[datetime, datetime | None]]:
+    return [(each.start_time, each.end_time) for each in alert.outages]
+
+
+def hear(alert: Alert, signal: Signal, at: datetime) -> None:
+    alert.follow(signal, at)
+    alert.take_recorded()
+
+
+def test_only_while_it_is_down_its_asset_is_out() -> None:
+    alert = Alert.fired(down(0, 0, severity=Severity.WARNING), id="alr_1", at=minute(1))
+    assert spans(alert) == []
+    hear(alert, down(0, 20, severity=Severity.CRITICAL), minute(21))
+    hear(alert, down(0, 22, severity=Severity.ERROR), minute(23))
+    assert spans(alert) == [(minute(20), None)]
+    hear(alert, down(0, 25, severity=Severity.WARNING), minute(25))
+    hear(alert, down(0, 40, severity=Severity.ERROR), minute(41))
+    alert.resolve(Ending.RESOLVED, minute(50), minute(51))
+    assert spans(alert) == [(minute(20), minute(25)), (minute(40), minute(50))]
+    assert spans(alert.again(minute(52), id="alr_2", at=minute(52))) == [(minute(52), None)]
+
+
+def test_a_sender_that_does_not_say_since_when_it_is_worse_says_so_as_it_comes() -> None:
+    alert = Alert.fired(firing(0, kind=AlertKind.AVAILABILITY, severity=Severity.INFO), id="alr_1", at=minute(0))
+    hear(alert, firing(0, kind=AlertKind.AVAILABILITY, severity=Severity.ERROR), minute(7))
+    assert spans(alert) == [(minute(7), None)]
+
+
+def test_thresholds_are_no_outage() -> None:
+    assert Alert.fired(firing(0, kind=AlertKind.THRESHOLD, severity=Severity.CRITICAL), id="alr_1", at=NOON).outages == []
+
+
+@given(st.lists(st.tuples(st.sampled_from(Severity), st.integers(-5, 3)), max_size=200))
+def test_outages_follow_each_other_and_are_bounded(told: list[tuple[Severity, int]]) -> None:
+    alert = Alert.fired(down(0, 0), id="alr_1", at=NOON)
+    for number, (severity, since) in enumerate(told, 1):
+        hear(alert, down(0, number + since, severity=severity), minute(number))
+        assert alert.is_down == (alert.outages[-1].end_time is None)
+    alert.resolve(Ending.RESOLVED, minute(len(told)), minute(len(told)))
+    edges = [edge for start, end in spans(alert) for edge in (start, end)]
+    assert None not in edges
+    assert edges == sorted(edge for edge in edges if edge is not None)
+    assert len(alert.outages) <= MOST_OUTAGES
+
+
+def test_beyond_what_is_kept_the_nearest_outages_become_one() -> None:
+    alert = Alert.fired(down(0, 0), id="alr_1", at=NOON)
+    for number in range(MOST_OUTAGES):
+        gap = 0.5 if number == 30 else 1
+        hear(alert, down(0, 10 * number + 10 - gap, severity=Severity.WARNING), minute(10 * number + 10))
+        hear(alert, down(0, 10 * number + 10), minute(10 * number + 10))
+    assert len(alert.outages) == MOST_OUTAGES
+    assert (minute(300), minute(319)) in spans(alert)
 
 
 @given(st.lists(st.sampled_from(sorted(VERBS)), max_size=12))

@@ -65,6 +65,9 @@ def test_a_worse_state_keeps_the_beginning_of_its_problem_and_raises_its_severit
     told = [*signals(subject, degraded), *signals(subject, down)]
     assert [signal.severity for signal in told] == [Severity.WARNING, Severity.CRITICAL]
     assert {signal.start_time for signal in told} == {NOON + STEP}
+    assert [signal.severity_time for signal in told] == [NOON + STEP, NOON + 3 * STEP]
+    [slow] = hear(subject, DEGRADED, start=5)
+    assert signals(subject, slow)[0].severity_time == NOON + 5 * STEP
 
 
 def test_a_look_that_fails_says_nothing_of_its_target() -> None:
