@@ -115,7 +115,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     series = _series(assembly, settings, keys, door, mirror)
     _listen(service, settings.ingest_listen, door)
     _check(assembly, settings, intake)
-    rules = Rules(store, kept.rule_listing(settings.page_token_key.get_secret_value().encode(), store.clock))
+    rules = Rules(store, kept.rule_listing(settings.page_token_key.get_secret_value().encode(), store.clock), series)
     assembly.serve(ALERT_RULE, pb.add_AlertRuleServiceServicer_to_server, AlertRuleApi(rules))
     Evaluation(store, intake, series, every=timedelta(seconds=settings.rules_seconds)).attach(service)
     return service

@@ -75,10 +75,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """What was read. `last` is the id of the last series that was, where there are more; empty when all were."""
+    """What was read. `last` is the id of the last series that was, where there are more; empty when all were.
+
+    `read` is how many series were, those without a sample inside of the time too.
+    """
 
     found: Sequence[Window] = ()
     last: str = ""
+    read: int = 0
 
     def covers(self, series_id: str) -> bool:
         """Whether a series, if there is one of this id, was read."""
@@ -91,9 +95,12 @@ class Samples(Protocol):
     async def window(self, selector: Selector, since: datetime, until: datetime, *, limit: int) -> Windows:
         """Series that the selector means and that have a sample at or after `since` and before `until`, with these samples.
 
-        Of all that it means `limit` series are read, those with the smallest ids. Raises `Unavailable` while the database is
-        silent.
+        Of all that it means and that were heard of in the week before `limit` series are read, those with the smallest ids.
+        Raises `Unavailable` while the database is silent.
         """
+
+    async def count(self, selector: Selector, *, limit: int) -> int:
+        """How many series the selector means that were heard of within a week, counted up to `limit`. Raises `Unavailable`."""
 
 
 class Prober(Protocol):

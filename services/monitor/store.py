@@ -20,7 +20,7 @@ from services.monitor.domain.check_settings import Kind as CheckKind
 from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
 from services.monitor.domain.maintenance import MaintenanceWindow
 from services.monitor.domain.notification import NotificationState, NotificationTarget, TargetEvent
-from services.monitor.domain.rule import AlertRule
+from services.monitor.domain.rule import AlertRule, Condition
 from services.monitor.domain.series import SeriesKind
 from services.monitor.domain.signal import AlertKind, Severity
 from services.monitor.domain.silence import Silence
@@ -198,6 +198,7 @@ RULE_FIELDS: Fields = {
     "match": Field(path="match"),
     "severity": _enum("severity", Severity),
     "enabled": Field(path="enabled", kind=Of.BOOL),
+    "evaluation.condition": _enum("evaluation.condition", Condition),
     "createTime": _time("create_time", sortable=True),
 }
 

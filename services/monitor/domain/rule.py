@@ -28,6 +28,11 @@ SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(seconds=10), timedelta(days=1)
 FORGOTTEN = timedelta(days=7)
 """After so much silence a series is gone for good, and what it had raised is over."""
 
+MOST_SERIES = 1_000
+"""Series of one rule that are looked at. Of those beyond nothing is said: what is not read is neither bad nor silent."""
+COUNTED = 100_000
+"""How far the series that a rule means are counted."""
+
 _FILLED = re.compile(r"\{(name|value|limit|labels\.[^{}]{1,200})\}")
 
 
@@ -61,6 +66,35 @@ class Phase(StrEnum):
 
 RAISED = frozenset({Phase.FIRING, Phase.RECOVERING})
 """Phases of which people have been told."""
+
+
+class Condition(StrEnum):
+    """Whether all that a rule means is looked at."""
+
+    COMPLETE = "COMPLETE"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How the evaluation of a rule goes, and since when it is in this condition."""
+
+    condition: Condition
+    series_count: int = 0
+    evaluated_count: int = 0
+    message: str = ""
+    condition_time: datetime
+
+    @classmethod
+    def over(cls, series: int, evaluated: int, at: datetime) -> Self:
+        """Of a round that looked at so many of so many series."""
+        condition = Condition.PARTIAL if series > evaluated else Condition.COMPLETE
+        message = f"{series - evaluated} of {series} series are not looked at: {NARROW}" if series > evaluated else ""
+        return cls(condition=condition, series_count=series, evaluated_count=evaluated, message=message, condition_time=at)
+
+
+NARROW = "name more labels, or make several rules"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +144,7 @@ class AlertRule(Aggregate):
     enabled: bool = True
     create_time: datetime
     update_time: datetime
+    evaluation: Evaluation | None = None
 
     @classmethod
     def made(cls, *, id: str, at: datetime, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -129,8 +164,18 @@ class AlertRule(Aggregate):
         for name, value in named.items():
             setattr(self, name, value)
         self._validate()
+        if {"match", "enabled"} & named.keys():
+            self.evaluation = None
         self.update_time = at
         self.record(pb.AlertRuleUpdated())
+
+    def assess(self, found: Evaluation) -> bool:
+        """Takes over how its evaluation went, if it went otherwise than before; says so. Counts alone are no news."""
+        if not self.enabled or (self.evaluation is not None and self.evaluation.condition is found.condition):
+            return False
+        self.evaluation = found
+        self.record(pb.AlertRuleConditionChanged())
+        return True
 
     @property
     def selector(self) -> selector.Selector:

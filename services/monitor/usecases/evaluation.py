@@ -4,13 +4,15 @@ Where the series of a rule stand is one document, read and written by compare-an
 a holder that was paused, or two at once, tell nothing twice. It is written when something essential changed, and otherwise
 once a minute.
 
-Fails: never. A rule that cannot be evaluated is tried again at the next round, with an error in the log; others go on.
+Fails: never. A rule that cannot be evaluated is tried again at the next round, with an error in the log and a word on the rule;
+others go on. A rule that came to mean more series than are looked at says so itself, for whoever relies on it.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -20,13 +22,14 @@ import msgspec
 from chassis import context as ctx
 from chassis.codec import from_document
 from chassis.context import Actor, Context
-from chassis.errors import Unavailable
+from chassis.errors import Busy, Error, NotFound, Unavailable
 from chassis.lease import Lease
 from chassis.service import Service, Stage
 from chassis.store import Insert, Store, Update
 from chassis.store.backend import Write
-from services.monitor.domain.rule import FORGOTTEN, AlertRule, Phase, SeriesState
-from services.monitor.domain.signal import Signal
+from services.monitor.domain.rule import COUNTED, FORGOTTEN, MOST_SERIES, AlertRule, Condition, Phase, SeriesState
+from services.monitor.domain.rule import Evaluation as RuleEvaluation
+from services.monitor.domain.signal import VALUE, Signal, cut
 from services.monitor.ports import Samples, Windows
 from services.monitor.usecases.intake import Intake
 from services.monitor.usecases.rules import RULES, STATES
@@ -34,19 +37,19 @@ from services.monitor.usecases.rules import RULES, STATES
 _log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=15)
-MOST_SERIES = 1_000
-"""Series of one rule that are looked at. Of those beyond nothing is said: what is not read is neither bad nor silent."""
 _KEPT_EVERY = timedelta(minutes=1)
 
 
 class Evaluation:
     """Moves every rule on."""
 
-    def __init__(self, store: Store, intake: Intake, samples: Samples, *, every: timedelta = EVERY) -> None:
-        self._store, self._intake, self._samples, self._every = store, intake, samples, every
+    def __init__(
+        self, store: Store, intake: Intake, samples: Samples, *, every: timedelta = EVERY, most: int = MOST_SERIES
+    ) -> None:
+        self._store, self._intake, self._samples, self._every, self._most = store, intake, samples, every, most
         self._lease = Lease(store.backend, "alert-rules", "monitor")
         self._actor = Actor(id="itsm-monitor", kind="service")
-        self._beyond: set[str] = set()
+        self._counted: dict[str, datetime] = {}
 
     def attach(self, service: Service) -> None:
         """Makes it part of a process."""
@@ -84,6 +87,8 @@ class Evaluation:
                     raise
                 except Exception as error:  # whatever is wrong with one rule, the others go on
                     _log.error("An alert rule cannot be evaluated.", extra={"rule": rule.id}, exc_info=error)
+                    if not isinstance(error, Busy):
+                        await self._failed(rule, error)
 
     async def evaluate(self, rule: AlertRule) -> None:
         """Moves one rule of the tenant of the current context on. Raises `Busy` where another was first."""
@@ -94,23 +99,49 @@ class Evaluation:
         before = _essence(states)
         windows = Windows()
         if rule.enabled:
-            windows = await self._samples.window(rule.selector, now - rule.window, now, limit=MOST_SERIES)
-        self._tell_beyond(key["_id"], rule, windows)
+            windows = await self._samples.window(rule.selector, now - rule.window, now, limit=self._most)
         told = move(rule, states, windows, now)
-        if not told and before == _essence(states) and (not states or (kept and now - kept["time"] < _KEPT_EVERY)):
-            return
-        async with self._store.transaction() as tx:
-            tx.write(_kept(key, kept, rule, states, now))
-            await self._intake.take(told)
+        lately = not states or (kept is not None and now - kept["time"] < _KEPT_EVERY)
+        if told or before != _essence(states) or not lately:
+            async with self._store.transaction() as tx:
+                tx.write(_kept(key, kept, rule, states, now))
+                await self._intake.take(told)
+        if rule.enabled:
+            await self._assess(rule, windows, now)
 
-    def _tell_beyond(self, key: str, rule: AlertRule, windows: Windows) -> None:
-        """Says once of a rule that it means more series than are looked at, and again when that has changed."""
-        if not windows.last:
-            self._beyond.discard(key)
-        elif key not in self._beyond:
-            self._beyond.add(key)
-            told = {"rule": rule.id, "series": MOST_SERIES}
-            _log.warning("An alert rule means more series than are looked at; name more labels.", extra=told)
+    async def _assess(self, rule: AlertRule, windows: Windows, now: datetime) -> None:
+        """Says on the rule how many of its series are looked at: a change of its condition at once, counts once a minute."""
+        before, partial = rule.evaluation, bool(windows.last)
+        expected = Condition.PARTIAL if partial else Condition.COMPLETE
+        counted = self._counted.get(rule.id)
+        if before is not None and before.condition is expected and counted is not None and now - counted < _KEPT_EVERY:
+            return
+        self._counted[rule.id] = now
+        series = await self._samples.count(rule.selector, limit=COUNTED) if partial else windows.read
+        await self._say(rule, RuleEvaluation.over(max(series, windows.read + partial), windows.read, now))
+
+    async def _failed(self, rule: AlertRule, error: Exception) -> None:
+        said = str(error) if isinstance(error, Error) else "a defect; the log of the monitor service says more"
+        try:
+            now = self._store.clock()
+            await self._say(rule, RuleEvaluation(condition=Condition.FAILED, message=cut(said, VALUE), condition_time=now))
+        except (Busy, NotFound):
+            _log.info("Somebody changes an alert rule that could not be evaluated.", extra={"rule": rule.id})
+
+    async def _say(self, rule: AlertRule, found: RuleEvaluation) -> None:
+        before = rule.evaluation
+        if before is None or before.condition is not found.condition:
+            async with self._store.transaction() as tx:
+                kept = await tx.get(AlertRule, rule.id)
+                if kept.match == rule.match and kept.assess(found):
+                    tx.save(kept)
+        elif replace(found, condition_time=before.condition_time) != before:
+            counts = {"series_count": found.series_count, "evaluated_count": found.evaluated_count, "message": found.message}
+            query = {"_id": rule.id, "tenant": ctx.current().tenant, "match": rule.match}
+            query["evaluation.condition"] = found.condition.value
+            said = {"$set": {f"evaluation.{name}": value for name, value in counts.items()}}
+            async with self._store.transaction() as tx:
+                tx.write(Update(RULES, query, said, strict=False))
 
 
 def move(rule: AlertRule, states: dict[str, SeriesState], windows: Windows, now: datetime) -> list[Signal]:

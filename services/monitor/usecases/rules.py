@@ -5,10 +5,11 @@ from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import NotFound
+from chassis.errors import Invalid, NotFound
 from chassis.listing import Listing
 from chassis.store import Store
-from services.monitor.domain.rule import RAISED, AlertRule, Phase
+from services.monitor.domain.rule import COUNTED, MOST_SERIES, NARROW, RAISED, AlertRule, Phase
+from services.monitor.ports import Samples
 from services.monitor.usecases.reading import Document, Paged, Paging, page_of
 
 RULES = "alert_rules"
@@ -19,15 +20,18 @@ SHOWN = 1_000
 class Rules:
     """What people may do with rules. `etag` is the version that the caller decided on, or empty."""
 
-    def __init__(self, store: Store, listing: Listing, *, ids: Ids = new_id) -> None:
+    def __init__(self, store: Store, listing: Listing, samples: Samples, *, most: int = MOST_SERIES, ids: Ids = new_id) -> None:
         self._store = store
         self._listing = listing
+        self._samples = samples
+        self._most = most
         self._ids = ids
 
     async def create(self, fields: Mapping[str, Any]) -> AlertRule:
-        """A new rule. Raises `Invalid`."""
+        """A new rule. Raises `Invalid`, also for one that means more series than are looked at."""
         async with self._store.transaction() as tx:
             rule = AlertRule.made(id=self._ids("rul"), at=self._store.clock(), **fields)
+            await self._refuse_many(rule)
             tx.add(rule)
         return rule
 
@@ -35,7 +39,10 @@ class Rules:
         """Changes the named fields. The next evaluation goes by them."""
         async with self._store.transaction() as tx:
             rule = await tx.get(AlertRule, id, etag=etag)
+            match, enabled = rule.match, rule.enabled
             rule.edit(self._store.clock(), **fields)
+            if rule.match != match or not enabled:
+                await self._refuse_many(rule)
             tx.save(rule)
         return rule
 
@@ -54,6 +61,13 @@ class Rules:
         found = await self._store.find(STATES, {"_id": f"{ctx.current().tenant}|{id}"}, limit=1)
         states: list[Document] = found[0]["states"] if found else []
         return sorted(states, key=_urgency)[:SHOWN]
+
+    async def _refuse_many(self, rule: AlertRule) -> None:
+        if not rule.enabled:
+            return
+        count = await self._samples.count(rule.selector, limit=COUNTED)
+        if count > self._most:
+            raise Invalid({"match": f"it means {count} series, and {self._most} of a rule are looked at; {NARROW}"})
 
 
 def _urgency(state: Document) -> tuple[bool, bool, bool, str]:

@@ -44,6 +44,7 @@ MOST_POINTS = 100_000
 MOST_STEPS = 11_000
 MOST_BUCKETS = 2_000
 _STEPS = 250
+_GONE = timedelta(days=7)
 _AT_ONCE = 500
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_STEP = timedelta(days=366)
@@ -116,7 +117,8 @@ class SeriesReading:
 
     async def window(self, selector: Selector, since: datetime, until: datetime, *, limit: int) -> SeriesWindows:
         """See `ports.Samples`."""
-        rows = await self._rows(selector, limit=limit + 1)
+        recent = _recent(selector, since)
+        rows = await self._store.find(SERIES, recent, sort=[("_id", 1)], limit=limit + 1)
         last = rows[limit - 1]["_id"] if len(rows) > limit else ""
         rows = rows[:limit]
         found = await self._raw([row["_id"] for row in rows], _milliseconds(since), _milliseconds(until), bounded=False)
@@ -130,7 +132,11 @@ class SeriesReading:
             for row in rows
             if row["_id"] in found
         ]
-        return SeriesWindows(shown, last)
+        return SeriesWindows(shown, last, len(rows))
+
+    async def count(self, selector: Selector, *, limit: int) -> int:
+        """See `ports.Samples`."""
+        return await self._store.count(SERIES, _recent(selector, self._store.clock()), limit=limit)
 
     async def _rows(self, selector: Selector, *, limit: int) -> list[Any]:
         return await self._store.find(SERIES, query_of(selector), sort=[("_id", 1)], limit=limit)
@@ -228,3 +234,8 @@ def _check_cost(keys: Sequence[str]) -> None:
 
 def _milliseconds(moment: datetime) -> int:
     return round((moment - _EVER).total_seconds() * 1000)
+
+
+def _recent(selector: Selector, since: datetime) -> dict[str, Any]:
+    """What was silent for a week is gone: else those of machines that come and go would take all the room."""
+    return {"$and": [query_of(selector), {"last_time": {"$gte": since - _GONE}}]}

@@ -40,7 +40,7 @@ class Desk:
         """A process that knows nothing but what is stored."""
         self.store = Store(self.kept.backend, self.kept.clock, kept_where.KINDS, kept_where.INDEXES)
         listing = kept_where.rule_listing(b"k" * 16, self.kept.clock)
-        self.rules = Rules(self.store, listing)
+        self.rules = Rules(self.store, listing, self.kept.reading)
         self.evaluation = Evaluation(self.store, Intake(self.store), self.kept.reading)
         return self.evaluation
 
