@@ -5,7 +5,9 @@ request id, a time) is the usual way in which such a store is filled up. What is
 what is above the second put off, because a resend does no harm.
 """
 
+import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -85,6 +87,7 @@ class Catalog:
         self._full = f"of new series: the tenant has {most} active ones, its limit"
         self._above = Remembered()  # until when each of those above the limit need not be looked for again
         self._accounts: dict[str, _Account] = {}
+        self._registering: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by tenant
 
     async def register(self, incoming: Incoming) -> None:
         """Gives all that is unseen a number, in the columns too; refuses what is above the limit.
@@ -118,19 +121,31 @@ class Catalog:
             unseen = incoming.unseen[key]
             if wanted.setdefault(number, unseen).labels != unseen.labels:
                 refused[number] = _CLASH
-        for number, labels in (await self._held(list(wanted))).items():
-            if wanted.pop(number).labels != labels:
-                refused[number] = _CLASH
-        fresh = list(wanted)
-        account = await self._account(len(fresh))
-        if account is not None:
-            self._spend(account, len(fresh))
-            room = max(self._most - account.active, 0)
-            for number in fresh[room:]:
-                refused[number] = self._full
-            await self._insert([(number, wanted[number]) for number in fresh[:room]])
-            account.active += len(fresh[:room])
+        refused.update(await self._without_held(wanted))
+        if wanted:
+            async with self._registering[ctx.current().tenant]:
+                await self._register(wanted, refused)
         return refused
+
+    async def _register(self, wanted: dict[int, Unseen], refused: dict[int, str]) -> None:
+        """One at a time, counted before it is looked once more: no series is both in the count and believed to be new, or
+        those that another request or process registers at this moment would be refused for want of room."""
+        account = await self._account()
+        refused.update(await self._without_held(wanted))
+        if not wanted:
+            return
+        fresh = list(wanted)
+        self._spend(account, len(fresh))
+        room = max(self._most - account.active, 0)
+        for number in fresh[room:]:
+            refused[number] = self._full
+        await self._insert([(number, wanted[number]) for number in fresh[:room]])
+        account.active += len(fresh[:room])
+
+    async def _without_held(self, wanted: dict[int, Unseen]) -> dict[int, str]:
+        """Takes out what is registered; says why of those that cannot be."""
+        held = await self._held(list(wanted))
+        return {number: _CLASH for number, labels in held.items() if wanted.pop(number).labels != labels}
 
     async def _held(self, numbers: Sequence[int]) -> dict[int, Labels]:
         """The labels of those that are registered."""
@@ -143,9 +158,7 @@ class Catalog:
             found.update({number_of(row["_id"]): labels_from(row["pairs"]) for row in rows})
         return found
 
-    async def _account(self, fresh: int) -> _Account | None:
-        if not fresh:
-            return None
+    async def _account(self) -> _Account:
         tenant, now = ctx.current().tenant, self._monotonic()
         account = self._accounts.get(tenant)
         if account is None or now - account.counted > _COUNTED_SECONDS:
