@@ -3,18 +3,19 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from stack.ports import Ports
 from tests.support.callers import Callers
 from tests.support.events import Events, listening
 from tests.support.gateway import Gateway
@@ -40,19 +41,20 @@ Start = Callable[[], Awaitable[Second]]
 
 
 @pytest.fixture
-async def start(stack: dict[str, Any]) -> AsyncIterator[Start]:
+async def start(stack: dict[str, Any], tmp_path: Path) -> AsyncIterator[Start]:
     """Starts further processes of the gateway, which end with the test."""
+    ports, numbers = Ports(tmp_path / "ports.json"), count()
     async with AsyncExitStack() as running:
 
         async def one() -> Second:
-            return await running.enter_async_context(_second(stack))
+            number = next(numbers)
+            return await running.enter_async_context(_second(stack, ports.get(f"http-{number}"), ports.get(f"m-{number}")))
 
         yield one
 
 
 @asynccontextmanager
-async def _second(stack: dict[str, Any]) -> AsyncIterator[Second]:
-    http, management = _free_ports(2)
+async def _second(stack: dict[str, Any], http: int, management: int) -> AsyncIterator[Second]:
     environment = stack["backing"]["service_environment"]["gateway"] | {
         "ITSM_LISTEN": f"127.0.0.1:{http}",
         "ITSM_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
@@ -79,14 +81,6 @@ async def _ready(client: httpx.AsyncClient, address: str, process: asyncio.subpr
             except httpx.TransportError:
                 await asyncio.sleep(0.1)
             await asyncio.sleep(0.1)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @pytest.fixture(autouse=True)
