@@ -59,7 +59,6 @@ class Graphs:
         self._store, self._most, self._clock = store, most, clock
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._looked = self._looked_far = clock()
-        self._sought: set[tuple[str, str]] = set()
         store.on_commit(self._mark)
 
     @property
@@ -82,21 +81,23 @@ class Graphs:
         return held.graph
 
     async def knowing(self, ids: Iterable[str]) -> Graph:
-        """The same, after a look at what other processes committed where one of these assets is not in it. What is not found
-        then is not looked for again until the next look."""
+        """The same, with these assets in it wherever they were made, if they are there at all: what is not in it is looked for
+        where it is kept, so that whoever has made an asset, in whichever process, can ask about it at once."""
         graph, tenant = await self.current(), ctx.current().tenant
-        unknown = {(tenant, each) for each in ids if graph.number(each) is None}
-        if not unknown <= self._sought:
-            await self.look()
-            graph = await self.current()
-            self._sought |= unknown
-        return graph
+        unknown = [each for each in ids if graph.number(each) is None]
+        if not unknown:
+            return graph
+        there = {row["_id"] for row in await self._some(ASSETS, tenant, unknown, {"_id": 1})}
+        if not there:
+            return graph
+        await self.look()  # their relations are as new as they are
+        self._held.setdefault(tenant, _Held()).assets |= there
+        return await self.current()
 
     async def follow(self) -> None:
         """Looks for what other processes committed, until it is canceled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._sought.clear()
             with suppress(Unavailable):  # the next look begins where this one did
                 await self.look()
 

@@ -88,6 +88,27 @@ async def test_an_asset_of_another_process_is_found_at_once(land: Landscape) -> 
     assert await other.failed("fresh") == ["fresh"]
 
 
+async def test_an_asset_that_was_asked_for_too_early_is_found_as_soon_as_it_is_there(land: Landscape) -> None:
+    other = Landscape(land.backend)
+    for ask in (other.impact.impact(ImpactQuestion("ast_fresh")), other.impact.graph("ast_fresh", Frame())):
+        with pytest.raises(NotFound):
+            await ask
+    await land.asset("fresh")
+    await land.serve("db", "fresh")
+    assert await other.failed("fresh") == ["fresh"]
+    assert await other.failed("db") == ["db", "fresh", "shop"]
+
+
+async def test_an_asset_that_no_look_has_shown_yet_is_drawn_alone(land: Landscape) -> None:
+    other = Landscape(land.backend)
+    await other.failed("db")
+    row = {"name": "lone", "class": "server", "state": "IN_USE", "criticality": None, "redundancy": []}
+    await land.backend.write([Insert("assets", {"_id": "ast_lone", "tenant": "main", "version": 1, **row})])
+    answer = await other.impact.graph("ast_lone", Frame())
+    assert [answer.graph.items[spot.members[0]].name for spot in answer.drawing.spots] == ["lone"]
+    assert await other.failed("lone") == ["lone"]
+
+
 async def test_a_link_that_is_read_before_its_asset_is_completed(land: Landscape) -> None:
     other = Landscape(land.backend)
     await other.failed("db")
@@ -280,15 +301,18 @@ class Counted(MemoryBackend):
         return await super().find(collection, *arguments, **named)
 
 
-async def test_what_nobody_knows_is_looked_for_once_and_not_with_each_incident() -> None:
+async def test_what_nobody_knows_has_no_incident_look_through_the_changes() -> None:
     backend = Counted()
     land = Landscape(backend)
     await land.shop()
     for number in range(5):
         await land.impact.assess(f"inc_{number}", ["ast_gone", "ast_db"])
+    assert backend.looks == 0
+    other = Landscape(backend)
+    await other.asset("gone")
+    await land.impact.assess("inc_6", ["ast_gone", "ast_lost"])
     assert backend.looks == 1
-    await land.impact.assess("inc_6", ["ast_lost"])
-    assert backend.looks == 2
+    assert (await assessed(land, "inc_6")).unknown_asset_ids == ["ast_lost"]
 
 
 @pytest.mark.parametrize(("made_before", "seconds"), [(4, 1), (60, 31)])
