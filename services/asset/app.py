@@ -14,7 +14,7 @@ from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.errors import ForbiddenMove, NotFound
 from chassis.policy import Policy
-from chassis.rpc import call
+from chassis.rpc import DEADLINE, call, connected
 from chassis.service import Service
 from services.asset import reactions
 from services.asset import store as kept
@@ -103,6 +103,8 @@ class AuthKeys:
 
     async def _call(self, rpc: str, request: Message) -> Any:
         assembly = self._assembly
-        stub = auth_pb.TokenServiceStub(assembly.channels.to(assembly.settings.auth_target))
+        channel = assembly.channels.to(assembly.settings.auth_target)
+        stub = auth_pb.TokenServiceStub(channel)
         token = await assembly.account.token()
+        await connected(channel, DEADLINE)
         return await call(getattr(stub, rpc), request, token=token, tenant=ctx.current().tenant)
