@@ -93,6 +93,7 @@ async def test_OpenTelemetry_sends_by_its_own_exporters(
     wanted, found = {f"{name}.wait_count", f"{name}.wait_sum", f"{name}.wait_bucket"}, set()
     async with asyncio.timeout(PATIENCE):
         while not wanted <= found:
+            await asyncio.sleep(0.2)
             parts = await query(agent, f'{{"host.name"="{name}", __name__=~".*wait.*"}}')
             found = {part["series"]["name"] for part in parts}
     assert found == wanted
