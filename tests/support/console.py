@@ -67,19 +67,31 @@ class Person:
     context: BrowserContext
     page: Page
     defects: list[str] = field(default_factory=list)
+    forgiven: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
         """Collects what a page should not do."""
-        self.page.on("console", lambda said: self.defects.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.defects.append(str(error)))
+        self.page.on("console", lambda said: self._found(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self._found(str(error)))
         self.page.on("requestfailed", self._failed)
-        self.page.on(
-            "response", lambda answer: self.defects.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None
-        )
+        self.page.on("response", lambda answer: self._found(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+
+    def _found(self, defect: str) -> None:
+        if not any(text in defect for text in self.forgiven):
+            self.defects.append(defect)
 
     def _failed(self, request: Request) -> None:
         if request.failure not in _LEFT:
-            self.defects.append(f"{request.failure} {request.url}")
+            self._found(f"{request.failure} {request.url}")
+
+    def forgive(self, text: str) -> None:
+        """From now on defects with this text are none; raises `AssertionError` where there was none so far.
+
+        The browser tells of one refusal more than once, and of the last a moment later.
+        """
+        assert any(text in defect for defect in self.defects), f"the browser tells nothing of {text}: {self.defects}"
+        self.forgiven.append(text)
+        self.defects[:] = [defect for defect in self.defects if text not in defect]
 
     async def open(self, path: str) -> None:
         """Goes to a page of the console and waits until it is shown."""

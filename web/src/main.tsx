@@ -5,12 +5,13 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode, useCallback, useEffect, useLayoutEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { onSignedOut } from "./api/client";
-import { ApiProblem } from "./api/problem";
+import { mayPass } from "./api/problem";
 import { listenToKeys } from "./app/keys";
 import { router } from "./app/router";
 import { type Me, SessionProvider, signIn, whoAmI } from "./app/session";
 import { SignedIn, SignInAgain } from "./app/states";
 import { applyScheme, theme, useShownScheme } from "./app/theme";
+import { settle } from "./live/apply";
 import { LiveProvider } from "./live/live";
 import { Problem } from "./ui/bits";
 
@@ -21,8 +22,8 @@ const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: KEPT_MS,
-      // What a service refuses it refuses again; what does not answer may answer soon.
-      retry: (failures, error) => failures < TRIES && !(error instanceof ApiProblem && error.status < 500),
+      structuralSharing: settle,
+      retry: (failures, error) => failures < TRIES && mayPass(error),
       refetchOnWindowFocus: false,
     },
   },

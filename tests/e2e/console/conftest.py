@@ -34,7 +34,11 @@ async def enter(stack: dict[str, Any], browser: Browser, sessions: dict[str, Sto
 
         async def enter_as(role: str) -> Person:
             url = stack["gateway"]
-            context = await browser.new_context(viewport={"width": 1440, "height": 900}, storage_state=sessions.get(role))
+            context = await browser.new_context(
+                viewport={"width": 1440, "height": 900},
+                reduced_motion="reduce",  # what moves is not what is tested
+                storage_state=sessions.get(role),
+            )
             exits.push_async_callback(context.close)
             context.set_default_timeout(PATIENCE_MS)
             person = Person(url, context, await context.new_page())

@@ -32,6 +32,9 @@ export class ApiProblem extends Error {
   }
 }
 
+/** Whether the same request may work later: what a service refuses it refuses again; what does not answer may answer soon. */
+export const mayPass = (error: unknown) => !(error instanceof ApiProblem && error.status < 500);
+
 const NOWHERE: ProblemDocument = {
   type: "urn:itsm:problem:dependency",
   title: "",

@@ -1,6 +1,6 @@
-import { Modal } from "@mantine/core";
 import { useSyncExternalStore } from "react";
 import { t } from "@/i18n";
+import { Dialog } from "@/ui/Dialog";
 import { commands, onCommands } from "./keys";
 
 const written = (key: string) => key.replace("Mod+", navigator.platform.startsWith("Mac") ? "⌘ " : "Ctrl ");
@@ -9,13 +9,7 @@ export function KeySheet({ opened, close }: { opened: boolean; close: () => void
   const all = useSyncExternalStore(onCommands, commands).filter(({ keys }) => keys !== undefined);
   const groups = [...new Set(all.map(({ group }) => group))];
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      size="xl"
-      title={t("keys.title")}
-      closeButtonProps={{ "aria-label": t("common.close") }}
-    >
+    <Dialog opened={opened} onClose={close} size="wide" title={t("keys.title")}>
       <div className="sheet">
         {groups.map((group) => (
           <section key={group}>
@@ -37,6 +31,6 @@ export function KeySheet({ opened, close }: { opened: boolean; close: () => void
           </section>
         ))}
       </div>
-    </Modal>
+    </Dialog>
   );
 }

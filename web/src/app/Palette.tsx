@@ -1,9 +1,11 @@
-import { Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useId, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { flushSync } from "react-dom";
 import { api, body, quoted } from "@/api/client";
 import { t } from "@/i18n";
+import { Dialog } from "@/ui/Dialog";
 import { Icon, type IconName } from "@/ui/Icon";
 import { type Command, commands, onCommands } from "./keys";
 import { useSession } from "./session";
@@ -18,15 +20,16 @@ interface Row {
 
 const DELAY_MS = 150;
 const HITS = 6;
+/** Letters that a search begins with. */
+const LEAST = 2;
 
 const matches = (command: Command, words: string[]) => words.every((word) => command.label.toLowerCase().includes(word));
 
 export function Palette({ opened, close }: { opened: boolean; close: () => void }) {
   return (
-    <Modal.Root opened={opened} onClose={close} size="lg" yOffset="12vh" centered={false} lockScroll={false}>
-      <Modal.Overlay backgroundOpacity={0.35} />
-      <Modal.Content aria-label={t("palette.title")}>{opened && <Search close={close} />}</Modal.Content>
-    </Modal.Root>
+    <Dialog opened={opened} onClose={close} label={t("palette.title")} place="top">
+      <Search close={close} />
+    </Dialog>
   );
 }
 
@@ -34,27 +37,29 @@ function Search({ close }: { close: () => void }) {
   const [text, setText] = useState("");
   const [asked, setAsked] = useState("");
   const [chosen, setChosen] = useState("");
+  const [hurried, setHurried] = useState(false);
   const all = useSyncExternalStore(onCommands, commands);
   const list = useId();
   const place = useRef<HTMLInputElement>(null);
-
-  // At once, not after the dialog has opened: who knows the key types on.
-  useEffect(() => place.current?.focus(), []);
+  const wanted = text.trim();
 
   useEffect(() => {
-    const timer = setTimeout(() => setAsked(text.trim()), DELAY_MS);
+    const timer = setTimeout(() => setAsked(wanted), DELAY_MS);
     return () => clearTimeout(timer);
-  }, [text]);
+  }, [wanted]);
 
-  const hits = useHits(asked);
+  const { hits, searching, failed, again } = useHits(asked);
+  // What was found under another text is no answer to this one.
+  const answered = asked === wanted;
+  const waiting = wanted.length >= LEAST && (!answered || searching);
   const rows = useMemo<Row[]>(() => {
-    const words = text.trim().toLowerCase().split(/\s+/);
+    const words = wanted.toLowerCase().split(/\s+/);
     const local = all
       .filter((command) => command.palette !== false && matches(command, words))
       .map(({ id, label, keys, run }): Row => ({ id, label, icon: "bolt", hint: keys?.[0], run }));
     // What the server finds comes below, so that the row one is about to choose does not move.
-    return [...local, ...(text.trim() === "" ? [] : hits)];
-  }, [all, hits, text]);
+    return [...local, ...(answered ? hits : [])];
+  }, [all, hits, wanted, answered]);
   const index = Math.max(
     0,
     rows.findIndex(({ id }) => id === chosen),
@@ -62,9 +67,18 @@ function Search({ close }: { close: () => void }) {
 
   const go = (row: Row | undefined) => {
     if (row === undefined) return;
-    close();
+    flushSync(close); // while a dialog is open, nothing behind it can have the keyboard
     row.run();
   };
+  // Who knows what will be found presses Enter before it is.
+  useEffect(() => {
+    if (!hurried || waiting) return;
+    setHurried(false);
+    const [first] = rows;
+    if (first === undefined) return;
+    close();
+    first.run();
+  }, [hurried, waiting, rows, close]);
   const onKeyDown = (event: React.KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined) {
@@ -74,13 +88,18 @@ function Search({ close }: { close: () => void }) {
       document.getElementById(`${list}-${next?.id}`)?.scrollIntoView({ block: "nearest" });
     } else if (event.key === "Enter") {
       event.preventDefault();
-      go(rows[index]);
+      if (rows.length > 0) go(rows[index]);
+      else {
+        setAsked(wanted);
+        setHurried(true);
+      }
     }
   };
   return (
     <div className="palette">
       <input
         ref={place}
+        data-autofocus
         role="combobox"
         aria-expanded="true"
         aria-controls={list}
@@ -91,6 +110,7 @@ function Search({ close }: { close: () => void }) {
         onChange={({ currentTarget }) => {
           setText(currentTarget.value);
           setChosen("");
+          setHurried(false);
         }}
         onKeyDown={onKeyDown}
       />
@@ -111,24 +131,48 @@ function Search({ close }: { close: () => void }) {
             {row.hint && <kbd className="hint">{row.hint}</kbd>}
           </div>
         ))}
-        {rows.length === 0 && (
+        {rows.length === 0 && !(answered && failed) && (
           <div className="blank" role="option" aria-selected="false" aria-disabled="true" tabIndex={-1}>
-            {t("palette.nothing")}
+            {t(waiting ? "palette.searching" : "palette.nothing")}
           </div>
         )}
       </div>
+      {answered && failed && (
+        <div className="line unfound" role="alert">
+          {t("palette.failed")}
+          <Button
+            size="compact-sm"
+            variant="default"
+            className="end"
+            onClick={() => {
+              place.current?.focus(); // this button goes with what it mends
+              again();
+            }}
+          >
+            {t("problem.retry")}
+          </Button>
+        </div>
+      )}
     </div>
   );
 }
 
+interface Hits {
+  hits: Row[];
+  searching: boolean;
+  /** Whether a part of them could not be searched. */
+  failed: boolean;
+  again: () => void;
+}
+
 /** Records that the server finds under this text: numbers exactly, titles and names by their words. */
-function useHits(text: string): Row[] {
+function useHits(text: string): Hits {
   const { can } = useSession();
   const navigate = useNavigate();
   const number = /^inc\d+$/i.test(text);
   const incidents = useQuery({
     queryKey: ["search", "incidents", text],
-    enabled: text.length > 1 && can("incidents.list"),
+    enabled: text.length >= LEAST && can("incidents.list"),
     queryFn: async () => {
       const filter = number ? `number = ${quoted(text.toUpperCase())}` : `title:${quoted(text)}`;
       return (await body(api.GET("/api/v1/incidents", { params: { query: { filter, pageSize: HITS } } }))).incidents;
@@ -136,11 +180,11 @@ function useHits(text: string): Row[] {
   });
   const assets = useQuery({
     queryKey: ["search", "assets", text],
-    enabled: text.length > 1 && !number && can("assets.list"),
+    enabled: text.length >= LEAST && !number && can("assets.list"),
     queryFn: async () =>
       (await body(api.GET("/api/v1/assets", { params: { query: { filter: `name:${quoted(text)}`, pageSize: HITS } } }))).assets,
   });
-  return useMemo<Row[]>(
+  const hits = useMemo<Row[]>(
     () => [
       ...(incidents.data ?? []).map(
         ({ id, number: known, title }): Row => ({
@@ -161,4 +205,13 @@ function useHits(text: string): Row[] {
     ],
     [incidents.data, assets.data, navigate],
   );
+  const sources = [incidents, assets];
+  return {
+    hits,
+    searching: sources.some(({ isLoading }) => isLoading),
+    failed: sources.some(({ isError }) => isError),
+    again: () => {
+      for (const source of sources) if (source.isError) void source.refetch();
+    },
+  };
 }

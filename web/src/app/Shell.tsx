@@ -30,6 +30,7 @@ export function Shell() {
       group: t("keys.everywhere"),
       run: () => setPalette(true),
       palette: false,
+      everywhere: true,
     },
     { id: "sheet", label: t("keys.title"), keys: ["?"], group: t("keys.everywhere"), run: () => setSheet(true) },
     { id: "scheme", label: t("scheme.next"), keys: ["d"], group: t("keys.everywhere"), run: () => choose(nextScheme()) },

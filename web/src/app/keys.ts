@@ -11,6 +11,8 @@ export interface Command {
   run: () => void;
   /** Off for what only makes sense by key, such as moving a cursor. */
   palette?: boolean;
+  /** Can be done over a dialog, too. */
+  everywhere?: boolean;
 }
 
 const SEQUENCE_MS = 1_200;
@@ -75,18 +77,19 @@ function pressed(event: KeyboardEvent) {
   const name = nameOf(event);
   if (writing(event.target) && !name.startsWith("Mod+")) return;
   // A dialog has the keyboard for itself.
-  if (document.querySelector('[role="dialog"]') !== null && !name.startsWith("Mod+")) return;
+  const dialog = document.querySelector("dialog[open]") !== null;
+  const able = dialog ? snapshot.filter(({ everywhere }) => everywhere) : snapshot;
   // A focused button or link answers to these by itself.
   if ((name === "Enter" || name === " ") && event.target instanceof HTMLElement && event.target.closest("a, button")) return;
   const sequence = performance.now() - begunAt < SEQUENCE_MS && begun !== "" ? `${begun} ${name}` : name;
   const found =
-    snapshot.find(({ keys }) => keys?.includes(sequence)) ??
-    (sequence === name ? undefined : snapshot.find(({ keys }) => keys?.includes(name)));
+    able.find(({ keys }) => keys?.includes(sequence)) ??
+    (sequence === name ? undefined : able.find(({ keys }) => keys?.includes(name)));
   begun = "";
   if (found !== undefined) {
     event.preventDefault();
     found.run();
-  } else if (snapshot.some(({ keys }) => keys?.some((each) => each.startsWith(`${name} `)))) {
+  } else if (able.some(({ keys }) => keys?.some((each) => each.startsWith(`${name} `)))) {
     begun = name;
     begunAt = performance.now();
   }

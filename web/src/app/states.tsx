@@ -1,8 +1,9 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { t } from "@/i18n";
 import { Empty, Problem } from "@/ui/bits";
+import { Dialog } from "@/ui/Dialog";
 
 export function NotFound() {
   return (
@@ -58,13 +59,13 @@ export function SignInAgain({ opened, done }: { opened: boolean; done: () => voi
     return () => channel.close();
   }, [opened, done]);
   return (
-    <Modal opened={opened} onClose={() => undefined} withCloseButton={false} title={t("session.ended")}>
+    <Dialog opened={opened} title={t("session.ended")}>
       <div className="stack">
         <p>{t("session.endedText")}</p>
         <Button onClick={() => window.open("/auth/login?next=/signed-in", "itsm-sign-in", "popup,width=520,height=680")}>
           {t("session.in")}
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

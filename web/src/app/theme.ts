@@ -21,11 +21,6 @@ export const theme = createTheme({
   defaultRadius: "md",
   focusRing: "auto",
   cursorType: "pointer",
-  components: {
-    // Its lock writes a style element into the page, which our content security policy refuses; nothing behind scrolls anyway.
-    Modal: { defaultProps: { lockScroll: false, centered: true, overlayProps: { backgroundOpacity: 0.35 } } },
-    Drawer: { defaultProps: { lockScroll: false, position: "right", overlayProps: { backgroundOpacity: 0.25 } } },
-  },
 });
 
 export type Scheme = "auto" | "light" | "dark";

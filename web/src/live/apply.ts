@@ -1,4 +1,4 @@
-import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import { type InfiniteData, type QueryClient, replaceEqualDeep } from "@tanstack/react-query";
 import type { Page } from "@/api/client";
 import type { LiveEvent } from "./leader";
 
@@ -27,8 +27,35 @@ export function recordOf(event: LiveEvent): { kind: string; record: Versioned } 
   return record?.id ? { kind, record } : null;
 }
 
+const REMEMBERED = 1_000;
+const lately = new Map<string, Versioned>();
+
+function remember(record: Versioned) {
+  const known = lately.get(record.id);
+  if (known !== undefined && !newer(record, known)) return;
+  lately.delete(record.id);
+  lately.set(record.id, record);
+  if (lately.size > REMEMBERED) lately.delete(lately.keys().next().value as string);
+}
+
+function freshest(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(freshest);
+  if (typeof value !== "object" || value === null) return value;
+  if ("pages" in value || "items" in value) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, part]) => [name, name === "pages" || name === "items" ? freshest(part) : part]),
+    );
+  }
+  const known = "id" in value && "etag" in value ? lately.get(value.id as string) : undefined;
+  return known !== undefined && newer(known, value as Versioned) ? known : value;
+}
+
+/** What the cache takes of an answer: records that changed while it was on its way stay as they were heard or written since. */
+export const settle = (known: unknown, answer: unknown): unknown => replaceEqualDeep(known, freshest(answer));
+
 /** Puts a record into everything that shows it; an older one than is known changes nothing. */
 export function put(client: QueryClient, kind: string, record: Versioned) {
+  remember(record);
   client.setQueriesData<Versioned>(
     { queryKey: [kind, "one"], predicate: ({ state }) => (state.data as Versioned)?.id === record.id },
     (known) => (known === undefined || newer(record, known) ? record : known),

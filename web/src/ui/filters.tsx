@@ -1,4 +1,4 @@
-import { type Ref, useEffect, useState } from "react";
+import { type Ref, useEffect, useRef, useState } from "react";
 import { Icon } from "./Icon";
 
 interface Option {
@@ -24,11 +24,19 @@ export function TextFilter({
   wide?: boolean;
 }) {
   const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+  const said = useRef(value);
+  useEffect(() => {
+    // What was said from here comes back after more was typed.
+    if (value !== said.current) setText(value);
+    said.current = value;
+  }, [value]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only what is typed starts the moment
   useEffect(() => {
     if (text === value) return;
-    const timer = setTimeout(() => onChange(text), DELAY_MS);
+    const timer = setTimeout(() => {
+      said.current = text;
+      onChange(text);
+    }, DELAY_MS);
     return () => clearTimeout(timer);
   }, [text]);
   return (

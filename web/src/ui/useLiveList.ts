@@ -1,6 +1,7 @@
 import { type InfiniteData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { type Page, quoted } from "@/api/client";
+import { mayPass } from "@/api/problem";
 import type { Versioned } from "@/live/apply";
 import { useLive } from "@/live/live";
 
@@ -16,6 +17,7 @@ interface Options<T> {
 const PAGE = 100;
 const PAGES_KEPT = 30;
 const SETTLE_MS = 400;
+const RETRY_MS = 5_000;
 const CHECKED_AT_ONCE = 150;
 
 /**
@@ -54,8 +56,19 @@ export function useLiveList<T extends Versioned>({ kind, filter, orderBy, load }
       const ids = [...changed].slice(0, CHECKED_AT_ONCE);
       for (const id of ids) changed.delete(id);
       const among = `id IN (${ids.map(quoted).join(", ")})`;
-      const { items } = await loader.current(filter ? `(${filter}) AND ${among}` : among, orderBy, "", CHECKED_AT_ONCE);
+      const page = await loader
+        .current(filter ? `(${filter}) AND ${among}` : among, orderBy, "", CHECKED_AT_ONCE)
+        .catch((error: unknown) => {
+          // The bar is a help: nobody is told that it waits. What was heard meanwhile counts too.
+          if (mayPass(error)) for (const id of ids) changed.add(id);
+          return null;
+        });
       if (over) return;
+      if (page === null) {
+        if (changed.size > 0) schedule(RETRY_MS);
+        return;
+      }
+      const { items } = page;
       const matching = new Set(items.map(({ id }) => id));
       const data = client.getQueryData<InfiniteData<Page<T>>>(key);
       const listed = new Set(data?.pages.flatMap((page) => page.items.map(({ id }) => id)));
@@ -63,13 +76,8 @@ export function useLiveList<T extends Versioned>({ kind, filter, orderBy, load }
       setGone((known) => next(known, ids, (id) => !matching.has(id) && listed.has(id)));
       if (changed.size > 0) schedule();
     };
-    const schedule = () => {
-      timer ??= setTimeout(() => {
-        check().catch(() => {
-          // The bar is a help; what it would have counted is there after the next reading of the list.
-          timer = undefined;
-        });
-      }, SETTLE_MS);
+    const schedule = (after = SETTLE_MS) => {
+      timer ??= setTimeout(() => void check(), after);
     };
     const end = hear(kind, (records) => {
       for (const { id } of records) changed.add(id);
@@ -84,9 +92,10 @@ export function useLiveList<T extends Versioned>({ kind, filter, orderBy, load }
 
   const items = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
   const show = useCallback(async () => {
-    await client.resetQueries({ queryKey: key, exact: true });
+    // First, so that what is heard while the list is read again is not forgotten.
     setFresh(new Set());
     setGone(new Set());
+    await client.resetQueries({ queryKey: key, exact: true });
   }, [client, key]);
   // However the list was read again: what it holds is no news, and what it does not hold has not moved away from it.
   const listed = useMemo(() => new Set(items.map(({ id }) => id)), [items]);

@@ -76,11 +76,16 @@ test("who writes is not disturbed, except by keys that write nothing", () => {
   expect(plainKey).toHaveBeenCalledOnce();
 });
 
-test("a dialog has the keyboard for itself", () => {
-  const run = offered("next", ["j"]);
-  document.body.innerHTML = "<div role=dialog></div>";
+test("a dialog has the keyboard for itself, except for what is meant everywhere", () => {
+  const behind = [offered("next", ["j"]), offered("open", ["Mod+Enter"])];
+  const palette = vi.fn();
+  ends.push(register([{ id: "palette", label: "palette", keys: ["Mod+K"], group: "test", run: palette, everywhere: true }]));
+  document.body.innerHTML = "<dialog open><textarea></textarea></dialog>";
   press("j");
-  expect(run).not.toHaveBeenCalled();
+  press("Enter", { ctrlKey: true }, document.querySelector("textarea") as Element);
+  press("k", { ctrlKey: true });
+  expect(behind.map((each) => vi.mocked(each).mock.calls.length)).toEqual([0, 0]);
+  expect(palette).toHaveBeenCalledOnce();
 });
 
 test("Enter on a link follows the link", () => {

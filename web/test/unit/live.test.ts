@@ -1,7 +1,7 @@
 import { type InfiniteData, QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import type { Page } from "@/api/client";
-import { apply, put, type Versioned } from "@/live/apply";
+import { apply, put, settle, type Versioned } from "@/live/apply";
 import type { LiveEvent } from "@/live/leader";
 
 interface Row extends Versioned {
@@ -47,6 +47,39 @@ test("an answer that is older than what was heard meanwhile changes nothing", ()
   const client = known(5);
   put(client, "incidents", row(4));
   expect(shown(client)).toEqual(["version 5", "version 5"]);
+});
+
+test("an answer that was on its way while something changed does not bring the old back", async () => {
+  const client = new QueryClient({ defaultOptions: { queries: { structuralSharing: settle } } });
+  let answer: (row: Row) => void = () => undefined;
+  const late = new Promise<Row>((resolve) => {
+    answer = resolve;
+  });
+  const fetched = client.fetchQuery({ queryKey: ["incidents", "one", "inc_late"], queryFn: () => late });
+  const known = { ...row(7), id: "inc_late" };
+  apply(client, [event(known)]);
+  answer({ ...row(6), id: "inc_late" });
+  await fetched;
+  expect(client.getQueryData(["incidents", "one", "inc_late"])).toEqual(known);
+  const list = {
+    pages: [
+      {
+        items: [
+          { ...row(6), id: "inc_late" },
+          { ...row(1), id: "inc_other" },
+        ],
+        next: "x",
+      },
+    ],
+    pageParams: [""],
+  };
+  expect(settle(undefined, list)).toEqual({
+    pages: [{ items: [known, { ...row(1), id: "inc_other" }], next: "x" }],
+    pageParams: [""],
+  });
+  expect(settle(undefined, { ...row(8), id: "inc_late" })).toMatchObject({ title: "version 8" });
+  const figures = { rows: [1] };
+  expect(settle(figures, { rows: [1] }), "what did not change is the same").toBe(figures);
 });
 
 test("hearers get each record once, in its newest version", () => {

@@ -1,4 +1,4 @@
-import { Button, Drawer } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useCallback, useRef, useState } from "react";
@@ -9,6 +9,7 @@ import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { useAssetName } from "@/ui/assets";
 import { Ago, Chip, Empty, Loading, Problem, type Tone } from "@/ui/bits";
+import { Dialog } from "@/ui/Dialog";
 import { TextFilter, Toggles, Views } from "@/ui/filters";
 import type { IconName } from "@/ui/Icon";
 import { Person } from "@/ui/people";
@@ -266,15 +267,9 @@ export function AlertList() {
           </Button>
         </div>
       )}
-      <Drawer
-        opened={explained !== ""}
-        onClose={() => setExplained("")}
-        title={t("alert.explainTitle")}
-        size="lg"
-        closeButtonProps={{ "aria-label": t("common.close") }}
-      >
-        {explained && <Explanation id={explained} />}
-      </Drawer>
+      <Dialog opened={explained !== ""} onClose={() => setExplained("")} title={t("alert.explainTitle")} place="side">
+        <Explanation id={explained} />
+      </Dialog>
     </>
   );
 }

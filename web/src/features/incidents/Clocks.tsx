@@ -1,9 +1,10 @@
-import { Button, Drawer } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, body, type Incident, type Schemas } from "@/api/client";
 import { t } from "@/i18n";
 import { Chip, Problem, type Tone } from "@/ui/bits";
+import { Dialog } from "@/ui/Dialog";
 import { at, lasting, seconds, useNow } from "@/ui/time";
 import { read } from "./chips";
 
@@ -34,15 +35,9 @@ export function Clocks({ incident }: { incident: Incident }) {
           <Line key={`${clock.kind}${clock.startTime}${clock.policyId}`} clock={clock} />
         ))}
       </div>
-      <Drawer
-        opened={opened}
-        onClose={() => setOpened(false)}
-        title={t("sla.whyTitle")}
-        size="lg"
-        closeButtonProps={{ "aria-label": t("common.close") }}
-      >
-        {opened && <Explanation id={incident.id} />}
-      </Drawer>
+      <Dialog opened={opened} onClose={() => setOpened(false)} title={t("sla.whyTitle")} place="side">
+        <Explanation id={incident.id} />
+      </Dialog>
     </section>
   );
 }

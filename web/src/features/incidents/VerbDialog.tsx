@@ -1,10 +1,11 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { type FormEvent, useId, useState } from "react";
 import type { Incident } from "@/api/client";
 import { asProblem } from "@/api/problem";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Problem } from "@/ui/bits";
+import { Dialog } from "@/ui/Dialog";
 import { Field, Select, TextArea, TextInput } from "@/ui/form";
 import { toast } from "@/ui/toasts";
 import { perform, usePeople, useTaken, useTeams, type Verb, type Words } from "./data";
@@ -17,26 +18,25 @@ const AT_ONCE: ReadonlySet<Verb> = new Set(["start", "resume", "close"]);
 export const asks = (verb: Verb) => !AT_ONCE.has(verb);
 
 interface Props {
-  opened: boolean;
   verb: Verb | null;
   incidents: readonly Incident[];
   close: () => void;
   done?: () => void;
 }
 
-export function VerbDialog({ opened, verb, incidents, close, done }: Props) {
+export function VerbDialog({ verb, incidents, close, done }: Props) {
   const shown = verb !== null && incidents.length > 0;
   const title = shown
     ? `${t(`verb.${verb}`)}: ${incidents.length === 1 ? incidents[0]?.number : t("list.chosen", { count: incidents.length })}`
     : "";
   return (
-    <Modal opened={opened && shown} onClose={close} title={title} closeButtonProps={{ "aria-label": t("common.close") }}>
+    <Dialog opened={shown} onClose={close} title={title}>
       {shown && <Form verb={verb} incidents={incidents} close={close} done={done} />}
-    </Modal>
+    </Dialog>
   );
 }
 
-function Form({ verb, incidents, close, done }: Omit<Props, "opened"> & { verb: Verb }) {
+function Form({ verb, incidents, close, done }: Props & { verb: Verb }) {
   const first = incidents[0] as Incident;
   const { me } = useSession();
   const teams = useTeams(verb === "assign");

@@ -11,7 +11,6 @@ export function useVerbs(done?: () => void): { act: (verb: Verb, incidents: read
   const { can } = useSession();
   const taken = useTaken();
   const [asked, setAsked] = useState<{ verb: Verb; incidents: readonly Incident[] } | null>(null);
-  const [opened, setOpened] = useState(false); // what was asked stays, so that a dialog keeps its title while it goes
 
   const act = (verb: Verb, incidents: readonly Incident[]) => {
     const able = incidents.filter((incident) => verbsOf(incident, can).includes(verb));
@@ -20,7 +19,6 @@ export function useVerbs(done?: () => void): { act: (verb: Verb, incidents: read
       toast(t("list.notPossible", { verb: t(`verb.${verb}`) }));
     } else if (asks(verb)) {
       setAsked({ verb, incidents: able });
-      setOpened(true);
     } else {
       Promise.all(able.map(async (incident) => taken(await perform(verb, incident, {}))))
         .then(() => {
@@ -31,13 +29,7 @@ export function useVerbs(done?: () => void): { act: (verb: Verb, incidents: read
     }
   };
   const dialog = (
-    <VerbDialog
-      opened={opened}
-      verb={asked?.verb ?? null}
-      incidents={asked?.incidents ?? []}
-      close={() => setOpened(false)}
-      done={done}
-    />
+    <VerbDialog verb={asked?.verb ?? null} incidents={asked?.incidents ?? []} close={() => setAsked(null)} done={done} />
   );
   return { act, dialog };
 }
