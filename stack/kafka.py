@@ -8,7 +8,7 @@ import contextlib
 import logging
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _ALLOW = 3
 
 AclRow = tuple[int, str, int, str, str, int, int]
 
-_LOGGING = """Configuration:
+LOGGING = """Configuration:
   status: WARN
   Appenders:
     Console: {name: STDOUT, target: SYSTEM_OUT, PatternLayout: {pattern: "%d{yyyy-MM-dd'T'HH:mm:ss.SSSX} %-5p %c{1} %m%n"}}
@@ -61,9 +61,13 @@ def acl_rows(service: str) -> list[AclRow]:
     return rows
 
 
-def server_properties(port: int, controller_port: int, data: Path, broker: str, controller: str) -> str:
+def server_properties(
+    port: int, controller_port: int, data: Path, broker: str, controller: str, *, listen: str = "127.0.0.1", host: str = ""
+) -> str:
     """The settings file; it holds two passwords.
 
+    `listen` is the address at which clients are served, all of them when empty; `host` the name that clients are told to
+    use, the same when empty.
     Clients sign in with SCRAM, whose credentials `format` seeds, so that the first start is already closed. The
     controller's listener uses PLAIN, because SCRAM credentials live in the log that a controller has yet to load.
     """
@@ -73,8 +77,8 @@ def server_properties(port: int, controller_port: int, data: Path, broker: str, 
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=CLIENTS://127.0.0.1:{port}
+listeners=CLIENTS://{listen}:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=CLIENTS://{host or listen}:{port}
 listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
 inter.broker.listener.name=CLIENTS
 sasl.enabled.mechanisms=SCRAM-SHA-256
@@ -105,6 +109,22 @@ broker.heartbeat.interval.ms=500
 listener.name.clients.scram-sha-256.sasl.jaas.config={scram} required username="broker" password="{broker}";
 listener.name.controller.plain.sasl.jaas.config={plain} required username="controller" password="{controller}" user_controller="{controller}";
 """  # noqa: E501
+
+
+def java_command(libs: Path, logging_file: Path, *options: str) -> tuple[str, ...]:
+    """How a program among Kafka's jars is started, but for its name; java itself expands the star."""
+    return ("java", *options, "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={logging_file}", "-cp", f"{libs}/*")
+
+
+async def format_data(java: tuple[str, ...], properties: Path, passwords: Mapping[str, str]) -> None:
+    """Name the cluster and seed every user; only once, since a running broker takes no new users from aiokafka."""
+    output = await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "random-uuid")
+    cluster = re.findall(r"^[\w-]{22}$", output, re.MULTILINE)[-1]
+    scram = []
+    for user, password in passwords.items():
+        scram += ["--add-scram", f"SCRAM-SHA-256=[name={user},password={password}]"]
+    await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "format", "-t", cluster,
+              "-c", str(properties), *scram)  # fmt: skip
 
 
 class Kafka:
@@ -141,15 +161,9 @@ class Kafka:
         )
         properties, logging_file = home / "server.properties", home / "log4j2.yaml"
         write_atomically(properties, settings, mode=0o600)
-        write_atomically(logging_file, _LOGGING)
-        java = (
-            "java",
-            *(("-Xmx256m", "-XX:TieredStopAtLevel=1") if self._light else ("-Xmx384m",)),
-            "-XX:+UseSerialGC",
-            f"-Dlog4j2.configurationFile={logging_file}",
-            "-cp",
-            f"{libs}/*",  # java itself expands the star
-        )
+        write_atomically(logging_file, LOGGING)
+        options = ("-Xmx256m", "-XX:TieredStopAtLevel=1") if self._light else ("-Xmx384m",)
+        java = java_command(libs, logging_file, *options)
         await self._format_once(java, properties, data)
         return Spec(
             name="kafka",
@@ -161,20 +175,13 @@ class Kafka:
         )
 
     async def _format_once(self, java: tuple[str, ...], properties: Path, data: Path) -> None:
-        """Name the cluster and seed every user; only once, since a running broker takes no new users from aiokafka."""
         formatted = self._layout.kafka / "formatted"
         if formatted.exists():
             if unknown := set(self.users) - set(formatted.read_text().split()):
                 raise StackError(f"this Kafka data knows no user {', '.join(sorted(unknown))}; start with --fresh")
             return
         shutil.rmtree(data, ignore_errors=True)  # of a format that was interrupted
-        output = await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "random-uuid")
-        cluster = re.findall(r"^[\w-]{22}$", output, re.MULTILINE)[-1]
-        scram = []
-        for user in ("broker", *self.users):
-            scram += ["--add-scram", f"SCRAM-SHA-256=[name={user},password={self.password(user)}]"]
-        await run("kafka.tools.StorageTool", *java, "kafka.tools.StorageTool", "format", "-t", cluster,
-                  "-c", str(properties), *scram)  # fmt: skip
+        await format_data(java, properties, {user: self.password(user) for user in ("broker", *self.users)})
         write_atomically(formatted, "\n".join(self.users))
 
     async def make_ready(self, process: Process) -> None:
@@ -183,7 +190,7 @@ class Kafka:
         await process.wait_ready(self._admin_signs_in)
         async with self._admin() as admin:
             await _create_topics(admin)
-            await _grant(admin)
+            await grant(admin)
 
     async def _listens(self) -> bool:
         """A plain look at the port first: the client library logs each refused connection as an error."""
@@ -209,18 +216,25 @@ class Kafka:
 
     @contextlib.asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
-        admin = AIOKafkaAdminClient(
-            bootstrap_servers=self.bootstrap,
-            security_protocol="SASL_PLAINTEXT",
-            sasl_mechanism="SCRAM-SHA-256",
-            sasl_plain_username="admin",
-            sasl_plain_password=self.password("admin"),
-        )
-        try:
-            await admin.start()
+        async with signed_in(self.bootstrap, self.password("admin")) as admin:
             yield admin
-        finally:
-            await admin.close()
+
+
+@contextlib.asynccontextmanager
+async def signed_in(bootstrap: str, password: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """The administrator's client, for the time of the block; raises `KafkaError` when it is refused or nobody is there."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-256",
+        sasl_plain_username="admin",
+        sasl_plain_password=password,
+    )
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
 
 
 class _Acls(CreateAclsRequest):  # type: ignore[misc]  # the library has no types
@@ -238,7 +252,8 @@ async def _create_topics(admin: AIOKafkaAdminClient) -> None:
         raise StackError(f"Kafka refuses topics: {', '.join(refused)}")
 
 
-async def _grant(admin: AIOKafkaAdminClient) -> None:
+async def grant(admin: AIOKafkaAdminClient) -> None:
+    """Give every service its rights; a right that is there already stays as it is."""
     rows = [row for service in SERVICES for row in acl_rows(service)]
     answer = await admin._send_request(_Acls(rows))  # noqa: SLF001  (the client has no call for rights)
     for row, outcome in zip(rows, answer.creation_responses, strict=True):

@@ -30,6 +30,15 @@ SERVICE_ACTIONS = (
 )  # fmt: skip
 MIGRATION_ACTIONS = (*SERVICE_ACTIONS, "dropIndex")
 
+# Right for a set of one: a primary that is told to stop has no successor to wait for.
+TUNING = (
+    "--setParameter", "ttlMonitorSleepSecs=5",
+    "--setParameter", "transactionLifetimeLimitSeconds=10",
+    "--setParameter", "maxTransactionLockRequestTimeoutMillis=100",
+    "--setParameter", "diagnosticDataCollectionEnabled=false",
+    "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=1000",
+)  # fmt: skip
+
 Document = dict[str, Any]
 
 
@@ -79,11 +88,7 @@ class Mongo:
                 "--replSet", "rs0", "--keyFile", str(key), "--auth",
                 "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256", "--unixSocketPrefix", str(data),
                 "--logpath", str(log), "--logappend", "--pidfilepath", str(data / "pid"), "--quiet",
-                "--setParameter", "ttlMonitorSleepSecs=5",
-                "--setParameter", "transactionLifetimeLimitSeconds=10",
-                "--setParameter", "maxTransactionLockRequestTimeoutMillis=100",
-                "--setParameter", "diagnosticDataCollectionEnabled=false",
-                "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=1000",
+                *TUNING,
             ),
             ports=(self.port,),
             state=self._layout.state,
@@ -99,9 +104,10 @@ class Mongo:
         root = self._root_client()
         try:
             await self._adopt_port(root)
-            await _until_primary(root)
+            await until_primary(root)
             for service in SERVICES:
-                await self._ensure_service(root, service)
+                secret = f"mongo/{service}"
+                await ensure_service(root, service, self._credentials.get(secret), self._credentials.get(f"{secret}/migration"))
         finally:
             await root.close()
 
@@ -144,11 +150,7 @@ class Mongo:
         process.require_alive()
         client: AsyncMongoClient[Document] = AsyncMongoClient("127.0.0.1", self.port, directConnection=True)
         try:
-            await self._initiate_set(client)
-            await _until_primary(client)
-            await client.admin.command(
-                "createUser", "root", pwd=self._credentials.get("mongo/root"), roles=["root"], mechanisms=["SCRAM-SHA-256"]
-            )
+            await take_first_steps(client, f"127.0.0.1:{self.port}", self._credentials.get("mongo/root"))
         except OperationFailure as error:
             raise StackError(
                 f"mongod refuses the first steps ({error.details and error.details.get('codeName')}): the passwords of "
@@ -156,15 +158,6 @@ class Mongo:
             ) from error
         finally:
             await client.close()
-
-    async def _initiate_set(self, client: AsyncMongoClient[Document]) -> None:
-        already_initialized = 23
-        members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
-        try:
-            await client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
-        except OperationFailure as error:
-            if error.code != already_initialized:
-                raise
 
     async def _adopt_port(self, root: AsyncMongoClient[Document]) -> None:
         """The set's configuration names the port; after a start on another one the node has to be told that it is meant."""
@@ -176,17 +169,34 @@ class Mongo:
         config["version"] += 1
         await root.admin.command("replSetReconfig", config, force=True)
 
-    async def _ensure_service(self, root: AsyncMongoClient[Document], service: str) -> None:
-        name = f"itsm_{service}"
-        users = {
-            name: ("service", SERVICE_ACTIONS, f"mongo/{service}"),
-            f"{name}_migration": ("migration", MIGRATION_ACTIONS, f"mongo/{service}/migration"),
-        }
-        database = root[name]
-        for user, (role, actions, secret) in users.items():
-            privileges = [{"resource": {"db": name, "collection": ""}, "actions": list(actions)}]
-            await _update_or_create_role(database, role, privileges)
-            await _create_user(database, user, self._credentials.get(secret), {"role": role, "db": name})
+
+async def take_first_steps(client: AsyncMongoClient[Document], host: str, root_password: str) -> None:
+    """Initiate the set with this one member and create its first user, through a connection from the same machine.
+
+    Raises `OperationFailure` when a first user is there already.
+    """
+    already_initialized = 23
+    try:
+        await client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": host}]})
+    except OperationFailure as error:
+        if error.code != already_initialized:
+            raise
+    await until_primary(client)
+    await client.admin.command("createUser", "root", pwd=root_password, roles=["root"], mechanisms=["SCRAM-SHA-256"])
+
+
+async def ensure_service(root: AsyncMongoClient[Document], service: str, password: str, migration_password: str) -> None:
+    """The two users of a service and their roles, in the service's own database; a user that is there keeps its password."""
+    name = f"itsm_{service}"
+    users = {
+        name: ("service", SERVICE_ACTIONS, password),
+        f"{name}_migration": ("migration", MIGRATION_ACTIONS, migration_password),
+    }
+    database = root[name]
+    for user, (role, actions, secret) in users.items():
+        privileges = [{"resource": {"db": name, "collection": ""}, "actions": list(actions)}]
+        await _update_or_create_role(database, role, privileges)
+        await _create_user(database, user, secret, {"role": role, "db": name})
 
 
 async def _update_or_create_role(database: AsyncDatabase[Document], role: str, privileges: list[Document]) -> None:
@@ -206,7 +216,8 @@ async def _create_user(database: AsyncDatabase[Document], user: str, password: s
             raise
 
 
-async def _until_primary(client: AsyncMongoClient[Document]) -> None:
+async def until_primary(client: AsyncMongoClient[Document]) -> None:
+    """Wait up to half a minute until writes are taken; raises `TimeoutError`."""
     async with asyncio.timeout(30):
         while not (await client.admin.command("hello")).get("isWritablePrimary"):  # noqa: ASYNC110  (no event tells it)
             await asyncio.sleep(0.02)

@@ -84,6 +84,7 @@ async def _backing(
     rootfs, layers, below = base
     console.say("mongod, Kafka, Keycloak")
     programs = await fetch(Options().cache, console)
+    ours = (parts.code(layers), parts.backing_code(layers))
     makers = {
         "mongod": (("curl",), parts.mongod, (27017,)),
         "kafka": (("java",), parts.kafka, (9092,)),
@@ -92,7 +93,7 @@ async def _backing(
     return [
         Image(
             name=f"{prefix}/{name}:{tag}",
-            layers=(*below, *(rootfs.layer(system) for system in systems), make(layers, programs), parts.backing_code(layers)),
+            layers=(*below, *(rootfs.layer(system) for system in systems), make(layers, programs), *ours),
             entrypoint=("python", "-m", "deploy.backing", name),
             environment={**_PYTHON, "JAVA_HOME": _JAVA_HOME},
             ports=ports,
