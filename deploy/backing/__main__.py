@@ -36,6 +36,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     secrets.add_argument("--release", required=True)
     secrets.add_argument("--namespace", required=True)
     secrets.add_argument("--mongo-host", required=True, help="host:port in the services' addresses of their databases")
+    secrets.add_argument("--tenant", default="main", help="tenant of the demonstration users")
     secrets.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="a label of each Secret")
     for command in (start, start_kafka):
         command.add_argument("--data", type=Path, default=Path("/data"), help="folder of the data")
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
                 keycloak.start(options.secrets, options.url, options.heap)
             case "secrets":
                 labels = dict(label.partition("=")[::2] for label in options.label)
-                passwords.make(options.release, options.namespace, options.mongo_host, labels, options.wait)
+                passwords.make(options.release, options.namespace, options.mongo_host, options.tenant, labels, options.wait)
     except (StackError, PyMongoError, OSError) as problem:
         sys.stderr.write(f"{options.command}: {problem}\n")
         return 1

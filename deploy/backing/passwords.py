@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from services.auth.domain.credential import Kind, Secret
 from stack.errors import StackError
 from stack.keycloak import BOOTSTRAP_ADMIN, BOOTSTRAP_CLIENT
 from stack.options import SERVICES
@@ -27,12 +28,7 @@ _HOST = "kubernetes.default.svc"
 _CONFLICT = 409
 
 
-def names(release: str) -> list[str]:
-    """Of all Secrets that an evaluation needs."""
-    return list(wanted(release, ""))
-
-
-def wanted(release: str, mongo_host: str) -> dict[str, dict[str, str]]:
+def wanted(release: str, mongo_host: str, tenant: str) -> dict[str, dict[str, str]]:
     """Every Secret with its keys and a new random content."""
     result = {
         f"{release}-mongod": {"keyfile": secrets.token_hex(48), "root-password": _password()},
@@ -47,7 +43,7 @@ def wanted(release: str, mongo_host: str) -> dict[str, dict[str, str]]:
         f"{release}-oidc-itsm-console": {"client-secret": _password()},
         f"{release}-page-token": {"page-token-key": _password()},
         f"{release}-signing": {"signing-secret": _password()},
-        f"{release}-demo-users": {role: _password() for role in ROLES},
+        f"{release}-demo-users": {role: _password() for role in ROLES} | {f"{role}.token": _token(tenant) for role in ROLES},
     }
     for service in SERVICES:
         database = f"itsm_{service}"
@@ -65,11 +61,11 @@ def missing(have: Mapping[str, str] | None, want: Mapping[str, str]) -> dict[str
     return {key: value for key, value in want.items() if key not in (have or {})}
 
 
-def make(release: str, namespace: str, mongo_host: str, labels: Mapping[str, str], wait: float) -> None:
+def make(release: str, namespace: str, mongo_host: str, tenant: str, labels: Mapping[str, str], wait: float) -> None:
     """One pass over all Secrets, repeated until the API has answered for each."""
     api = _Api(namespace)
     deadline = time.monotonic() + wait
-    for name, content in wanted(release, mongo_host).items():
+    for name, content in wanted(release, mongo_host, tenant).items():
         while True:
             try:
                 _ensure(api, name, content, labels)
@@ -94,6 +90,11 @@ def _ensure(api: "_Api", name: str, content: Mapping[str, str], labels: Mapping[
 
 def _password() -> str:
     return secrets.token_urlsafe(24)
+
+
+def _token(tenant: str) -> str:
+    """A personal access token, which the provisioning of the realm makes known."""
+    return Secret.new(Kind.PERSONAL, tenant).text
 
 
 def _uri(user: str, database: str, host: str) -> str:

@@ -34,13 +34,13 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Image of a component: (dict "root" $ "component" "mongod"). The global registry wins, a digest wins over a tag. */}}
+{{/* Image of a component: (dict "root" $ "component" "mongod"). The global registry wins; what is said of the one wins over what is said of all. */}}
 {{- define "backing.image" -}}
 {{- $values := .root.Values }}
 {{- $own := (index $values .component).image | default dict }}
 {{- $registry := $values.global.imageRegistry | default ($own.registry | default $values.image.registry) }}
 {{- $path := $own.repository | default (printf "%s/%s" $values.image.repository .component) }}
-{{- $digest := $own.digest | default $values.image.digest }}
+{{- $digest := $own.digest | default (empty $own.tag | ternary $values.image.digest "") }}
 {{- $tag := $own.tag | default ($values.image.tag | default .root.Chart.AppVersion) }}
 {{- with $registry }}{{ . }}/{{ end }}{{ $path }}{{ if $digest }}@{{ $digest }}{{ else }}:{{ $tag }}{{ end }}
 {{- end }}
@@ -53,7 +53,7 @@ enableServiceLinks: false
 {{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . | quote }}
+  - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
   {{- end }}
 {{- end }}
 securityContext:
