@@ -46,6 +46,7 @@ from services.monitor.usecases.integrations import Integrations
 from services.monitor.usecases.looking import HOLD_FIELD, Looking
 from services.monitor.usecases.mirror import Mirror
 from services.monitor.usecases.notifying import Notifying, Targets
+from services.monitor.usecases.purging import Purging
 from services.monitor.usecases.quiet import Quiet
 from services.monitor.usecases.reading import Reading
 from services.monitor.usecases.rules import Rules
@@ -86,6 +87,7 @@ class Settings(chassis_settings.Settings):
     outbound_ports: str = Field(USUAL_PORTS, description="ports that an address may name, also as `8000-8999`")
     outbound_http: bool = Field(False, description="whether addresses may be without TLS")
 
+    alerts_days: float = Field(90, gt=0, description="how many days an alert is kept after it is over")
     series_limit: int = Field(200_000, gt=0, description="how many series of a tenant may be active in a day")
     series_per_minute: int = Field(20_000, gt=0, description="how many series of a tenant may begin in a minute")
     series_fold_seconds: float = Field(
@@ -107,6 +109,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     assembly.react(reactions.incidents(alerts))
     expiry = DueWorker(store, "monitor", ALERTS, kept.EXPIRY_FIELD, alerts.expire, service.metrics, name="alert-expiry")
     expiry.attach(service)
+    Purging(store, kept=timedelta(days=settings.alerts_days)).attach(service)
     mirror = Mirror(store)
     situations = _pipeline(assembly, settings, mirror)
     intake = Intake(store, situations, stages=PIPELINE, follow=(situations.after,))

@@ -35,6 +35,7 @@ from services.monitor.usecases.mirror import ASSETS as MIRROR_ASSETS
 from services.monitor.usecases.mirror import RELATIONS as MIRROR_RELATIONS
 from services.monitor.usecases.notifying import DUE_FIELD as NOTIFICATION_DUE
 from services.monitor.usecases.notifying import NOTIFICATIONS, TARGETS
+from services.monitor.usecases.purging import PURGE_FIELD
 from services.monitor.usecases.reading import Listings
 from services.monitor.usecases.rules import RULES
 from services.monitor.usecases.samples import BLOCKS
@@ -62,6 +63,9 @@ INDEXES = (
         for owner in ("asset_id", "incident_id")
     ),
     due_index(ALERTS, EXPIRY_FIELD),
+    # Whose turn it is to go, over all tenants; and what goes.
+    Index(ALERTS, [(PURGE_FIELD, 1), ("update_time", 1)], partial={"state": State.RESOLVED.value}),
+    Index(ALERTS, [(PURGE_FIELD, 1)], expire_after=timedelta(0)),
     Index(EPISODES, [("expire_time", 1)], expire_after=timedelta(0)),
     Index(DECISIONS, [("tenant", 1), ("alert_id", 1), ("time", 1)]),
     Index(DECISIONS, [("expire_time", 1)], expire_after=timedelta(0)),

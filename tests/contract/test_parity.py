@@ -31,6 +31,7 @@ INSIDE = {
     "NotificationTarget.version": "shown as etag",
     "Alert.version": "shown as etag",
     "Alert.expire_time": "when the clock ends it",
+    "Alert.purge_time": "since when its record may go",
     "Alert.tags": "the labels as filters ask for them",
     "Integration.version": "shown as etag",
     "AlertRule.version": "shown as etag",

@@ -18,7 +18,7 @@ from chassis.errors import ForbiddenMove, Invalid
 from services.asset.domain.classes import Catalog
 from services.asset.domain.identity import MOST, STRONG, Identifier, IdentifierKind, clean, distinct
 from services.asset.domain.lifecycle import State, check_move
-from services.asset.domain.report import Report, SaidIdentifiers
+from services.asset.domain.report import Report, SaidIdentifiers, remembered
 from services.asset.domain.sources import ADMINISTRATIVE, MANUAL, Provenance, Statement, heard, ranked
 
 SEEN_AGAIN = timedelta(minutes=1)
@@ -207,7 +207,7 @@ class Asset(Aggregate):
         if known is not None and not said.replaces(known):
             return
         rest = [each for each in self.said_identifiers if (each.source, each.kind) != mine]
-        self.said_identifiers = sorted([*rest, said], key=lambda each: (each.source, each.kind))
+        self.said_identifiers = sorted(remembered([*rest, said]), key=lambda each: (each.source, each.kind))
 
     def _value(self, name: str) -> Any:
         own = getattr(self, _FIELDS[name]) if name in _FIELDS else self.attributes[name]

@@ -1,11 +1,16 @@
 """What one source says of one asset at one time; agents, imports and people all become this."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from services.asset.domain.identity import ANYBODYS, CLAIMED, Identifier, IdentifierKind, clean
+from services.asset.domain.sources import MANUAL, REMEMBERED
+
+MOST_SAID = REMEMBERED * len(IdentifierKind) + 20
+"""Statements on identifiers that an asset keeps: all of the latest sources, and some of those before them."""
+_OUTLASTING = CLAIMED - {IdentifierKind.AGENT}
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -60,6 +65,25 @@ class Report:
     def own_keys(self) -> list[str]:
         """Those that are one asset's own."""
         return [key for key in self.keys if key.partition("|")[0] in {*CLAIMED, "SOURCE"}]
+
+
+def remembered(said: Iterable[SaidIdentifiers]) -> list[SaidIdentifiers]:
+    """What is kept of all that sources said: the words of people and of the latest sources, and of those before them what is
+    the asset's own and nobody else says, so that it stays recognized by what an old table knows of it.
+
+    The agents of old ones are not kept: an agent that comes back is known by the machine that it is on.
+    """
+    newest = sorted(said, key=lambda each: (each.source == MANUAL, each.report_time, each.source), reverse=True)
+    latest = set(list(dict.fromkeys(each.source for each in newest))[:REMEMBERED])
+    kept = [each for each in newest if each.source in latest]
+    known = {(each.kind, value) for each in kept for value in each.values}
+    for each in newest:
+        if each.source in latest or each.kind not in _OUTLASTING or len(kept) >= MOST_SAID:
+            continue
+        if values := {(each.kind, value) for value in each.values} - known:
+            known |= values
+            kept.append(each)
+    return kept
 
 
 def cleaned(said: Mapping[IdentifierKind, list[str]]) -> dict[IdentifierKind, list[str]]:

@@ -55,7 +55,7 @@ class Provenance:
 
 
 REMEMBERED = 20
-"""Sources whose word on one attribute is kept: of agents that come and go, the latest."""
+"""Sources whose word is kept: of agents that come and go, the latest. A person's word is never among those that go."""
 
 
 def heard(statements: Iterable[Statement], said: Statement) -> list[Statement]:
@@ -64,7 +64,8 @@ def heard(statements: Iterable[Statement], said: Statement) -> list[Statement]:
     known = latest.get(said.source)
     if known is None or said.replaces(known):
         latest[said.source] = said
-    return sorted(latest.values(), key=lambda each: each.weight, reverse=True)[:REMEMBERED]
+    newest = sorted(latest.values(), key=lambda each: each.weight, reverse=True)
+    return sorted(newest, key=lambda each: each.source != MANUAL)[:REMEMBERED]
 
 
 def ranked(name: str, statements: Sequence[Statement]) -> list[Statement]:

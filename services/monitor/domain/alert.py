@@ -112,8 +112,10 @@ class Alert(Aggregate):
     update_time: datetime
     latest_start_time: datetime
     outages: list[Outage] = field(default_factory=list)
-    # Kept inside: when it is over without another signal, and its labels as `name=value` for filters.
+    # Kept inside: when it is over without another signal, since when its record may go, and its labels as `name=value` for
+    # filters.
     expire_time: datetime | None = None
+    purge_time: datetime | None = None
     tags: list[str] = field(default_factory=list)
 
     @classmethod
@@ -235,6 +237,14 @@ class Alert(Aggregate):
             return
         self.incident_id = incident_id
         self._changed(pb.AlertLinked(), at)
+
+    def purge(self, at: datetime) -> None:
+        """It was over for long enough: its record goes. Raises `ForbiddenMove` while it is open."""
+        if self.is_open:
+            raise ForbiddenMove(self.state, "purge", "it is not over")
+        if self.purge_time is None:
+            self.purge_time = at
+            self._changed(pb.AlertPurged(), at)
 
     def update(self, at: datetime, **named: Any) -> None:
         """Sets named fields that the pipeline found out (`asset_id`, `team_id`, `flapping`). Unchanged, nothing is told."""

@@ -1,0 +1,61 @@
+"""What is long over goes, and nothing else."""
+
+from datetime import timedelta
+
+import pytest
+
+from chassis import context as ctx
+from chassis.errors import ForbiddenMove
+from chassis.testing import caller
+from services.monitor.domain.alert import Alert
+from services.monitor.usecases import purging
+from services.monitor.usecases.purging import Purging
+from tests.unit.monitor.alerting import NOON, Room, firing, resolved
+
+DAYS = timedelta(days=90)
+
+
+async def purged(room: Room) -> dict[str, bool]:
+    return {row["fingerprint"]: row["purge_time"] is not None for row in await room.alerts()}
+
+
+async def test_an_alert_goes_when_it_was_over_for_long_enough_and_that_is_told_once() -> None:
+    room = Room()
+    worker = Purging(room.store, kept=DAYS)
+    with ctx.use(caller()):
+        await room.intake.take([firing(0, "open"), firing(0, "early"), firing(0, "late")])
+        room.clock.advance(minutes=5)
+        await room.intake.take([resolved(0, 1, "early")])
+        room.clock.advance(days=2)
+        await room.intake.take([resolved(0, 1, "late")])
+        room.clock.advance(days=88)
+        assert await worker.round() == 0
+        room.clock.advance(minutes=1)
+        assert await worker.round() == 1
+        assert await purged(room) == {"open": False, "early": True, "late": False}
+        room.clock.advance(days=3)
+        assert [await worker.round(), await worker.round()] == [1, 0]
+        assert await purged(room) == {"open": False, "early": True, "late": True}
+        assert (await room.events()).count("AlertPurged") == 2
+
+
+async def test_batches_are_bounded_and_each_tenant_is_served_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purging, "BATCH", 3)
+    room = Room()
+    for tenant in ("main", "other"):
+        with ctx.use(caller(tenant)):
+            await room.intake.take(
+                [resolved_one for n in range(4) for resolved_one in (firing(0, f"{n}"), resolved(0, 1, f"{n}"))]
+            )
+    room.clock.advance(days=91)
+    worker = Purging(room.store, kept=DAYS)
+    assert [await worker.round() for _ in range(4)] == [3, 3, 2, 0]
+    for tenant in ("main", "other"):
+        with ctx.use(caller(tenant)):
+            assert set((await purged(room)).values()) == {True}
+            assert (await room.events()).count("AlertPurged") == 4
+
+
+def test_an_open_alert_never_goes() -> None:
+    with pytest.raises(ForbiddenMove):
+        Alert.fired(firing(0), id="alr_1", at=NOON).purge(NOON)
