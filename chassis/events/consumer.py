@@ -84,8 +84,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         """Consumes until it is canceled; a batch under way is then given up, and comes again."""
         kafka = new_consumer(self._settings, self.group)
         self._kafka = kafka
-        await self._handling.load_waiting()
         try:
+            await self._handling.load_waiting()
             await self._start(kafka)
             topics = [self._names.get(topic, topic) for topic in sorted(self._subscriptions.topics)]
             await self._known(kafka, topics)
@@ -94,9 +94,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
                 await self._once(kafka)
         finally:
             self._kafka = None
-            with suppress(Unavailable):  # the next owner then has a careful look first, nothing worse
-                await self._positions.release(list(self._positions.held))
-            await kafka.stop()
+            try:
+                with suppress(Unavailable):  # the next owner then has a careful look first, nothing worse
+                    await self._positions.release(list(self._positions.held))
+            finally:
+                await kafka.stop()
 
     async def _start(self, kafka: AIOKafkaConsumer) -> None:
         delay = _FIRST_DELAY

@@ -1,0 +1,43 @@
+"""A consumer that cannot begin."""
+
+import gc
+import warnings
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from itsm.incident import v1 as pb
+
+from chassis.errors import Unavailable
+from chassis.events import Consumer, Envelope, Subscriptions
+from chassis.settings import Settings
+from chassis.store import Store
+from chassis.store.backend import Document
+from chassis.telemetry import Metrics
+from chassis.testing import FakeClock, MemoryBackend
+
+
+class _Silent(MemoryBackend):
+    async def find(self, *_: Any, **__: Any) -> list[Document]:
+        raise Unavailable("the database does not answer")
+
+
+async def test_a_consumer_whose_database_is_silent_leaves_no_connection_behind() -> None:
+    subscriptions = Subscriptions()
+
+    @subscriptions.on(pb.IncidentOpened)
+    async def note(_event: pb.IncidentOpened, _envelope: Envelope) -> None:
+        raise AssertionError("nothing is consumed")
+
+    settings = Settings(kafka_bootstrap="127.0.0.1:1")
+    consumer = Consumer(
+        Store(_Silent(), FakeClock(datetime(2026, 5, 4, tzinfo=UTC)), ()), settings, "monitor", subscriptions, Metrics()
+    )
+    gc.collect()  # what others left
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(Unavailable):
+            await consumer.run()
+        del consumer
+        gc.collect()
+    assert [str(one.message) for one in seen if one.category is ResourceWarning] == []
