@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
+from playwright.async_api import Error as PlaywrightError
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -33,6 +34,9 @@ _SETTLED = """async () => {
 _WORTH_IT = ("serious", "critical")
 # A page that is left ends what it still asks for; that is no failure.
 _LEFT = ("net::ERR_ABORTED",)
+# A network interface of the machine came or went, such as a container's: Chromium then ends whatever it asks for.
+_INTERRUPTED = "net::ERR_NETWORK_CHANGED"
+_OPENINGS = 3
 
 
 @asynccontextmanager
@@ -67,7 +71,8 @@ class Person:
     context: BrowserContext
     page: Page
     defects: list[str] = field(default_factory=list)
-    forgiven: list[str] = field(default_factory=list)
+    forgiven: list[str] = field(default_factory=lambda: [_INTERRUPTED])
+    interruptions: int = 0
 
     def watch(self) -> None:
         """Collects what a page should not do."""
@@ -81,6 +86,8 @@ class Person:
             self.defects.append(defect)
 
     def _failed(self, request: Request) -> None:
+        if request.failure == _INTERRUPTED:
+            self.interruptions += 1
         if request.failure not in _LEFT:
             self._found(f"{request.failure} {request.url}")
 
@@ -94,9 +101,18 @@ class Person:
         self.defects[:] = [defect for defect in self.defects if text not in defect]
 
     async def open(self, path: str) -> None:
-        """Goes to a page of the console and waits until it is shown."""
-        await self.page.goto(self.url + path)
-        await expect(self.page.get_by_role("heading", level=1)).to_be_visible()
+        """Goes to a page of the console and waits until it is shown; again where the machine's network changed meanwhile."""
+        for left in reversed(range(_OPENINGS)):
+            interruptions, defects = self.interruptions, len(self.defects)
+            try:
+                await self.page.goto(self.url + path)
+                await expect(self.page.get_by_role("heading", level=1)).to_be_visible()
+            except (PlaywrightError, AssertionError):
+                if left == 0 or self.interruptions == interruptions:
+                    raise
+                del self.defects[defects:]
+            else:
+                return
 
     async def live(self) -> None:
         """Waits until changes of others are heard."""
