@@ -57,7 +57,7 @@ class Place:
             store, settings, "monitor", subscriptions, metrics or Metrics(), topics=names, dead_topic=self.dead, **more
         )
 
-    async def records(self, topic: str, count: int, within: float = 15) -> list[Any]:
+    async def records(self, topic: str, count: int, within: float = 30) -> list[Any]:
         """The first records of a topic, in order within each partition; fewer where `within` seconds bring no more."""
         consumer = AIOKafkaConsumer(topic, **client_options(self.settings), auto_offset_reset="earliest")
         await consumer.start()

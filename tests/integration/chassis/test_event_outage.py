@@ -61,9 +61,9 @@ async def test_a_broker_that_is_killed_or_silent_costs_nothing_but_time(
         silent, slowest_silent = await edited(store, tickets, 5)
         broker.signal(signal.SIGCONT)
         found = await effects(other, TICKETS + killed + silent, within=60)
-        await cleared(store, within=30)
+        await cleared(store, within=60)
     assert {effect["times"] for effect in found} == {1}
-    assert max(slowest_killed, slowest_silent) < 2
+    assert max(slowest_killed, slowest_silent) < 5
     versions: dict[bytes, list[int]] = {}
     for record in await place.records(place.topic, len(found)):
         versions.setdefault(record.key, []).append(int(dict(record.headers)["ce_itsmversion"]))

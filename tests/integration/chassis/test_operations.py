@@ -50,7 +50,7 @@ class Fragile:
 
     async def letter(self) -> operations_pb.DeadLetter:
         request = operations_pb.ListDeadLettersRequest(service="monitor")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 with ctx.use(caller()):
                     answer = await self.api.ListDeadLetters(request, None)
@@ -59,7 +59,7 @@ class Fragile:
                 await asyncio.sleep(0.05)
 
     async def all_handled(self, count: int) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(self.handled) < count:  # noqa: ASYNC110 - another task handles
                 await asyncio.sleep(0.05)
 
@@ -133,7 +133,7 @@ async def test_a_replay_publishes_the_tenants_history_again(place: Place) -> Non
         counted = await operations.start_replay({"start_time": since}, dry_run=True)
         replay = await operations.start_replay({"start_time": since}, dry_run=False)
     async with background(Replays(store, place.settings, "incident", topic=place.topic).run):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             with ctx.use(caller()):
                 while (await operations.replay(replay.id)).state != "DONE":  # noqa: ASYNC110 - a worker finishes it
                     await asyncio.sleep(0.05)

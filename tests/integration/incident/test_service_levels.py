@@ -10,7 +10,7 @@ from itsm.incident import v1 as pb
 from chassis.errors import Invalid, Stale
 from tests.integration.incident.conftest import Caller
 
-WITHIN = 20.0
+WITHIN = 60.0
 
 
 def one_hour(**fields: Any) -> pb.SlaPolicy:
