@@ -34,7 +34,7 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The operating system. `boot_time` is in seconds since 1970."""
+    """The operating system. `boot_time` is in seconds since 1970, `machine_id` as in `machine.py`, empty in a container."""
 
     os: str = ""
     version: str = ""
@@ -42,6 +42,7 @@ class System:
     hostname: str = ""
     fqdn: str = ""
     boot_time: int = 0
+    machine_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

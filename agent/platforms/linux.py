@@ -11,6 +11,7 @@ import psutil
 
 from agent.platforms import dpkg, rpm, shared
 from agent.platforms.base import Disk, Hardware, Interface, Listener, Package, Running, System, Unsupported
+from agent.platforms.machine import application_id
 from agent.platforms.procnet import Socket, waiting
 
 _TABLES = (("tcp", "tcp"), ("tcp", "tcp6"), ("udp", "udp"), ("udp", "udp6"))
@@ -63,6 +64,7 @@ class Linux:
             hostname=shared.hostname(),
             fqdn=shared.fqdn(),
             boot_time=shared.boot_time(),
+            machine_id="" if self._container() else application_id(self._machine_id()),
         )
 
     def packages(self) -> list[Package]:
@@ -115,6 +117,9 @@ class Linux:
             program = words[0].rpartition("/")[2] if words else ""
             found.append(Running(program if len(name) == _CUT and program.startswith(name) else name, words))
         return found
+
+    def _machine_id(self) -> str:
+        return self._read("etc/machine-id") or self._read("var/lib/dbus/machine-id")
 
     def _waiting(self) -> Iterator[Socket]:
         for protocol, table in _TABLES:

@@ -9,10 +9,12 @@ import psutil
 
 from agent.platforms import shared
 from agent.platforms.base import Disk, Hardware, Interface, Listener, Package, Running, System, Unsupported
+from agent.platforms.machine import application_id
 
 _BIOS = r"HARDWARE\DESCRIPTION\System\BIOS"
 _CPU = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
 _WINDOWS = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+_CRYPTOGRAPHY = r"SOFTWARE\Microsoft\Cryptography"
 _UNINSTALL = (
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
     r"SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall",
@@ -50,6 +52,7 @@ class Windows:
             hostname=shared.hostname(),
             fqdn=shared.fqdn(),
             boot_time=shared.boot_time(),
+            machine_id=application_id(str(self._values(_CRYPTOGRAPHY).get("MachineGuid", ""))),
         )
 
     def packages(self) -> list[Package]:

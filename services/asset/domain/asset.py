@@ -16,7 +16,7 @@ from itsm.asset import v1 as pb
 from chassis.domain import Aggregate, Event
 from chassis.errors import ForbiddenMove, Invalid
 from services.asset.domain.classes import Catalog
-from services.asset.domain.identity import MOST, STRONG, Identifier, IdentifierKind, clean, distinct
+from services.asset.domain.identity import MOST, STRONG, Identifier, IdentifierKind, clean, distinct, system_keys
 from services.asset.domain.lifecycle import State, check_move
 from services.asset.domain.report import Report, SaidIdentifiers, remembered
 from services.asset.domain.sources import ADMINISTRATIVE, MANUAL, Provenance, Statement, heard, ranked
@@ -150,6 +150,16 @@ class Asset(Aggregate):
                 return True
         return False
 
+    def is_apart(self, report: Report) -> bool:
+        """Whether it is on another machine than the report, however alike their systems are: copies of an image have adapters
+        of their own. Where one side tells of none, network addresses decide; where it tells of none either, nothing does.
+        """
+        for kind in (IdentifierKind.MAC, IdentifierKind.IP):
+            said, own = set(report.of(kind)), {each.value for each in self.identifiers if each.kind is kind}
+            if said and own:
+                return not said & own
+        return False
+
     def _take(self, report: Report, catalog: Catalog) -> None:
         for name, value in report.values.items():
             if value is not None:
@@ -162,7 +172,8 @@ class Asset(Aggregate):
 
     def _sum_up(self, source_key: str) -> None:
         self.identifiers = distinct(Identifier(kind=s.kind, value=value) for s in self.said_identifiers for value in s.values)
-        self.keys = sorted({each.key for each in self.identifiers} | {k for k in (*self.keys, source_key) if _is_own_key(k)})
+        told = {each.key for each in self.identifiers} | system_keys(self.identifiers)
+        self.keys = sorted(told | {key for key in (*self.keys, source_key) if _is_own_key(key)})
         # Of several agents the first that enrolled: their ids sort by time, and their reports do not take turns here.
         self.agent_id = min((each.value for each in self.identifiers if each.kind is IdentifierKind.AGENT), default="")
 

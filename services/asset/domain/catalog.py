@@ -33,7 +33,15 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("database", "software", "Database", "engine sizeBytes#"),
     ("business_service", ROOT, "Business service", "audience serviceHours availabilityTarget~"),
 )
-_MACHINE = ((Kind.AGENT,), (Kind.CLOUD_ID,), (Kind.UUID,), (Kind.SERIAL,), (Kind.ASSET_TAG,), (Kind.MAC,))
+_MACHINE = (
+    (Kind.AGENT,),
+    (Kind.CLOUD_ID,),
+    (Kind.UUID,),
+    (Kind.SERIAL,),
+    (Kind.ASSET_TAG,),
+    (Kind.MAC,),
+    (Kind.MACHINE, Kind.HOSTNAME),
+)
 # What firmware and adapters say inside of a container is its host's.
 _CONTAINER = ((Kind.AGENT,), (Kind.CLOUD_ID,))
 _RULES: dict[str, tuple[tuple[Kind, ...], ...]] = {

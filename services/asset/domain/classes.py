@@ -181,7 +181,7 @@ class AssetClass(Aggregate):
                 wrong[f"attributes[{place}].name"] = "is there already, here or above"
             seen.add(each.name)
         for place, entry in enumerate(self.identification):
-            if not entry.kinds or set(entry.kinds) <= ANYBODYS:
+            if not entry.kinds or set(entry.kinds) <= ANYBODYS or set(entry.kinds) == {IdentifierKind.MACHINE}:
                 wrong[f"identification[{place}].kinds"] = "names alone identify nothing: add something that is its own"
         if wrong:
             raise Invalid(wrong)

@@ -28,6 +28,7 @@ class IdentifierKind(StrEnum):
     ASSET_TAG = "ASSET_TAG"
     AGENT = "AGENT"
     IP = "IP"
+    MACHINE = "MACHINE"
 
 
 STRONG = (IdentifierKind.UUID, IdentifierKind.SERIAL, IdentifierKind.CLOUD_ID, IdentifierKind.ASSET_TAG)
@@ -38,6 +39,12 @@ CLAIMED = frozenset({*STRONG, IdentifierKind.MAC, IdentifierKind.AGENT})
 
 ANYBODYS = frozenset({IdentifierKind.HOSTNAME, IdentifierKind.IP})
 """Names and addresses that identify nothing by themselves."""
+
+SHARED = frozenset({*ANYBODYS, IdentifierKind.MACHINE})
+"""What identifies nothing alone: names and addresses, and what every copy of an image has."""
+
+SYSTEM = "SYSTEM"
+"""How keys of installed systems begin."""
 
 _JUNK_TEXTS = frozenset(
     {
@@ -94,6 +101,14 @@ class Identifier:
         return f"{self.kind.value}|{self.value}"
 
 
+def system_keys(identifiers: Iterable[Identifier]) -> set[str]:
+    """By what an installed system is looked up and held: together with each of its names, because copies share the rest."""
+    known = list(identifiers)
+    systems = [each.value for each in known if each.kind is IdentifierKind.MACHINE]
+    names = [each.value for each in known if each.kind is IdentifierKind.HOSTNAME]
+    return {f"{SYSTEM}|{system}|{name}" for system in systems for name in names}
+
+
 def is_junk(text: str) -> bool:
     """Whether a text is what a maker leaves where nothing was filled in."""
     plain = " ".join(text.split()).upper()
@@ -129,6 +144,15 @@ def _uuid(text: str) -> str:
     both = {str(parsed), str(UUID(bytes=parsed.bytes_le))}
     junk = both & _JUNK_UUIDS or len(set(parsed.hex)) <= 1
     return "" if junk else min(both)
+
+
+def _machine(text: str) -> str:
+    """As the agent made it: a hash has no other order of bytes."""
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        return ""
+    return "" if len(set(parsed.hex)) <= 2 else str(parsed)
 
 
 def _mac(text: str) -> str:
@@ -171,4 +195,5 @@ _CLEANERS: dict[IdentifierKind, Callable[[str], str]] = {
     IdentifierKind.ASSET_TAG: lambda text: "" if is_junk(text) else text.upper(),
     IdentifierKind.AGENT: lambda text: text,
     IdentifierKind.IP: _ip,
+    IdentifierKind.MACHINE: _machine,
 }

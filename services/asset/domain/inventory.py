@@ -93,6 +93,8 @@ def report(inventory: pb.Inventory, agent_id: str, at: datetime) -> Report:
         values |= _of_system(inventory.system)
         identifiers[IdentifierKind.HOSTNAME] = [inventory.system.hostname]
         identifiers[IdentifierKind.FQDN] = [inventory.system.fqdn]
+        if values.get("class") != "container":
+            identifiers[IdentifierKind.MACHINE] = [inventory.system.machine_id]
     if "interfaces" in whole:
         own = [each for each in inventory.interfaces if not each.virtual]
         identifiers[IdentifierKind.MAC] = [each.mac for each in own]

@@ -2,7 +2,8 @@
 
 The source's own key comes first, then the entries of the rule of the class. An entry counts when the report has all of its
 kinds; the first one that fits exactly one asset decides. An asset that contradicts the report in something that is one's own
-fits nothing: a cloned serial, a shared UUID, the adapter of a dock do not merge strangers.
+fits nothing: a cloned serial, a shared UUID, the adapter of a dock do not merge strangers. Neither does an installed system
+that was copied with its image: it counts only together with a name, and where no adapter says otherwise.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from enum import StrEnum
 
 from services.asset.domain.asset import Asset
 from services.asset.domain.classes import Catalog
-from services.asset.domain.identity import Identifier
+from services.asset.domain.identity import Identifier, IdentifierKind
 from services.asset.domain.report import Report
 
 
@@ -47,14 +48,19 @@ def match(report: Report, catalog: Catalog, candidates: Sequence[Asset]) -> Verd
     if report.own_key and (own := [each for each in strangers if report.key in each.keys]):
         return Verdict(Outcome.CONTRADICTION, own, strangers)
     class_name = str(report.values["class"])
-    entries = [[[report.key]]] if report.own_key else []
+    entries = [([[report.key]], False)] if report.own_key else []
     entries += [
-        [[Identifier(kind=kind, value=value).key for value in report.of(kind)] for kind in entry.kinds]
+        (
+            [[Identifier(kind=kind, value=value).key for value in report.of(kind)] for kind in entry.kinds],
+            IdentifierKind.MACHINE in entry.kinds,
+        )
         for entry in catalog.rule(class_name)
     ]
     several: list[Asset] = []
-    for entry in entries:
+    for entry, of_system in entries:
         found = [each for each in fitting if all(any(key in each.keys for key in keys) for keys in entry)]
+        if of_system:
+            found = [each for each in found if not each.is_apart(report)]
         if len(found) == 1:
             same = catalog.family(found[0].class_).name == catalog.family(class_name).name
             return Verdict(Outcome.ONE if same else Outcome.OTHER_CLASS, found, strangers)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.asset.domain.identity import ANYBODYS, CLAIMED, Identifier, IdentifierKind, clean
+from services.asset.domain.identity import CLAIMED, SHARED, Identifier, IdentifierKind, clean, system_keys
 from services.asset.domain.sources import MANUAL, REMEMBERED
 
 MOST_SAID = REMEMBERED * len(IdentifierKind) + 20
@@ -58,8 +58,14 @@ class Report:
 
     @property
     def telling_keys(self) -> list[str]:
-        """Those of them that tell one asset from another: names and addresses may be anybody's."""
-        return [key for key in self.keys if key.partition("|")[0] not in ANYBODYS]
+        """Those of them that tell one asset from another: names and addresses may be anybody's, and copies share a system."""
+        return [key for key in self.keys if key.partition("|")[0] not in SHARED]
+
+    @property
+    def system_keys(self) -> list[str]:
+        """What the installed system is looked up by."""
+        named = (Identifier(kind=kind, value=value) for kind, values in self.identifiers.items() for value in values)
+        return sorted(system_keys(named))
 
     @property
     def own_keys(self) -> list[str]:

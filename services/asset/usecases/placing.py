@@ -16,7 +16,7 @@ from chassis.store import Store, Transaction, Update
 from services.asset.domain.asset import SEEN_AGAIN, Asset
 from services.asset.domain.classes import Catalog
 from services.asset.domain.duplicate import Duplicate, Reason
-from services.asset.domain.identity import CLAIMED, Identifier, IdentifierKind
+from services.asset.domain.identity import CLAIMED, SYSTEM, Identifier, IdentifierKind
 from services.asset.domain.lifecycle import State
 from services.asset.domain.matching import Outcome, Verdict, match
 from services.asset.domain.report import Report
@@ -25,7 +25,7 @@ ASSETS = "assets"
 CLAIM = "asset-identifier"
 DUPLICATE_CLAIM = "duplicate"
 _CANDIDATES = 50
-_HELD = (*(f"{kind.value}|" for kind in CLAIMED), "SOURCE|")
+_HELD = (*(f"{kind.value}|" for kind in CLAIMED), "SOURCE|", f"{SYSTEM}|")
 _REASONS = {
     Outcome.MANY: Reason.AMBIGUOUS,
     Outcome.OTHER_CLASS: Reason.CLASS,
@@ -42,12 +42,13 @@ class Placing:
 
     async def judge(self, report: Report, catalog: Catalog) -> Verdict:
         """Which asset the report is about, as things are now. Changes nothing."""
-        keys = report.telling_keys
-        if not keys:
-            return Verdict(Outcome.NEW)
-        query = {"tenant": ctx.current().tenant, "keys": {"$in": keys}}
-        rows = await self._store.backend.find(ASSETS, query, sort=[("_id", 1)], limit=_CANDIDATES)
-        return match(report, catalog, [from_document(row, Asset) for row in rows])
+        found: dict[str, Asset] = {}
+        # Two questions: a thousand copies of one image must not hide the asset that is known by more.
+        for keys in filter(None, (report.telling_keys, report.system_keys)):
+            query = {"tenant": ctx.current().tenant, "keys": {"$in": keys}}
+            for row in await self._store.backend.find(ASSETS, query, sort=[("_id", 1)], limit=_CANDIDATES):
+                found.setdefault(row["_id"], from_document(row, Asset))
+        return match(report, catalog, list(found.values()))
 
     async def place(self, report: Report, catalog: Catalog, *, state: State = State.IN_USE) -> tuple[Verdict, Asset | None]:
         """Takes the report in, inside the caller's transaction where there is one. None where a person must decide.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from agent.platforms import dpkg, macos, procnet, rpm, this_platform, windows
 from agent.platforms.base import Package, Unsupported
 from agent.platforms.linux import Linux, cpu_model, hypervisor, os_release, process_state
+from agent.platforms.machine import application_id
 from agent.platforms.shared import every_address_is_empty
 
 STATUS = """\
@@ -303,3 +304,22 @@ def test_macos_tells_its_version_from_the_property_list(tmp_path: Path) -> None:
     file.write_bytes(plistlib.dumps({"ProductName": "macOS", "ProductVersion": "14.2"}))
     told = macos.MacOs(tmp_path).system()
     assert (told.os, told.version) == ("macOS", "14.2")
+
+
+def test_the_id_of_the_installed_system_leaves_the_machine_as_a_hash_for_this_platform(tmp_path: Path) -> None:
+    write(tmp_path, "etc/machine-id", "5b3b7b6a1c8f4e0d9a2f6c7d8e9fa0b1\n")
+    told = Linux(tmp_path).system().machine_id
+    # What `systemd-id128 --app-specific` says of it.
+    assert told == "495583c9-e539-40c1-9934-f6971fef405c"
+    write(tmp_path, ".dockerenv", "")
+    assert Linux(tmp_path).system().machine_id == ""
+
+
+def test_an_older_system_keeps_its_id_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path, "var/lib/dbus/machine-id", "5b3b7b6a1c8f4e0d9a2f6c7d8e9fa0b1")
+    assert Linux(tmp_path).system().machine_id == "495583c9-e539-40c1-9934-f6971fef405c"
+
+
+@pytest.mark.parametrize("text", ["", "uninitialized", "0" * 32, "f" * 32, "0123456789abcdef" * 2, "5b3b7b6a"])
+def test_what_no_system_was_given_by_itself_is_not_told(text: str) -> None:
+    assert application_id(text) == ""
