@@ -27,7 +27,7 @@ endif
 ONCE_MORE = { [ $$? -eq 1 ] && echo "Tests failed: each of them once more, on a fresh platform." >&2 && \
   $(PY) -m pytest tests --last-failed --last-failed-no-failures none --maxfail 1; }
 
-.PHONY: help up down test lint bench soak docs protos web lock images
+.PHONY: help up down test lint bench soak docs protos web lock images e2e-k8s
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ docs: .state/protos ## generate the pages that follow from the code: docs/refere
 protos: .state/protos ## generate gen/ from protos/
 
 web: .state/web ## build the console, which the gateway serves, into web/dist
+
+e2e-k8s: .state/protos ## install the chart on the cluster of KUBECONFIG and try it in every way; writes a JSON report (ARGS=...)
+	$(PY) -m tests.k8s $(ARGS)
 
 images: .state/protos .state/web ## build all container images without a daemon, as root on Debian (ARGS=...)
 	deploy/image/build $(ARGS)

@@ -1,0 +1,103 @@
+"""Installs the chart on the cluster that KUBECONFIG names, tries it in every way of `STEPS`, and writes a report.
+
+The images have to be on the nodes already (`make images ARGS="--load …"`). The namespace is made anew and deleted at the end.
+The exit status is 0 when every step was as it should be; a step that fails does not keep the others from running, except
+that nothing goes on without an installation.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stack.options import ROOT
+from tests.k8s import steps
+from tests.k8s.cluster import Cluster
+from tests.k8s.connections import Ports
+from tests.k8s.steps import Run
+
+STEPS: tuple[Callable[[Run], Awaitable[dict[str, Any]]], ...] = (
+    steps.facts,
+    steps.dry_run,
+    steps.install,
+    steps.helm_test,
+    steps.story,
+    steps.suite,
+    steps.kills,
+    steps.replicas,
+    steps.rolling_upgrade,
+    steps.eviction,
+    steps.scale,
+    steps.uninstall,
+)
+_NEEDED = {"install"}
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.k8s", description=__doc__)
+    parser.add_argument("--namespace", default="itsm-e2e")
+    parser.add_argument("--release", default="itsm")
+    parser.add_argument("--kubectl", default="kubectl")
+    parser.add_argument("--helm", default="helm")
+    parser.add_argument("--rate", type=float, default=20, help="requests a second while pods are replaced")
+    parser.add_argument("--seconds", type=float, default=120, help="length of a load")
+    parser.add_argument("--skip", action="append", default=[], choices=[step.__name__ for step in STEPS])
+    parser.add_argument(
+        "--only", action="append", default=[], choices=[step.__name__ for step in STEPS], help="on what is there"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the namespace at the end")
+    parser.add_argument("--report", type=Path, default=ROOT / ".state" / "e2e-k8s" / "report.json")
+    return parser.parse_args()
+
+
+async def main() -> int:
+    """Returns the exit status."""
+    options = _parse()
+    cluster = Cluster(options.namespace, options.release, options.kubectl, options.helm)
+    folder = options.report.resolve().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    at = Run(cluster, Ports.choose(), folder, options.rate, options.seconds)
+    chosen = [
+        step for step in STEPS if step.__name__ not in options.skip and (not options.only or step.__name__ in options.only)
+    ]
+    if not options.only:
+        await _fresh_namespace(cluster)
+    report: dict[str, Any] = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "steps": {}, "skipped": options.skip}
+    for step in chosen:
+        outcome = await _take(step, at)
+        report["steps"][step.__name__] = outcome
+        options.report.write_text(json.dumps(report, indent=2) + "\n")
+        sys.stderr.write(f"{'ok    ' if outcome['ok'] else 'FAILED'} {step.__name__} {outcome['seconds']} s\n")
+        if not outcome["ok"]:
+            sys.stderr.write(f"       {outcome['problem']}\n")
+            if step.__name__ in _NEEDED:
+                break
+    if not options.keep and not options.only:
+        await cluster.kubectl("delete", "namespace", cluster.namespace, "--wait=false")
+    return 0 if all(outcome["ok"] for outcome in report["steps"].values()) else 1
+
+
+async def _take(step: Callable[[Run], Awaitable[dict[str, Any]]], at: Run) -> dict[str, Any]:
+    begun = time.monotonic()
+    try:
+        detail = await step(at)
+    except Exception as problem:  # whatever a step meets belongs into the report
+        notes = " ".join(getattr(problem, "__notes__", ()))
+        return {"ok": False, "seconds": round(time.monotonic() - begun, 1), "problem": f"{problem!r} {notes}"[:3000]}
+    return {"ok": True, "seconds": round(time.monotonic() - begun, 1), **detail}
+
+
+async def _fresh_namespace(cluster: Cluster) -> None:
+    await cluster.kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found", "--wait=true", within=300)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace, "labels": labels}}
+    await cluster.kubectl("create", "--filename", "-", given=json.dumps(namespace))
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

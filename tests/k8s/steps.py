@@ -1,0 +1,228 @@
+"""The steps of a run, in their order. Each returns what the report has of it, and fails with what went wrong."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stack.options import ROOT, SERVICES
+from tests.k8s import journey, presets
+from tests.k8s.cluster import Cluster, Refused, run
+from tests.k8s.connections import Ports, connected
+from tests.k8s.load import loaded
+
+# Of the tests of the whole stack those that need nothing but its doors.
+SUITE = ("test_story.py", "test_sign_in.py", "test_assets.py", "test_alerts.py", "test_impact.py")
+LEFT_OUT = "not keycloak_is_away and not report_to_resolution"
+_KILLED = ("asset", "incident", "monitor", "auth", "analytics", "gateway", "mongod", "kafka", "keycloak")
+_REQUESTS = "serviceDefaults.resources.requests.cpu=50m"  # so that two replicas of all fit on a node of two processors
+
+
+@dataclass(slots=True)
+class Run:
+    """What the steps share."""
+
+    cluster: Cluster
+    ports: Ports
+    folder: Path
+    rate: float = 20
+    seconds: float = 120
+    values: list[str] = field(default_factory=list)
+
+    @property
+    def gateway(self) -> str:
+        """Where pods reach the gateway."""
+        return f"http://{self.cluster.release}-gateway:8080"
+
+    async def upgrade(self, *arguments: str) -> None:
+        """The release with further values, waited for."""
+        await self.cluster.helm(
+            "upgrade", self.cluster.release, presets.CHART, *self.values, *arguments, "--wait", "--timeout", "15m", within=960
+        )
+
+
+async def facts(at: Run) -> dict[str, Any]:
+    """Versions, and the node that all of this runs on."""
+    versions = json.loads(await at.cluster.kubectl("version", "--output", "json"))
+    (node, *others) = json.loads(await at.cluster.kubectl("get", "nodes", "--output", "json"))["items"]
+    return {
+        "kubernetes": versions["serverVersion"]["gitVersion"],
+        "helm": (await at.cluster.helm("version", "--short")).strip(),
+        "nodes": 1 + len(others),
+        "node": {name: node["status"]["capacity"][name] for name in ("cpu", "memory")},
+        "revision": (await run("git", "rev-parse", "--short", "HEAD")).strip() if (ROOT / ".git").exists() else "",
+        "load_average": os.getloadavg()[0],
+    }
+
+
+async def dry_run(at: Run) -> dict[str, Any]:
+    """Every preset, strictly validated by the API server."""
+    version = json.loads(await at.cluster.kubectl("version", "--output", "json"))["serverVersion"]["gitVersion"]
+    definitions = await presets.define(at.cluster)
+    return {"presets": await presets.check(at.cluster, version), "definitions": definitions}
+
+
+async def install(at: Run) -> dict[str, Any]:
+    """A bare installation, waited for, on a namespace that enforces `restricted`."""
+    at.values = at.ports.values()
+    await at.cluster.helm(
+        "install", at.cluster.release, presets.CHART, *at.values, "--wait", "--atomic", "--timeout", "15m", within=960
+    )
+    pods = await at.cluster.get("pods", "--selector", f"app.kubernetes.io/instance={at.cluster.release}")
+    return {"values": at.values, "pods": len(pods), "restarts": _restarts(pods), "cpu_requests_m": _requests(pods)}
+
+
+async def helm_test(at: Run) -> dict[str, Any]:
+    """What the chart brings to test itself."""
+    output = await at.cluster.helm("test", at.cluster.release, "--timeout", "10m", within=660)
+    return {"phases": [line.split()[-1] for line in output.splitlines() if line.startswith("Phase:")]}
+
+
+async def story(at: Run) -> dict[str, Any]:
+    """Sign-in, incident, live event, agent's key, alert to incident, audit; through port-forwards."""
+    async with connected(at.cluster, at.ports) as stack:
+        return {"seconds": await journey.travel(stack)}
+
+
+async def suite(at: Run) -> dict[str, Any]:
+    """The tests of the whole stack that need nothing but its doors."""
+    async with connected(at.cluster, at.ports) as stack:
+        described = at.folder / "stack.json"
+        described.touch(mode=0o600)
+        described.write_text(json.dumps(stack))
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pytest", *(f"tests/e2e/{name}" for name in SUITE), "-k", LEFT_OUT, "-q", "--timeout", "300",
+            cwd=ROOT, env={**os.environ, "ITSM_TEST_STACK": str(described)},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output = (await child.communicate())[0].decode(errors="replace")
+        described.unlink()
+    (at.folder / "suite.log").write_text(output)
+    summary = output.splitlines()[-1] if output else ""
+    if child.returncode != 0:
+        failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        raise AssertionError(f"{summary}: {'; '.join(failed)[:1500]}")
+    return {"files": SUITE, "left_out": LEFT_OUT, "summary": summary}
+
+
+async def kills(at: Run) -> dict[str, Any]:
+    """Every pod is killed once, without notice; the story is told again when it is back."""
+    outcome = {}
+    for component in _KILLED:
+        (pod, *_) = await at.cluster.pods(component)
+        begun = time.monotonic()
+        await at.cluster.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+        kind = "statefulset" if component in ("mongod", "kafka", "keycloak") else "deployment"
+        await at.cluster.rolled_out(f"{kind}/{at.cluster.release}-{component}")
+        outcome[component] = round(time.monotonic() - begun, 1)
+    await at.cluster.rolled_out(*await at.cluster.workloads())
+    async with connected(at.cluster, at.ports) as stack:
+        return {"seconds_until_ready": outcome, "story": await journey.travel(stack)}
+
+
+async def replicas(at: Run) -> dict[str, Any]:
+    """Two of everything of ours."""
+    at.values = [*at.values, "--set", "serviceDefaults.replicas=2", "--set", _REQUESTS]
+    await at.upgrade()
+    budgets = await at.cluster.get("poddisruptionbudgets")
+    return {"budgets": len(budgets), "pods": {name: len(await at.cluster.pods(name)) for name in SERVICES}}
+
+
+async def rolling_upgrade(at: Run) -> dict[str, Any]:
+    """All pods of ours are replaced under load; nobody notices."""
+    before = {pod["metadata"]["uid"] for name in SERVICES for pod in await at.cluster.pods(name)}
+    async with loaded(at.cluster, at.gateway, rate=at.rate, seconds=at.seconds) as load:
+        begun = time.monotonic()
+        await at.upgrade("--set", "serviceDefaults.podAnnotations.rolled=once")
+        took = time.monotonic() - begun
+    after = {pod["metadata"]["uid"] for name in SERVICES for pod in await at.cluster.pods(name)}
+    outcome = {"rate": at.rate, "upgrade_seconds": round(took, 1), "pods_left_of_before": len(before & after), **load.summary}
+    if load.summary["errors"] or load.summary["lost"] or before & after:
+        raise AssertionError(json.dumps(outcome))
+    return outcome
+
+
+async def scale(at: Run) -> dict[str, Any]:
+    """One service from one replica to three under load, then one of the three is killed."""
+    name = f"deployment/{at.cluster.release}-asset"
+    await at.cluster.kubectl("scale", name, "--replicas=1")
+    await at.cluster.rolled_out(name)
+    async with loaded(at.cluster, at.gateway, rate=at.rate, seconds=at.seconds) as load:
+        await at.cluster.kubectl("scale", name, "--replicas=3")
+        await at.cluster.rolled_out(name)
+        await asyncio.sleep(at.seconds / 3)
+        served = await _served(at.cluster, "asset")
+        (pod, *_) = await at.cluster.pods("asset")
+        await at.cluster.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+        await at.cluster.rolled_out(name)
+    outcome = {"calls_by_replica": served, **load.summary}
+    if load.summary["errors"] or load.summary["lost"]:
+        raise AssertionError(json.dumps(outcome))
+    return outcome
+
+
+async def eviction(at: Run) -> dict[str, Any]:
+    """What a drain does, as far as one node allows: a pod is evicted by the budget's leave, and a second one has to wait."""
+    outcome = {}
+    pods = await at.cluster.pods("gateway")
+    for pod in pods[:2]:
+        name = pod["metadata"]["name"]
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": at.cluster.namespace}}
+        address = f"/api/v1/namespaces/{at.cluster.namespace}/pods/{name}/eviction"
+        try:
+            await at.cluster.kubectl("create", "--raw", address, "--filename", "-", given=json.dumps(body))
+            outcome[name] = "evicted"
+        except Refused as refusal:
+            outcome[name] = "has to wait" if "disruption budget" in str(refusal) else str(refusal)
+    await at.cluster.rolled_out(f"deployment/{at.cluster.release}-gateway")
+    if list(outcome.values()) != ["evicted", "has to wait"]:
+        raise AssertionError(json.dumps(outcome))
+    return outcome
+
+
+async def uninstall(at: Run) -> dict[str, Any]:
+    """Only what is documented stays: volumes, and the Secrets that belong to them."""
+    await at.cluster.helm("uninstall", at.cluster.release, "--wait", "--timeout", "5m", within=360)
+    selector = f"app.kubernetes.io/instance={at.cluster.release}"
+    kinds = "deployments,statefulsets,jobs,services,configmaps,networkpolicies,roles,serviceaccounts,pvc,secrets"
+    left: dict[str, list[str]] = {}
+    for found in await at.cluster.get(kinds, "--selector", selector):
+        left.setdefault(found["kind"], []).append(found["metadata"]["name"])
+    if set(left) - {"PersistentVolumeClaim", "Secret"}:
+        raise AssertionError(f"more stayed than is documented: {left}")
+    return {"left": left}
+
+
+def _restarts(pods: list[dict[str, Any]]) -> dict[str, int]:
+    counted = {
+        pod["metadata"]["name"]: sum(status["restartCount"] for status in pod["status"].get("containerStatuses", ()))
+        for pod in pods
+    }
+    return {name: count for name, count in counted.items() if count}
+
+
+def _requests(pods: list[dict[str, Any]]) -> int:
+    """Thousandths of a processor that the running pods ask for."""
+    texts = [
+        container["resources"]["requests"]["cpu"]
+        for pod in pods
+        if pod["status"]["phase"] == "Running"
+        for container in pod["spec"]["containers"]
+    ]
+    return sum(int(text[:-1]) if text.endswith("m") else int(float(text) * 1000) for text in texts)
+
+
+async def _served(cluster: Cluster, component: str) -> dict[str, int]:
+    """Calls that each replica has answered, by its own count."""
+    outcome = {}
+    for pod in await cluster.pods(component):
+        name = pod["metadata"]["name"]
+        address = f"/api/v1/namespaces/{cluster.namespace}/pods/{name}:8081/proxy/metrics"
+        text = await cluster.kubectl("get", "--raw", address)
+        lines = [line for line in text.splitlines() if line.startswith("itsm_grpc_server_duration_seconds_count")]
+        outcome[name] = int(sum(float(line.rpartition(" ")[2]) for line in lines))
+    return outcome
