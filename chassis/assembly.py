@@ -25,7 +25,7 @@ from chassis.rpc import Channels, Edge, call
 from chassis.service import Service, Stage
 from chassis.settings import Settings
 from chassis.store import Index, Kind, Store
-from chassis.store.migrations import Migration, check, migrate
+from chassis.store.migrations import MIGRATING, Migration, check, migrate
 from chassis.store.mongo import MongoBackend
 
 SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
@@ -121,7 +121,7 @@ class Assembly:
     async def _migrate_alone(self) -> None:
         """As a command: waits for the database, and for whoever else is at it."""
         try:
-            await Lease(self.backend, "migrations", uuid7()).lead(self._migrate)
+            await Lease(self.backend, MIGRATING, uuid7()).lead(self._migrate)
         finally:
             await self._close()
 

@@ -12,6 +12,7 @@ from chassis.errors import Unavailable
 from chassis.store.backend import Backend, Index, Update
 
 MIGRATIONS = "migrations"
+MIGRATING = "migrations"  # the lease of who is at it
 _INDEXES = "indexes"  # the record that lists every index ever made: an older process needs no more than a newer one made
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Runs the auth service, its `migrate`, or one of the realm's commands: `provision [--dry-run]`, `verify-realm`."""
+"""Runs the auth service, its `migrate`, or one of the realm's commands: `provision [--dry-run] [--wait S]`, `verify-realm`."""
 
 import argparse
 import asyncio
@@ -12,12 +12,15 @@ from services.auth.realm.command import provision
 def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m services.auth", description=__doc__)
-    commands = parser.add_subparsers(dest="command")
+    commands = parser.add_subparsers(dest="command", required=True)
     apply = commands.add_parser("provision", help="bring the realm to what this version needs; deletes nothing")
     apply.add_argument("--dry-run", action="store_true", help="only tell what would change")
+    apply.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long the realm is waited for")
     commands.add_parser("verify-realm", help="compare a live realm with what this version needs")
     options = parser.parse_args()
-    return asyncio.run(provision(dry_run=options.command == "verify-realm" or options.dry_run))
+    if options.command == "provision":
+        return asyncio.run(provision(dry_run=options.dry_run, wait=options.wait))
+    return asyncio.run(provision(dry_run=True))
 
 
 if __name__ == "__main__":

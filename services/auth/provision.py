@@ -1,21 +1,24 @@
-"""Tokens for the demonstration users of a local stack, made beside the realm and written to a file of their own.
+"""Tokens for the demonstration users, beside the realm: made and written to a file, or given and made to work.
 
-A token of the file that is still good is kept. Fails with `Unavailable` when the realm or the database does not answer.
+A token that is still good is kept. Fails with `Unavailable` when the realm or the database does not answer.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from keycloak import KeycloakAdmin
 
 from chassis import context as ctx
 from chassis.codec import from_document
-from chassis.domain import SystemClock, new_id
+from chassis.domain import SystemClock, new_id, uuid7
+from chassis.lease import Lease
 from chassis.settings import Settings
 from chassis.store import Store
-from chassis.store.migrations import migrate
+from chassis.store.migrations import MIGRATING, migrate
 from chassis.store.mongo import MongoBackend
 from services.auth import store as kept
 from services.auth.domain.credential import Credential, Kind, Secret
@@ -30,31 +33,58 @@ _LEFT = timedelta(days=30)
 
 async def issue_tokens(settings: Settings, admin: KeycloakAdmin, tenant: str, users: Iterable[str], file: Path) -> None:
     """Writes user name → personal access token as JSON, readable by its owner only."""
-    backend = MongoBackend(settings.mongo_uri.get_secret_value(), settings.mongo_driver)
-    clock = SystemClock()
-    store = Store(backend, clock, kept.KINDS, kept.INDEXES)
     known = _read(file)
-    try:
-        await migrate(backend, store.indexes)
-        await Mirror(KeycloakDirectory(admin), store, clock).pull()
+    async with _mirrored(settings, admin) as store:
         tokens = {}
         for name in users:
-            user = await backend.find_one(USERS, {"tenant": tenant, "username": name})
-            if user is not None:
-                tokens[name] = await _token(store, tenant, user["subject"], known.get(name, ""))
-    finally:
-        await backend.close()
+            subject = await _subject(store, tenant, name)
+            if subject and await _good(store, tenant, subject, known.get(name, "")):
+                tokens[name] = known[name]
+            elif subject:
+                tokens[name] = await _made(store, tenant, subject, Secret.new(Kind.PERSONAL, tenant))
     _write(file, tokens)
 
 
-async def _token(store: Store, tenant: str, subject: str, known: str) -> str:
+async def register_tokens(settings: Settings, admin: KeycloakAdmin, tenant: str, tokens: Mapping[str, str]) -> None:
+    """Makes personal access tokens work that were given beforehand: user name → token. One that was revoked stays so."""
+    async with _mirrored(settings, admin) as store:
+        for name, text in tokens.items():
+            subject = await _subject(store, tenant, name)
+            secret = Secret.read(text)
+            known = await store.backend.find_one(CREDENTIALS, {"tenant": tenant, "hash": secret.hash})
+            if subject and known is None:
+                await _made(store, tenant, subject, secret)
+
+
+@asynccontextmanager
+async def _mirrored(settings: Settings, admin: KeycloakAdmin) -> AsyncIterator[Store]:
+    """The service's own store, with the people of the realm in it."""
+    backend = MongoBackend(settings.mongo_uri.get_secret_value(), settings.mongo_driver)
+    clock = SystemClock()
+    store = Store(backend, clock, kept.KINDS, kept.INDEXES)
+    try:
+        await Lease(backend, MIGRATING, uuid7()).lead(partial(migrate, backend, store.indexes))
+        await Mirror(KeycloakDirectory(admin), store, clock).pull()
+        yield store
+    finally:
+        await backend.close()
+
+
+async def _subject(store: Store, tenant: str, name: str) -> str:
+    user = await store.backend.find_one(USERS, {"tenant": tenant, "username": name})
+    return str(user["subject"]) if user is not None else ""
+
+
+async def _good(store: Store, tenant: str, subject: str, text: str) -> bool:
+    if not text:
+        return False
+    query = {"tenant": tenant, "hash": Secret.read(text).hash, "subject": subject, "revoke_time": None}
+    row = await store.backend.find_one(CREDENTIALS, query)
+    return row is not None and from_document(row, Credential).expire_time > store.clock() + _LEFT
+
+
+async def _made(store: Store, tenant: str, subject: str, secret: Secret) -> str:
     now = store.clock()
-    if known:
-        query = {"tenant": tenant, "hash": Secret.read(known).hash, "subject": subject, "revoke_time": None}
-        row = await store.backend.find_one(CREDENTIALS, query)
-        if row is not None and from_document(row, Credential).expire_time > now + _LEFT:
-            return known
-    secret = Secret.new(Kind.PERSONAL, tenant)
     with ctx.use(ctx.Context(tenant=tenant, actor=ctx.Actor(id=subject))):
         async with store.transaction() as tx:
             tx.add(

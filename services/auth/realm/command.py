@@ -1,10 +1,12 @@
-"""`python -m services.auth provision [--dry-run]` and `verify-realm`: the realm as code, from a shell or a Job.
+"""`python -m services.auth provision [--dry-run] [--wait S]` and `verify-realm`: the realm as code, from a shell or a Job.
 
 Ends with 0 when the realm is as it should be (or now is), with 1 when `verify-realm` or a dry run found differences, with 2
 when the realm or the database cannot be reached or a setting is wrong.
 """
 
+import asyncio
 import sys
+import time
 from pathlib import Path
 
 from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
@@ -13,9 +15,11 @@ from pydantic import Field, SecretStr
 
 from chassis.errors import Unavailable
 from chassis.settings import Settings
-from services.auth.provision import issue_tokens
+from services.auth.provision import issue_tokens, register_tokens
 from services.auth.realm.apply import Provisioner
 from services.auth.realm.wanted import Wishes
+
+_PAUSE_SECONDS = 3.0
 
 
 class ProvisionSettings(Settings):
@@ -27,7 +31,28 @@ class ProvisionSettings(Settings):
     keycloak_client_id: str = Field(description="client that provisions")
     keycloak_client_secret: SecretStr = Field(description="its secret")
     provision_file: Path | None = Field(None, description="JSON: tenant, clients, console, users of this installation")
+    provision_secrets: Path | None = Field(
+        None,
+        description="folder with secrets that the file leaves out: `client.<id>`, `user.<name>` (password), `token.<name>` "
+        "(a personal access token that is to work; needs the database)",
+    )
     tokens_file: Path | None = Field(None, description="where a token for each of these users is written; needs the database")
+
+
+async def _once(settings: ProvisionSettings, *, dry_run: bool) -> list[str]:
+    wishes = Wishes.read(settings.provision_file, settings.provision_secrets)
+    admin = connect(settings)
+    run = Provisioner(admin=admin, wishes=wishes, dry_run=dry_run, realm=settings.keycloak_realm)
+    differences = await run.run()
+    if dry_run:
+        return differences
+    if settings.tokens_file:
+        await issue_tokens(settings, admin, wishes.tenant, wishes.users, settings.tokens_file)
+    if settings.provision_secrets:
+        files = {name: settings.provision_secrets / f"token.{name}" for name in wishes.users}
+        if given := {name: file.read_text().strip() for name, file in files.items() if file.exists()}:
+            await register_tokens(settings, admin, wishes.tenant, given)
+    return differences
 
 
 def connect(settings: ProvisionSettings) -> KeycloakAdmin:
@@ -43,19 +68,26 @@ def connect(settings: ProvisionSettings) -> KeycloakAdmin:
     return KeycloakAdmin(connection=connection)
 
 
-async def provision(*, dry_run: bool) -> int:
-    """Applies (or compares) and prints a line for each difference. Returns the exit code."""
-    try:
-        settings = ProvisionSettings.load()
-        wishes = Wishes.read(settings.provision_file)
-        admin = connect(settings)
-        run = Provisioner(admin=admin, wishes=wishes, dry_run=dry_run, realm=settings.keycloak_realm)
-        differences = await run.run()
-        if settings.tokens_file and not dry_run:
-            await issue_tokens(settings, admin, wishes.tenant, wishes.users, settings.tokens_file)
-    except (KeycloakError, Unavailable, OSError, ValueError) as problem:
-        sys.stderr.write(f"The realm was not reached or refused: {problem}\n")
-        return 2
+async def provision(*, dry_run: bool, wait: float = 0) -> int:
+    """Applies (or compares) and prints a line for each difference. Returns the exit code.
+
+    A realm or database that does not answer, or not yet as it should, is asked again for `wait` seconds.
+    """
+    end = time.monotonic() + wait
+    while True:
+        try:
+            settings = ProvisionSettings.load()
+            differences = await _once(settings, dry_run=dry_run)
+        except (KeycloakError, Unavailable, OSError) as problem:
+            if time.monotonic() > end:
+                sys.stderr.write(f"The realm was not reached or refused: {problem}\n")
+                return 2
+            await asyncio.sleep(_PAUSE_SECONDS)
+        except ValueError as problem:
+            sys.stderr.write(f"{problem}\n")
+            return 2
+        else:
+            break
     for line in differences:
         sys.stdout.write(f"{line}\n")
     if not differences:

@@ -4,6 +4,7 @@ An installation's own part (addresses, secrets, users) comes from a file of wish
 naming the field when that file is not as described there.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,20 @@ class Wishes(_Part):
     users: Mapping[str, UserWish] = {}
 
     @classmethod
-    def read(cls, path: Path | None) -> "Wishes":
-        """Reads the file; without one, secrets are made by Keycloak and the console is left out."""
-        wishes = cls.model_validate_json(path.read_text()) if path else cls()
+    def read(cls, path: Path | None, secrets: Path | None = None) -> "Wishes":
+        """Reads the file; without one, secrets are made by Keycloak and the console is left out.
+
+        `secrets` is a folder with what the file itself leaves out: `client.<id>` a client's secret, `user.<name>` a password.
+        Raises `OSError` where one of them is missing there too.
+        """
+        given = json.loads(path.read_text()) if path else {}
+        if secrets:
+            console = given.get("console")
+            for name, client in [*given.get("clients", {}).items(), *([(console["client_id"], console)] if console else [])]:
+                client.setdefault("secret", _secret(secrets / f"client.{name}"))
+            for name, user in given.get("users", {}).items():
+                user.setdefault("password", _secret(secrets / f"user.{name}"))
+        wishes = cls.model_validate(given)
         for address in wishes.console.redirect_uris if wishes.console else ():
             if "*" in address or "#" in address:
                 raise ValueError(f"console.redirect_uris: {address} must be one exact address")
@@ -90,6 +102,10 @@ class Wishes(_Part):
         if unknown:
             raise ValueError(f"users: there is no role {', '.join(unknown)}")
         return wishes
+
+
+def _secret(file: Path) -> str:
+    return file.read_text().strip()
 
 
 SCOPES: tuple[Mapping[str, Any], ...] = (

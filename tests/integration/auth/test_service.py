@@ -21,7 +21,8 @@ from chassis.rpc import call
 from chassis.service import Service, running
 from chassis.settings import Environment
 from services.auth.app import Settings, build
-from services.auth.provision import issue_tokens
+from services.auth.domain.credential import Kind, Secret
+from services.auth.provision import issue_tokens, register_tokens
 from tests.integration.auth.conftest import Realm
 from tests.support.signin import Client, redeem, sign_in
 
@@ -376,3 +377,12 @@ async def test_many_exchanges_at_once_are_all_answered(auth: Auth, realm: Realm)
     session = await auth.session(realm, "analyst")
     tokens = await asyncio.gather(*(auth.exchange(session.secret) for _ in range(50)))
     assert len(set(tokens)) == 50
+
+
+async def test_tokens_that_were_made_beforehand_are_made_to_work_once(auth: Auth, realm: Realm) -> None:
+    given = {"agent": Secret.new(Kind.PERSONAL, "main").text, "nobody": Secret.new(Kind.PERSONAL, "main").text}
+    for _ in range(2):
+        await register_tokens(auth.settings, realm.admin, "main", given)
+    assert (await auth.verifier.verify(await auth.exchange(given["agent"]))).roles == frozenset({"agent"})
+    with pytest.raises(Unauthenticated):
+        await auth.exchange(given["nobody"])
