@@ -226,8 +226,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         self, batch: Mapping[TopicPartition, Sequence[Record]], dead: tuple[str, str, int] | None = None
     ) -> None:
         """Handles all records, or gives up the only one, and moves the offsets in the same step."""
-        await self._handling.begin([record for records in batch.values() for record in records])
+        every = [record for records in batch.values() for record in records]
+        await self._handling.begin(every)
         async with self.store.transaction() as tx:
+            if dead is None:
+                await self._handling.prepare(every)
             for partition, records in batch.items():
                 since = self._positions.held[partition].since
                 for record in records:

@@ -5,6 +5,7 @@ running a handler (undecodable, contradicting itself) becomes a dead letter in t
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -44,6 +45,7 @@ class Handling:
         self.waiting: set[str] = set()  # keys of which something is parked
         self.buried = 0  # records of this batch that were given up
         self._outcomes: list[tuple[str, str]] = []
+        self._read: dict[tuple[str, int, int], Any] = {}  # messages that were decoded to prepare for them
 
     def topic(self, actual: str) -> str:
         """What a topic is called in the code."""
@@ -57,9 +59,29 @@ class Handling:
     async def begin(self, records: list[Record]) -> None:
         """Makes ready for a batch."""
         self._outcomes.clear()
+        self._read.clear()
         self.buried = 0
         if self._subscriptions.ordered:
             await self.versions.begin({record.key.decode(errors="replace") for record in records})
+
+    async def prepare(self, records: list[Record]) -> None:
+        """Lets the group ask for what the batch will need, a tenant at a time. What cannot be read, its own turn will tell."""
+        prepare = self._subscriptions.prepare
+        if prepare is None:
+            return
+        told: dict[str, list[Any]] = {}
+        for record in records:
+            given = dict(record.headers)
+            topic = self.topic(record.topic)
+            subscription = self._subscriptions.handler(topic, given.get("ce_type", b"").decode(errors="replace"))
+            if subscription is not None:
+                with suppress(Unreadable):
+                    envelope = self._opened(record, given, topic)
+                    message = self._read[_place(record)] = _decoded(record.value, subscription)
+                    told.setdefault(envelope.tenant, []).append(message)
+        for tenant, events in told.items():
+            with ctx.use(Context(tenant=tenant, actor=self._actor)):
+                await prepare(events)
 
     def finish(self, tx: Transaction) -> None:
         """Adds what the batch has learned to its transaction."""
@@ -92,7 +114,9 @@ class Handling:
                 if verdict is not Verdict.APPLY:
                     self._outcomes.append((type_name, verdict.value))
                     return
-            message = _decoded(record.value, subscription) if subscription is not None else None
+            message = self._read.pop(_place(record), None)
+            if message is None and subscription is not None:
+                message = _decoded(record.value, subscription)
         except Unreadable as error:
             self.bury(tx, record, error.reason, str(error), 1)
             return
@@ -165,6 +189,10 @@ class Handling:
         self.buried += 1
         self._outcomes.append((document["type"] if document["type"] in self._subscriptions.handlers else "other", "dead"))
         self._metrics.dead_letters.labels(self.group, reason).inc()
+
+
+def _place(record: Record) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset
 
 
 def _decoded(value: bytes, subscription: Subscription) -> Any:

@@ -3,7 +3,7 @@
 Fails at import: a second handler for the same event, or one for a message that is no event.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from chassis.events.wire import AUDIT_TOPIC, Envelope
 from chassis.store.changes import SNAPSHOT_FIELD
 
 Handler = Callable[[Any, Envelope], Awaitable[None]]
+Prepare = Callable[[Sequence[Any]], Awaitable[None]]
 H = TypeVar("H", bound=Handler)
 
 
@@ -40,6 +41,16 @@ class Subscriptions:
         self._by_type: dict[str, Subscription] = {}
         self._plurals: set[str] = set()
         self._audit: Subscription | None = None
+        self.prepare: Prepare | None = None
+
+    def ahead(self, prepare: Prepare) -> Prepare:
+        """Registers `async def prepare(events)`: called with the events of a tenant in a batch, before their handlers and in
+        their transaction, it asks in one question what each of them would ask by itself. It may be left out at any time, and
+        changes nothing; what it raises, an event alone would raise."""
+        if self.prepare is not None:
+            raise ValueError(f"the group {self.group} is prepared for already")
+        self.prepare = prepare
+        return prepare
 
     def on(self, event: type[Message]) -> Callable[[H], H]:
         """Registers `async def handler(event, envelope)` for one event type."""

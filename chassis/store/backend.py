@@ -4,7 +4,7 @@ Two kinds implement it, the real one (`mongo.py`) and the fake of the test kit (
 Documents in a query are Mongo's; the fake understands the operators that this code base uses and refuses others.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -125,3 +125,22 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Lets go of the connections."""
+
+
+_LEAVING = frozenset({"$lookup", "$unionWith", "$graphLookup", "$out", "$merge", "$where", "$function", "$accumulator"})
+
+
+def leaving(pipeline: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Stages and operators of an aggregation that reach documents beyond those that it began with."""
+    return sorted(_LEAVING & set(_names(pipeline)))
+
+
+def _names(value: Any) -> Iterator[str]:
+    """The stages and operators in a pipeline, however deep."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from _names(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _names(inner)

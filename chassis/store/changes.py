@@ -5,7 +5,7 @@ Building a row fails with `Invalid` when it would pass 512 KiB, the most that is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from zlib import crc32
@@ -18,12 +18,21 @@ from chassis.codec import Descriptor, document_to_message, personal_fields
 from chassis.context import Context
 from chassis.domain import Aggregate, uuid7
 from chassis.errors import Invalid
+from chassis.store.backend import Index
 
 CHANGES = "changes"
 SHARDS = 16
 LARGEST = 512 * 1024
 SNAPSHOT_FIELD = 15  # of each event message: the resource as it is after the change
 CHANGES_FIELD = "changes"
+
+INDEXES = (
+    # The relay's only index, small because published rows leave it; its keys let a shard be read in order.
+    Index(CHANGES, [("shard", 1), ("_id", 1)], partial={"pending": True}),
+    Index(CHANGES, [("tenant", 1), ("subject", 1), ("version", 1)]),
+    Index(CHANGES, [("tenant", 1), ("about", 1), ("_id", 1)], partial={"about": {"$exists": True}}),
+    Index(CHANGES, [("expire_time", 1)], expire_after=timedelta(0), partial={"expire_time": {"$exists": True}}),
+)
 
 Document = dict[str, Any]
 

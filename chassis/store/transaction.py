@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from chassis.codec import document_to_message, from_document, to_document, to_me
 from chassis.domain import Aggregate, Clock
 from chassis.errors import Busy, Error, NotFound, Stale
 from chassis.failpoints import OFF, Failpoints
-from chassis.store.backend import Backend, Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write
-from chassis.store.changes import CHANGES, Kind, change_row
+from chassis.store.backend import Backend, Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write, leaving
+from chassis.store.changes import CHANGES, INDEXES, Kind, change_row
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -26,18 +26,8 @@ NUMBERS = "numbers"
 BLOCK = 100
 REQUEST_KEPT = timedelta(hours=24)  # how long an idempotency key is remembered (docs/reference/rest.md)
 
-CHASSIS_INDEXES = (
-    # The relay's only index, small because published rows leave it; its keys let a shard be read in order.
-    Index(CHANGES, [("shard", 1), ("_id", 1)], partial={"pending": True}),
-    Index(CHANGES, [("tenant", 1), ("subject", 1), ("version", 1)]),
-    Index(CHANGES, [("tenant", 1), ("about", 1), ("_id", 1)], partial={"about": {"$exists": True}}),
-    Index(CHANGES, [("expire_time", 1)], expire_after=timedelta(0), partial={"expire_time": {"$exists": True}}),
-)
-
 RECENT = 2_000  # records that a process remembers as it saved them: spares the next command on them a read
 RECENT_LARGEST = 16 * 1024  # bytes in an event, above which a record is not worth its memory
-
-_LEAVING = frozenset({"$lookup", "$unionWith", "$graphLookup", "$out", "$merge", "$where", "$function", "$accumulator"})
 
 CommitListener = Callable[[Sequence[Document]], None]
 
@@ -82,7 +72,7 @@ class Store:
         self.failpoints = failpoints
         self.clock = clock
         self.kinds: dict[type[Aggregate], Kind] = {kind.aggregate: kind for kind in kinds}
-        self.indexes: tuple[Index, ...] = (*CHASSIS_INDEXES, *indexes)
+        self.indexes: tuple[Index, ...] = (*INDEXES, *indexes)
         self._listeners: list[CommitListener] = []
         self._blocks: dict[tuple[str, str], list[int]] = {}
         self.recent: OrderedDict[tuple[str, type[Aggregate], str], Document] = OrderedDict()
@@ -141,8 +131,8 @@ class Store:
 
     async def aggregate(self, collection: str, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
         """Runs an aggregation over documents of the caller's tenant and scope. A stage that leaves them is a defect."""
-        if leaving := _LEAVING & set(_names(pipeline)):
-            raise RuntimeError(f"{', '.join(sorted(leaving))} would reach documents that nobody has scoped")
+        if beyond := leaving(pipeline):
+            raise RuntimeError(f"{', '.join(beyond)} would reach documents that nobody has scoped")
         return await self.backend.aggregate(collection, [{"$match": self.scoped({})}, *pipeline])
 
     async def history(self, subject: str, *, before: str = "", limit: int) -> list[Document]:
@@ -202,6 +192,8 @@ class Transaction:
     _records: dict[tuple[str, type[Aggregate], str], _Loaded] = field(default_factory=dict)
     _rows: list[Document] = field(default_factory=list)
     _writes: list[Write] = field(default_factory=list)
+    _documents: dict[tuple[str, str, str], Document | None] = field(default_factory=dict)
+    _absent: set[tuple[str, type[Aggregate], str]] = field(default_factory=set)
     _answer: tuple[Aggregate, Kind] | None = None
     over: bool = False
 
@@ -209,6 +201,8 @@ class Transaction:
         """One record by id or human number, the same object each time. Raises `NotFound`; `Stale` when `etag` is another."""
         tenant = ctx.current().tenant
         loaded = self._records.get((tenant, kind, id))
+        if loaded is None and (tenant, kind, id) in self._absent:
+            raise NotFound(kind.__name__.lower(), id)
         remembered = None if loaded or ctx.current().scope else self.store.recent.get((tenant, kind, id))
         if loaded is None:
             document = remembered or await self.store.document(kind, id)
@@ -230,6 +224,14 @@ class Transaction:
                 self._records[key] = _Loaded(tenant, from_document(document, kind), registered, document, document)
             found.append(self._records[key].aggregate)
         return found  # type: ignore[return-value] # the key holds the type
+
+    async def load(self, kind: type[Aggregate], ids: Iterable[str]) -> None:
+        """Reads records by id in one question, so that `get` asks no more; what is remembered is not read again."""
+        tenant, recent = ctx.current().tenant, {} if ctx.current().scope else self.store.recent
+        keys = {(tenant, kind, each) for each in ids}
+        if wanted := {key for key in keys if key not in self._records and key not in recent}:
+            await self.find(kind, {"_id": {"$in": sorted(key[2] for key in wanted)}})
+            self._absent |= wanted - self._records.keys()
 
     def add(self, aggregate: Aggregate, *, at: datetime | None = None) -> None:
         """Keeps a new record and tells of the event that it recorded; `at` is when it happened, now by default."""
@@ -258,27 +260,43 @@ class Transaction:
         loaded.saved, loaded.touched = after, True
         self._answer = (aggregate, loaded.kind)
 
+    async def documents(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Documents of the tenant by id, those that are there; each is asked for once in a transaction, all in one question."""
+        tenant, known, wanted = ctx.current().tenant, self._documents, list(dict.fromkeys(ids))
+        if missing := [each for each in wanted if (tenant, collection, each) not in known]:
+            query = {"_id": {"$in": missing}, "tenant": tenant}
+            found = {document["_id"]: document for document in await self.store.backend.find(collection, query)}
+            known |= {(tenant, collection, each): found.get(each) for each in missing}
+        return {each: document for each in wanted if (document := known[tenant, collection, each]) is not None}
+
     def claim(self, kind: str, key: str, holder: str) -> None:
         """Takes something unique for a record: a second taker in another transaction gets `Taken` and runs again."""
-        tenant = ctx.current().tenant
-        self._writes.append(Insert(CLAIMS, {"_id": f"{tenant}|{kind}|{key}", "tenant": tenant, "holder": holder}))
+        claim = _claim(kind, key, holder)
+        self._writes.append(Insert(CLAIMS, claim))
+        self._documents[claim["tenant"], CLAIMS, claim["_id"]] = claim
+
+    def point(self, kind: str, key: str, holder: str) -> None:
+        """Lets a name stand for a record from now on, whatever it stood for before."""
+        claim = _claim(kind, key, holder)
+        query = {"_id": claim["_id"], "tenant": claim["tenant"]}
+        self._writes.append(Update(CLAIMS, query, {"$set": {"holder": holder}}, strict=False, upsert=True))
+        self._documents[claim["tenant"], CLAIMS, claim["_id"]] = claim
 
     def release(self, kind: str, key: str) -> None:
         """Gives something unique back."""
-        tenant = ctx.current().tenant
-        self._writes.append(Delete(CLAIMS, {"_id": f"{tenant}|{kind}|{key}", "tenant": tenant}))
+        claim = _claim(kind, key, "")
+        self._writes.append(Delete(CLAIMS, {"_id": claim["_id"], "tenant": claim["tenant"]}))
+        self._documents[claim["tenant"], CLAIMS, claim["_id"]] = None
 
     async def holder(self, kind: str, key: str) -> str | None:
         """Who holds something unique, this transaction's own claims included."""
-        tenant = ctx.current().tenant
-        claim_id = f"{tenant}|{kind}|{key}"
-        for write in reversed(self._writes):
-            if isinstance(write, Insert) and write.document["_id"] == claim_id:
-                return str(write.document["holder"])
-            if isinstance(write, Delete) and write.query["_id"] == claim_id:
-                return None
-        claim = await self.store.backend.find_one(CLAIMS, {"_id": claim_id, "tenant": tenant})
-        return str(claim["holder"]) if claim else None
+        return (await self.holders([(kind, key)])).get((kind, key))
+
+    async def holders(self, claims: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The same of many, by kind and key, in one question."""
+        asked = {_claim(kind, key, "")["_id"]: (kind, key) for kind, key in claims}
+        found = await self.documents(CLAIMS, asked)
+        return {asked[each]: str(claim["holder"]) for each, claim in found.items()}
 
     def write(self, write: Write) -> None:
         """Adds a write beside the aggregates, such as a projection's. Its document or query must name the tenant."""
@@ -369,15 +387,9 @@ class Transaction:
         )
 
 
-def _names(value: Any) -> Iterator[str]:
-    """The stages and operators in a pipeline, however deep."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield name
-            yield from _names(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _names(inner)
+def _claim(kind: str, key: str, holder: str) -> Document:
+    tenant = ctx.current().tenant
+    return {"_id": f"{tenant}|{kind}|{key}", "tenant": tenant, "holder": holder}
 
 
 def _request_key(tenant: str, request_id: str) -> str:

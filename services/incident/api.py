@@ -8,7 +8,8 @@ from chassis.codec import changes, document_to_message, given, part, to_message
 from chassis.timeline import timeline_entry
 from services.incident.domain.calendar import Calendar
 from services.incident.domain.history import Imported
-from services.incident.domain.incident import Incident, Link, LinkKind
+from services.incident.domain.incident import Incident
+from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.states import HoldReason
 from services.incident.usecases.imports import Imports

@@ -37,7 +37,9 @@ class Settings(chassis_settings.Settings):
 
 def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
     """The service with all its parts. `fetch_policy` replaces the question to the auth service."""
-    assembly = Assembly("incident", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=fetch_policy)
+    assembly = Assembly(
+        "incident", settings, kinds=kept.KINDS, indexes=kept.INDEXES, migrations=kept.MIGRATIONS, fetch_policy=fetch_policy
+    )
     store = assembly.store
     policies = Policies(store)
     incidents = Incidents(store, policies, reopen_window=timedelta(days=settings.reopen_days))

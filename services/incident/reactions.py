@@ -4,6 +4,7 @@ Fails with `KeyError` for an enum value that this version does not know: the eve
 version takes it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC
 from hashlib import sha256
 from typing import Any
@@ -27,23 +28,24 @@ def subscriptions(alerts: Alerts, assets: Assets) -> Subscriptions:
     """The handlers of this service."""
     group = Subscriptions()
 
+    @group.ahead
+    async def prepare(events: Sequence[Any]) -> None:
+        await alerts.prepare(
+            raised=[alarm_of(event.alert) for event in events if _raises(event)],
+            cleared=[event.alert.id for event in events if isinstance(event, monitor.AlertResolved)],
+            incident_ids=[event.assessment.incident_id for event in events if isinstance(event, asset.ImpactAssessed)],
+        )
+
     async def raised(event: Any, _envelope: Envelope) -> None:
-        alert = event.alert
-        # The pipeline lets through what people should know of; the rest it holds back, or it is only for information.
-        if alert.HasField("route_time") and alert.state in _ASKING and alert.severity != monitor.Alert.INFO:
-            await alerts.raised(alarm_of(alert))
+        if _raises(event):
+            await alerts.raised(alarm_of(event.alert))
 
-    for raising in RAISING:
+    for raising in (*RAISING, monitor.AlertUpdated):
         group.on(raising)(raised)
-
-    @group.on(monitor.AlertUpdated)
-    async def updated(event: Any, envelope: Envelope) -> None:
-        if any(change.field == "severity" for change in event.changes):
-            await raised(event, envelope)
 
     @group.on(monitor.AlertResolved)
     async def cleared(event: Any, _envelope: Envelope) -> None:
-        await alerts.cleared(event.alert.id, key_of(event.alert))
+        await alerts.cleared(event.alert.id)
 
     async def learned(event: Any, envelope: Envelope) -> None:
         await assets.learn(
@@ -62,6 +64,18 @@ def subscriptions(alerts: Alerts, assets: Assets) -> Subscriptions:
         await alerts.assessed(found.incident_id, list(found.service_ids), _CRITICALITIES.get(found.criticality))
 
     return group
+
+
+def _raises(event: Any) -> bool:
+    """Whether an event asks for people. The pipeline lets through what they should know of; the rest it holds back, or it is
+    only for information. Of a change, it is that of the severity."""
+    if isinstance(event, monitor.AlertUpdated):
+        if not any(change.field == "severity" for change in event.changes):
+            return False
+    elif not isinstance(event, RAISING):
+        return False
+    alert = event.alert
+    return bool(alert.HasField("route_time") and alert.state in _ASKING and alert.severity != monitor.Alert.INFO)
 
 
 def alarm_of(alert: Any) -> Alarm:

@@ -11,7 +11,9 @@ from chassis.domain import Clock
 from chassis.due import due_index
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
-from chassis.store import Index, Kind
+from chassis.store import Backend, Index, Kind, Update
+from chassis.store.migrations import Migration
+from chassis.store.transaction import CLAIMS
 from services.incident.domain.calendar import Calendar
 from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.incident import Incident, Source
@@ -19,6 +21,7 @@ from services.incident.domain.note import Note
 from services.incident.domain.priority import Impact, Priority, Urgency
 from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.states import HoldReason, State
+from services.incident.usecases.alerts import FIRING_CLAIM
 from services.incident.usecases.policies import VERSIONS
 from services.incident.usecases.reading import Listings
 
@@ -49,6 +52,24 @@ INDEXES = (
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
     Index(VERSIONS, [("tenant", 1)]),
 )
+
+
+async def _count_firing_alerts(backend: Backend) -> None:
+    """Which alerts an incident waits for was a list in it; it is a claim of each alert now, and a number in the incident."""
+    while rows := await backend.find(INCIDENTS, {"firing_alert_ids.0": {"$exists": True}}, limit=100):
+        for row in rows:
+            tenant, firing = row["tenant"], row["firing_alert_ids"]
+            claims = [{"_id": f"{tenant}|{FIRING_CLAIM}|{each}", "tenant": tenant} for each in firing]
+            counted = {"$set": {"firing_alert_count": len(firing)}, "$unset": {"firing_alert_ids": ""}}
+            await backend.write(
+                [
+                    Update(INCIDENTS, {"_id": row["_id"], "tenant": tenant}, counted, strict=False),
+                    *(Update(CLAIMS, claim, {"$set": {"holder": row["_id"]}}, strict=False, upsert=True) for claim in claims),
+                ]
+            )
+
+
+MIGRATIONS = (Migration(1, "firing alerts are counted", _count_firing_alerts),)
 
 
 def _enum(path: str, kind: type[StrEnum], *, many: bool = False) -> Field:

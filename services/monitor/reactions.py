@@ -4,6 +4,7 @@ An alert learns which incident stands for it; assets and relations are mirrored;
 looked at again, and targets are told.
 """
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
@@ -26,23 +27,23 @@ def incidents(alerts: Alerts) -> Subscriptions:
     """The group that follows incidents. It waits for nothing else: an alert shows its incident at once."""
     group = Subscriptions("incidents", ordered=False, gather=0.05)
 
-    @group.on(incident_pb.IncidentOpened)
-    async def opened(event: Any, _: Envelope) -> None:
-        if event.incident.alert_ids:
-            await alerts.link(event.incident.id, list(event.incident.alert_ids))
+    @group.ahead
+    async def prepare(events: Sequence[Any]) -> None:
+        await alerts.prepare([each for event in events for each in _gained(event)])
 
-    async def changed(event: Any, _: Envelope) -> None:
-        # Only what is new: an alert of old may have another incident by now.
+    async def told(event: Any, _: Envelope) -> None:
         if gained := _gained(event):
             await alerts.link(event.incident.id, gained)
 
-    for told in (incident_pb.IncidentUpdated, incident_pb.IncidentReopened):
-        group.on(told)(changed)
+    for each in (incident_pb.IncidentOpened, incident_pb.IncidentUpdated, incident_pb.IncidentReopened):
+        group.on(each)(told)
     return group
 
 
 def _gained(event: Any) -> list[str]:
-    """The alerts that an incident took in with this change."""
+    """The alerts that an incident took in with this change, and no others: one of old may have another incident by now."""
+    if isinstance(event, incident_pb.IncidentOpened):
+        return list(event.incident.alert_ids)
     change = next((each for each in event.changes if each.field == "alertIds"), None)
     if change is None:
         return []

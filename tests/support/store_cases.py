@@ -193,6 +193,43 @@ class StoreCases:
             async with store.transaction() as tx:
                 assert await tx.holder("open", "disk-full") == "inc_2"
 
+    async def test_holders_are_told_together_as_this_transaction_leaves_them(self, store: Store) -> None:
+        with ctx.use(caller()):
+            async with store.transaction() as tx:
+                tx.claim("serial", "A1", "first")
+                tx.claim("serial", "A2", "first")
+                tx.point("latest", "A", "first")
+            async with store.transaction() as tx:
+                asked = [("serial", "A1"), ("serial", "A2"), ("serial", "A3"), ("latest", "A")]
+                assert await tx.holders(asked) == dict.fromkeys((asked[0], asked[1], asked[3]), "first")
+                tx.release("serial", "A1")
+                tx.claim("serial", "A3", "second")
+                tx.point("latest", "A", "second")
+                assert await tx.holders(asked) == {asked[1]: "first", asked[2]: "second", asked[3]: "second"}
+            async with store.transaction() as tx:
+                assert await tx.holders(asked) == {asked[1]: "first", asked[2]: "second", asked[3]: "second"}
+        with ctx.use(caller("other")):
+            async with store.transaction() as tx:
+                assert await tx.holders(asked) == {}
+
+    async def test_what_was_loaded_is_got_without_another_question(self, store: Store) -> None:
+        with ctx.use(caller()):
+            tickets = [await self._added(store, title=f"number {number}") for number in range(3)]
+            store.recent.clear()
+            async with store.transaction() as tx:
+                await tx.load(Ticket, [*(ticket.id for ticket in tickets), "inc_none"])
+                await store.backend.write(
+                    [Update("tickets", {"tenant": "main", "_id": tickets[0].id}, {"$set": {"title": "new"}})]
+                )
+                assert [(await tx.get(Ticket, ticket.id)).title for ticket in tickets] == ["number 0", "number 1", "number 2"]
+                with pytest.raises(NotFound):
+                    await tx.get(Ticket, "inc_none")
+        with ctx.use(caller("other")):
+            async with store.transaction() as tx:
+                await tx.load(Ticket, [ticket.id for ticket in tickets])
+                with pytest.raises(NotFound):
+                    await tx.get(Ticket, tickets[0].id)
+
     async def test_work_that_outlives_a_transaction_has_one_of_its_own(self, store: Store) -> None:
         over = asyncio.Event()
 

@@ -111,6 +111,11 @@ class Impact:
         hidden = await self._hidden(graph, {number for spot in drawing.spots for number in spot.members})
         return GraphAnswer(drawing, graph, hidden)
 
+    async def prepare(self, incident_ids: Sequence[str]) -> None:
+        """Reads ahead, in one question, what was found before of incidents that `assess` will be asked about."""
+        async with self._store.transaction() as tx:
+            await tx.load(ImpactAssessment, [assessment_id(each) for each in incident_ids])
+
     async def assess(self, incident_id: str, asset_ids: Sequence[str]) -> None:
         """Works out what an incident takes down, and keeps it; what was found before is revised. The same again changes
         nothing. An incident that was never assessed is left alone while it names no asset that is known."""

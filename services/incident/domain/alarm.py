@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
 
 from services.incident.domain.priority import Impact, Urgency
 
@@ -65,8 +64,6 @@ _IMPACT: Mapping[Criticality, Impact] = {
     Criticality.MEDIUM: Impact.MEDIUM,
     Criticality.LOW: Impact.LOW,
 }
-_WEIGHTS = ("LOW", "MEDIUM", "HIGH")
-L = TypeVar("L", Impact, Urgency)
 
 
 def urgency(severity: Severity) -> Urgency:
@@ -77,8 +74,3 @@ def urgency(severity: Severity) -> Urgency:
 def impact(criticality: Criticality | None) -> Impact:
     """How much of the business is hit, from how much hangs on what is broken; in the middle where nobody said."""
     return Impact.MEDIUM if criticality is None else _IMPACT[criticality]
-
-
-def heavier(one: L, other: L) -> L:
-    """The larger of two impacts or urgencies: what is found out later never makes an incident lighter."""
-    return max(one, other, key=lambda level: _WEIGHTS.index(level.value))

@@ -19,7 +19,8 @@ from services.incident.domain.clock import Clock, ClockKind
 from services.incident.domain.escalation import Due, Step, label, passed, planned
 from services.incident.domain.history import Imported, Update
 from services.incident.domain.levels import Moment
-from services.incident.domain.priority import MATRIX_VERSION, Impact, Priority, Urgency, prioritize
+from services.incident.domain.link import Link
+from services.incident.domain.priority import MATRIX_VERSION, Impact, Priority, Urgency, heavier, prioritize
 from services.incident.domain.sla import Facts
 from services.incident.domain.states import HoldReason, State, moved
 
@@ -32,23 +33,6 @@ class Source(StrEnum):
     MAIL = "MAIL"
     API = "API"
     IMPORT = "IMPORT"
-
-
-class LinkKind(StrEnum):
-    """How two records belong together."""
-
-    RELATED = "RELATED"
-    DUPLICATE_OF = "DUPLICATE_OF"
-    CAUSED_BY = "CAUSED_BY"
-    PARENT = "PARENT"
-
-
-@dataclass(slots=True, kw_only=True, frozen=True)
-class Link:
-    """A reference to another record, `incidents/inc_…`."""
-
-    kind: LinkKind
-    target: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +51,7 @@ class Incident(Aggregate):
     service_id: str = ""
     asset_ids: list[str] = field(default_factory=list)
     alert_ids: list[str] = field(default_factory=list)
-    firing_alert_ids: list[str] = field(default_factory=list)
+    firing_alert_count: int = 0
     requester_id: str = ""
     team_id: str = ""
     assignee_id: str = ""
@@ -126,13 +110,35 @@ class Incident(Aggregate):
         self._replan(before, moment)
         self._changed(pb.IncidentUpdated(), moment)
 
-    def hear_alert(self, moment: Moment, alert_id: str, *, firing: bool) -> None:
-        """An alert of it fires, or has cleared. It counts the first thousand."""
-        still = [each for each in self.firing_alert_ids if each != alert_id]
-        if firing and len(still) < limits.ALERTS:
-            still.append(alert_id)
-        known = self.alert_ids if alert_id in self.alert_ids else [*self.alert_ids, alert_id][: limits.ALERTS]
-        self.edit(moment, alert_ids=known, firing_alert_ids=still)
+    def hear_alert(self, moment: Moment, alert_id: str, urgency: Urgency, *, newly: bool) -> None:
+        """An alert of it fires, `newly` or worse than it was. It names the first thousand and counts all."""
+        self.edit(moment, **self._heard(alert_id, urgency, newly=newly))
+
+    def come_back(
+        self, moment: Moment, alert_id: str, urgency: Urgency, *, newly: bool, reason: str, window: timedelta
+    ) -> None:
+        """An alert of it fires although it was resolved."""
+        for name, value in self._heard(alert_id, urgency, newly=newly).items():
+            setattr(self, name, value)
+        self.priority = prioritize(self.impact, self.urgency, self.matrix_version)
+        self.reopen(moment, reason=reason, window=window)
+
+    def alert_cleared(self, moment: Moment, *, code: str, text: str) -> None:
+        """One of its alerts is over. The last one resolves it, unless a person opened it or has ended it."""
+        left = max(self.firing_alert_count - 1, 0)
+        if left or not self.state.is_open or self.source is not Source.ALERT:
+            self.edit(moment, firing_alert_count=left)
+            return
+        self.firing_alert_count = left
+        self.resolve(moment, resolution_code=code, resolution=text)
+
+    def _heard(self, alert_id: str, urgency: Urgency, *, newly: bool) -> dict[str, Any]:
+        fields: dict[str, Any] = {"urgency": heavier(self.urgency, urgency)} if self.source is Source.ALERT else {}
+        if newly:
+            fields["firing_alert_count"] = self.firing_alert_count + 1
+            if alert_id not in self.alert_ids:
+                fields["alert_ids"] = [*self.alert_ids, alert_id][: limits.ALERTS]
+        return fields
 
     def assign(self, moment: Moment, *, team_id: str, assignee_id: str = "") -> None:
         """Gives it to a team and, where named, to a person; the same owner again changes nothing."""
@@ -213,13 +219,13 @@ class Incident(Aggregate):
         if len(self.links) >= limits.LINKS:
             raise Invalid({"link": f"there are {limits.LINKS} references already"})
         self.links = [*self.links, link]
-        self._changed(pb.IncidentLinked(link=_message(link)), moment)
+        self._changed(pb.IncidentLinked(link=link.message()), moment)
 
     def unlink(self, moment: Moment, link: Link) -> None:
         """Takes a reference away; one that is not there changes nothing."""
         if link in self.links:
             self.links = [other for other in self.links if other != link]
-            self._changed(pb.IncidentLinked(link=_message(link), removed=True), moment)
+            self._changed(pb.IncidentLinked(link=link.message(), removed=True), moment)
 
     def waits_since(self, now: datetime) -> datetime | None:
         """Since when the reporter waits to hear, where the clock for that has a step due by now."""
@@ -388,7 +394,3 @@ _COPIED = tuple(
     for name in (each.name for each in fields(Update))
     if name in {own.name for own in fields(Incident)} - {"state", "hold_reason"}
 )
-
-
-def _message(link: Link) -> pb.Link:
-    return pb.Link(kind=link.kind.value, target=link.target)

@@ -23,7 +23,7 @@ _TEXTS = {
     "assignee_id": ID,
     "external_number": ID,
 }
-_LISTS = {"asset_ids": 100, "alert_ids": ALERTS, "firing_alert_ids": ALERTS}
+_LISTS = {"asset_ids": 100, "alert_ids": ALERTS}
 _NEVER_BLANK = frozenset({"title"})
 
 

@@ -6,6 +6,7 @@ a published version is never edited, a changed matrix is a new version.
 """
 
 from enum import StrEnum
+from typing import TypeVar
 
 
 class Impact(StrEnum):
@@ -69,3 +70,12 @@ MATRIX_VERSION = max(MATRICES)
 def prioritize(impact: Impact, urgency: Urgency, version: int = MATRIX_VERSION) -> Priority:
     """The priority of an incident by the matrix of that version. Raises KeyError for a version that never was."""
     return MATRICES[version][impact][urgency]
+
+
+_WEIGHTS = ("LOW", "MEDIUM", "HIGH")
+L = TypeVar("L", Impact, Urgency)
+
+
+def heavier(one: L, other: L) -> L:
+    """The larger of two impacts or urgencies: what is found out later never makes an incident lighter."""
+    return max(one, other, key=lambda level: _WEIGHTS.index(level.value))

@@ -1,8 +1,10 @@
 """Alerts become incidents: one that is open for each key of alerts, resolved when the last of them clears.
 
 All of it runs inside the transaction of a batch of events, so that an incident and the position in the stream move together.
+Which incident stands for an alert that fires is a claim of the alert, so that an incident counts as many as there are.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +14,13 @@ from chassis.store import Store, Transaction
 from services.incident.domain import alarm as rules
 from services.incident.domain.alarm import Alarm, Criticality
 from services.incident.domain.incident import Incident, Source
+from services.incident.domain.priority import heavier
 from services.incident.domain.states import State
 from services.incident.usecases.assets import Assets
-from services.incident.usecases.incidents import OPEN_CLAIM, Incidents
+from services.incident.usecases.incidents import LATEST_CLAIM, OPEN_CLAIM, Incidents
 
-LATEST_CLAIM = "latest-incident"
-"""Points from a key of alerts to its youngest incident, open or not."""
+FIRING_CLAIM = "firing-alert"
+"""Points from an alert that fires to the incident that stands for it."""
 
 
 class Alerts:
@@ -26,36 +29,51 @@ class Alerts:
     def __init__(self, store: Store, incidents: Incidents, assets: Assets, *, grace: timedelta = timedelta(minutes=15)) -> None:
         self._store, self._incidents, self._assets, self._grace = store, incidents, assets, grace
 
+    async def prepare(self, raised: Collection[Alarm], cleared: Collection[str], incident_ids: Collection[str]) -> None:
+        """Asks in three questions what a batch will ask: of alarms, of alerts that are over and of incidents, both by id."""
+        keys = dict.fromkeys(alarm.key for alarm in raised)
+        asked = [
+            *((kind, key) for key in keys for kind in (OPEN_CLAIM, LATEST_CLAIM)),
+            *((FIRING_CLAIM, alert_id) for alert_id in (*(alarm.id for alarm in raised), *cleared)),
+        ]
+        async with self._store.transaction() as tx:
+            held = await tx.holders(asked)
+            concerned = {*held.values(), *incident_ids}
+            if concerned:
+                # As they are stored: one that is only read and not changed must not come from memory.
+                await tx.find(Incident, {"_id": {"$in": sorted(concerned)}})
+            await self._assets.prepare({alarm.asset_id for alarm in raised if (OPEN_CLAIM, alarm.key) not in held})
+
     async def raised(self, alarm: Alarm) -> None:
         """An alert asks for people, or is worse than it was: it joins the open incident of its key, brings a fresh one back,
         or opens one.
         """
+        urgency = rules.urgency(alarm.severity)
         async with self._store.transaction() as tx:
-            found = await tx.holder(OPEN_CLAIM, alarm.key)
+            open_one = await tx.holder(OPEN_CLAIM, alarm.key)
+            found = open_one or await self._returning(tx, alarm)
+            before = await tx.holder(FIRING_CLAIM, alarm.id)
+            newly = before is None or before != found
+            if before is not None and newly:
+                await self._over(tx, alarm.id, before)
             if found is None:
-                found = await self._returning(tx, alarm)
-            if found is None:
-                found = await self._open(tx, alarm)
-            incident = await self._incidents.hear_alert(found, alarm.id, firing=True)
-            urgency = rules.heavier(incident.urgency, rules.urgency(alarm.severity))
-            if incident.source is Source.ALERT and urgency is not incident.urgency:
-                await self._incidents.update(found, {"urgency": urgency})
+                found = await self._open(alarm)
+            elif open_one:
+                await self._incidents.hear_alert(found, alarm.id, urgency, newly=newly)
+            else:
+                await self._incidents.come_back(found, alarm.id, urgency, rules.RETURNED_TEXT, newly=newly)
+            if newly:
+                tx.claim(FIRING_CLAIM, alarm.id, found)
 
-    async def cleared(self, alert_id: str, key: str) -> None:
+    async def cleared(self, alert_id: str) -> None:
         """An alert is over. The incident is resolved with the last one; one that people have ended is left alone.
 
-        Alerts that the pipeline held back have the same keys, and no incident ever stood for them.
+        No incident ever stood for an alert that the pipeline held back.
         """
         async with self._store.transaction() as tx:
-            found = await tx.holder(OPEN_CLAIM, key) or await tx.holder(LATEST_CLAIM, key)
-            if found is None:
-                return
-            incident = await tx.get(Incident, found)
-            if incident.state.is_final or alert_id not in incident.firing_alert_ids:
-                return
-            incident = await self._incidents.hear_alert(found, alert_id, firing=False)
-            if incident.state.is_open and not incident.firing_alert_ids and incident.source is Source.ALERT:
-                await self._incidents.resolve(found, rules.CLEARED_CODE, rules.CLEARED_TEXT)
+            found = await tx.holder(FIRING_CLAIM, alert_id)
+            if found is not None:
+                await self._over(tx, alert_id, found)
 
     async def assessed(self, incident_id: str, service_ids: list[str], criticality: Criticality | None) -> None:
         """It is known by now which services suffer. It makes an incident of an alert heavier, never lighter."""
@@ -66,13 +84,17 @@ class Alerts:
                 return
             if not incident.state.is_open or incident.source is not Source.ALERT:
                 return
-            fields: dict[str, Any] = (
-                {"impact": rules.heavier(incident.impact, rules.impact(criticality))} if criticality else {}
-            )
+            fields: dict[str, Any] = {"impact": heavier(incident.impact, rules.impact(criticality))} if criticality else {}
             if service_ids and not incident.service_id:
                 fields |= {"service_id": service_ids[0]}
             if fields:
                 await self._incidents.update(incident_id, fields)
+
+    async def _over(self, tx: Transaction, alert_id: str, incident_id: str) -> None:
+        tx.release(FIRING_CLAIM, alert_id)
+        incident = await tx.get(Incident, incident_id)
+        if not incident.state.is_final:
+            await self._incidents.alert_cleared(incident_id, rules.CLEARED_CODE, rules.CLEARED_TEXT)
 
     async def _returning(self, tx: Transaction, alarm: Alarm) -> str | None:
         latest = await tx.holder(LATEST_CLAIM, alarm.key)
@@ -81,30 +103,25 @@ class Alerts:
         incident = await tx.get(Incident, latest)
         if incident.state is not State.RESOLVED or incident.resolve_time is None:
             return None
-        if self._store.clock() - incident.resolve_time > self._grace:
-            return None
-        await self._incidents.reopen(latest, rules.RETURNED_TEXT)
-        return latest
+        return latest if self._store.clock() - incident.resolve_time <= self._grace else None
 
-    async def _open(self, tx: Transaction, alarm: Alarm) -> str:
+    async def _open(self, alarm: Alarm) -> str:
         known = await self._assets.known(alarm.asset_id)
+        team = known.team_id or alarm.team_id
         incident = await self._incidents.open(
             {
                 "title": alarm.title,
                 "description": alarm.description,
                 "source": Source.ALERT,
+                "state": State.ASSIGNED if team else State.NEW,
+                "team_id": team,
                 "dedup_key": alarm.key,
                 "alert_ids": [alarm.id],
-                "firing_alert_ids": [alarm.id],
+                "firing_alert_count": 1,
                 "asset_ids": [alarm.asset_id] if alarm.asset_id else [],
                 "impact": rules.impact(known.criticality),
                 "urgency": rules.urgency(alarm.severity),
                 "requester_id": ctx.current().actor.id,
             }
         )
-        if await tx.holder(LATEST_CLAIM, alarm.key) is not None:
-            tx.release(LATEST_CLAIM, alarm.key)
-        tx.claim(LATEST_CLAIM, alarm.key, incident.id)
-        if team := known.team_id or alarm.team_id:
-            await self._incidents.assign(incident.id, team, "")
         return incident.id

@@ -14,14 +14,18 @@ from chassis.codec import Descriptor, has_behavior
 from chassis.domain import Ids, new_id
 from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound
 from chassis.store import Store, Transaction
-from services.incident.domain.incident import Incident, Link, LinkKind
+from services.incident.domain.incident import Incident, Source
 from services.incident.domain.levels import Moment
+from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.note import Note
+from services.incident.domain.priority import Urgency
 from services.incident.domain.states import HoldReason, State
 from services.incident.usecases.escalations import last_heard
 from services.incident.usecases.policies import Policies
 
 OPEN_CLAIM = "open-incident"
+LATEST_CLAIM = "latest-incident"
+"""Points from a key of alerts to the incident that was the last to be open for it."""
 LONGEST_CHAIN = 20
 """Parents are followed this far; a longer chain is refused, so that no walk over incidents is without an end."""
 
@@ -60,10 +64,22 @@ class Incidents:
             incident.edit(moment, **fields)
         return incident
 
-    async def hear_alert(self, id: str, alert_id: str, *, firing: bool) -> Incident:  # noqa: A002 - as its field
-        """An alert of it fires, or has cleared."""
+    async def hear_alert(self, id: str, alert_id: str, urgency: Urgency, *, newly: bool) -> Incident:  # noqa: A002 - as its field
+        """An alert of it fires, `newly` or worse than it was."""
         async with self._changing(id, "") as (incident, moment):
-            incident.hear_alert(moment, alert_id, firing=firing)
+            incident.hear_alert(moment, alert_id, urgency, newly=newly)
+        return incident
+
+    async def come_back(self, id: str, alert_id: str, urgency: Urgency, reason: str, *, newly: bool) -> Incident:  # noqa: A002
+        """It was resolved, and an alert of it fires. Raises `AlreadyExists` as `reopen` does."""
+        async with self._changing(id, "") as (incident, moment):
+            incident.come_back(moment, alert_id, urgency, newly=newly, reason=reason, window=self._reopen_window)
+        return incident
+
+    async def alert_cleared(self, id: str, code: str, text: str) -> Incident:  # noqa: A002 - as above
+        """One of its alerts is over, and with the last one the incident itself."""
+        async with self._changing(id, "") as (incident, moment):
+            incident.alert_cleared(moment, code=code, text=text)
         return incident
 
     async def assign(self, id: str, team_id: str, assignee_id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
@@ -158,6 +174,8 @@ class Incidents:
                 await self._take(tx, incident)
             elif was_open and not incident.state.is_open and incident.dedup_key:
                 tx.release(OPEN_CLAIM, incident.dedup_key)
+                if incident.source is Source.ALERT:
+                    tx.point(LATEST_CLAIM, incident.dedup_key, incident.id)
             tx.save(incident)
 
     async def _take(self, tx: Transaction, incident: Incident) -> None:

@@ -9,8 +9,8 @@ from pymongo.errors import OperationFailure
 
 from chassis.settings import MongoDriver
 from chassis.store import Backend, Insert, Update
+from chassis.store.changes import INDEXES
 from chassis.store.mongo import MongoBackend
-from chassis.store.transaction import CHASSIS_INDEXES
 from tests.support.store_cases import StoreCases
 
 
@@ -21,7 +21,7 @@ class TestMongoStore(StoreCases):
     async def backend(self, request: pytest.FixtureRequest, backing: dict[str, Any]) -> AsyncIterator[Backend]:
         uri = backing["mongo"]["root_uri"].replace("/?", "/itsm_store_test?")
         backend = MongoBackend(uri, request.param)
-        await backend.ensure_indexes(CHASSIS_INDEXES)
+        await backend.ensure_indexes(INDEXES)
         yield backend
         await backend.close()
         async with AsyncMongoClient(uri) as client:

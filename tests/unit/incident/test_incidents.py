@@ -16,7 +16,8 @@ from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, Stale
 from chassis.store import CHANGES
 from chassis.testing import caller
 from services.incident.domain.clock import ClockKind, ClockState
-from services.incident.domain.incident import Incident, Link, LinkKind
+from services.incident.domain.incident import Incident
+from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.priority import Impact, Priority, Urgency
 from services.incident.domain.states import MOVES, HoldReason, State
 from tests.unit.incident.desk import Desk

@@ -23,6 +23,7 @@ const QUIET = new Set([
   "reassignmentCount",
   "reopenCount",
   "firingAlertIds",
+  "firingAlertCount",
 ]);
 
 /** All that happened, the newest first; notes are told whole. */
