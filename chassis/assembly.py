@@ -27,6 +27,7 @@ from chassis.settings import Settings
 from chassis.store import Index, Kind, Store
 from chassis.store.migrations import MIGRATING, Migration, check, migrate
 from chassis.store.mongo import MongoBackend
+from chassis.trust import trusting
 
 SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
 SERVICE_CLIENTS = frozenset(f"itsm-{name}" for name in SERVICES)
@@ -49,7 +50,10 @@ class Assembly:
         self.service = Service(name, settings)
         self.clock = SystemClock(settings.clock_file)
         self.backend = MongoBackend(
-            settings.mongo_uri.get_secret_value(), settings.mongo_driver, listeners=telemetry.mongo_listeners()
+            settings.mongo_uri.get_secret_value(),
+            settings.mongo_driver,
+            listeners=telemetry.mongo_listeners(),
+            authorities=settings.ca_file,
         )
         self.failpoints = Failpoints(name, settings.failpoints)
         self.store = Store(
@@ -59,7 +63,7 @@ class Assembly:
             (*INDEXES, *operations.INDEXES, *indexes),
             failpoints=self.failpoints,
         )
-        self.http = httpx.AsyncClient(timeout=5, trust_env=False)
+        self.http = httpx.AsyncClient(timeout=5, trust_env=False, verify=trusting(settings.ca_file))
         realm = settings.oidc_internal_url or settings.oidc_issuer
         self.verifier = Verifier(
             Issuer(name=settings.oidc_issuer, keys=Keys(f"{realm}/protocol/openid-connect/certs", self.http)),

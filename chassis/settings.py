@@ -26,6 +26,15 @@ class MongoDriver(StrEnum):
     PYMONGO = "pymongo"
 
 
+class KafkaProtocol(StrEnum):
+    """How brokers are spoken to."""
+
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+    SSL = "SSL"
+    PLAINTEXT = "PLAINTEXT"
+
+
 class Migrations(StrEnum):
     """Who makes indexes and migrates data (chassis/store/migrations.py)."""
 
@@ -48,6 +57,10 @@ class Settings(BaseSettings):
     stop_grace_seconds: float = Field(25, description="how long running requests may take to finish at a stop")
 
     mongo_uri: SecretStr = Field(SecretStr(""), description="of the service's own database, its user in it")
+    ca_file: Path | None = Field(
+        None, description="certificates that are trusted beside those of the system: by MongoDB, Kafka, the realm"
+    )
+
     mongo_driver: MongoDriver = Field(MongoDriver.MOTOR, description="`motor` or `pymongo`")
 
     migrations: Migrations | None = Field(
@@ -57,7 +70,10 @@ class Settings(BaseSettings):
     )
 
     kafka_bootstrap: str = Field("", description="host:port of the brokers, comma-separated; empty: no events")
-    kafka_username: str = Field("", description="SASL user (SCRAM-SHA-256)")
+    kafka_protocol: KafkaProtocol = Field(KafkaProtocol.SASL_PLAINTEXT, description="how brokers are spoken to")
+    kafka_mechanism: str = Field("SCRAM-SHA-256", description="`SCRAM-SHA-256`, `SCRAM-SHA-512` or `PLAIN`")
+    kafka_ca_file: Path | None = Field(None, description="certificates of the brokers' authority; `ITSM_CA_FILE` when empty")
+    kafka_username: str = Field("", description="SASL user; empty: nobody signs in")
     kafka_password: SecretStr = Field(SecretStr(""), description="its password")
 
     oidc_issuer: str = Field("", description="issuer of the realm, as in its tokens")

@@ -15,7 +15,8 @@ from aiokafka.partitioner import murmur2
 
 from chassis.errors import Unavailable
 from chassis.events.wire import LARGEST_RECORD
-from chassis.settings import Settings
+from chassis.settings import KafkaProtocol, Settings
+from chassis.trust import trusting
 
 _REQUEST_MS = 15_000
 _RETRY_MS = 250
@@ -55,10 +56,15 @@ def client_options(settings: Settings) -> dict[str, Any]:
         "request_timeout_ms": _REQUEST_MS,
         "retry_backoff_ms": _RETRY_MS,
     }
-    if settings.kafka_username:
+    protocol, encrypted = settings.kafka_protocol, settings.kafka_protocol in (KafkaProtocol.SASL_SSL, KafkaProtocol.SSL)
+    if not settings.kafka_username:  # nobody signs in, whatever the default says
+        protocol = KafkaProtocol.SSL if encrypted else KafkaProtocol.PLAINTEXT
+    options["security_protocol"] = protocol.value
+    if encrypted:
+        options["ssl_context"] = trusting(settings.kafka_ca_file or settings.ca_file)
+    if protocol in (KafkaProtocol.SASL_SSL, KafkaProtocol.SASL_PLAINTEXT):
         options |= {
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-256",
+            "sasl_mechanism": settings.kafka_mechanism,
             "sasl_plain_username": settings.kafka_username,
             "sasl_plain_password": settings.kafka_password.get_secret_value(),
         }

@@ -13,6 +13,7 @@ from contextvars import copy_context
 from datetime import UTC
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -52,8 +53,19 @@ Steps = Generator[Any, Any, None]
 class MongoBackend:
     """One database of one user, as the address says."""
 
-    def __init__(self, uri: str, driver: MongoDriver = MongoDriver.MOTOR, *, listeners: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        uri: str,
+        driver: MongoDriver = MongoDriver.MOTOR,
+        *,
+        listeners: Sequence[Any] = (),
+        authorities: Path | None = None,
+    ) -> None:
+        """`authorities` are trusted, beside the system's, where the address asks for TLS."""
         options = {**_OPTIONS, "event_listeners": list(listeners)}
+        asked = parse_uri(uri)["options"] if uri else {}
+        if authorities is not None and asked.get("tls") and "tlsCAFile" not in asked:
+            options["tlsCAFile"] = str(authorities)
         self._motor = driver is MongoDriver.MOTOR
         self._client: Any = AsyncIOMotorClient(uri, **options) if self._motor else pymongo.AsyncMongoClient(uri, **options)
         # A transaction is one call in a thread: motor would hop to one and back for every step of it.

@@ -86,7 +86,9 @@ def build(settings: Settings) -> Service:
 
 def _follow_the_realm(assembly: Assembly, settings: Settings, clock: SystemClock) -> None:
     realm = settings.oidc_internal_url or settings.oidc_issuer
-    directory = KeycloakDirectory(connect(realm, settings.client_id, settings.client_secret.get_secret_value()))
+    directory = KeycloakDirectory(
+        connect(realm, settings.client_id, settings.client_secret.get_secret_value(), settings.ca_file)
+    )
     mirror = Mirror(directory, assembly.store, clock)
     lease = Lease(assembly.backend, "auth-directory", uuid7())
 

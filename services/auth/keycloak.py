@@ -5,6 +5,7 @@ Fails with `Unavailable` when Keycloak does not answer or refuses; what was read
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 from keycloak.exceptions import KeycloakError
 
 from chassis.errors import Unavailable
+from chassis.trust import bundle
 from services.auth.domain.person import Group, Organization, Person, Snapshot
 from services.auth.domain.roles import PEOPLE_ROLES
 
@@ -21,11 +23,17 @@ _API = "itsm-api"
 Fetch = Callable[[dict[str, int]], Awaitable[list[dict[str, Any]]]]
 
 
-def connect(issuer: str, client_id: str, secret: str) -> KeycloakAdmin:
+def connect(issuer: str, client_id: str, secret: str, authorities: Path | None = None) -> KeycloakAdmin:
     """The service's own account in the realm that `issuer` names; it signs in at the first call."""
     base, _, realm = issuer.rpartition("/realms/")
     connection = KeycloakOpenIDConnection(
-        server_url=base, realm_name=realm, user_realm_name=realm, client_id=client_id, client_secret_key=secret, timeout=20
+        server_url=base,
+        realm_name=realm,
+        user_realm_name=realm,
+        client_id=client_id,
+        client_secret_key=secret,
+        timeout=20,
+        verify=bundle(authorities) or True,
     )
     return KeycloakAdmin(connection=connection)
 

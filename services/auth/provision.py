@@ -59,7 +59,7 @@ async def register_tokens(settings: Settings, admin: KeycloakAdmin, tenant: str,
 @asynccontextmanager
 async def _mirrored(settings: Settings, admin: KeycloakAdmin) -> AsyncIterator[Store]:
     """The service's own store, with the people of the realm in it."""
-    backend = MongoBackend(settings.mongo_uri.get_secret_value(), settings.mongo_driver)
+    backend = MongoBackend(settings.mongo_uri.get_secret_value(), settings.mongo_driver, authorities=settings.ca_file)
     clock = SystemClock()
     store = Store(backend, clock, kept.KINDS, kept.INDEXES)
     try:

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 
 from chassis.errors import Unavailable
 from chassis.settings import Settings
+from chassis.trust import bundle
 from services.auth.provision import issue_tokens, register_tokens
 from services.auth.realm.apply import Provisioner
 from services.auth.realm.wanted import Wishes
@@ -64,6 +65,7 @@ def connect(settings: ProvisionSettings) -> KeycloakAdmin:
         client_id=settings.keycloak_client_id,
         client_secret_key=settings.keycloak_client_secret.get_secret_value(),
         timeout=20,
+        verify=bundle(settings.ca_file) or True,
     )
     return KeycloakAdmin(connection=connection)
 
