@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -22,8 +23,6 @@ from services.analytics.usecases.kpis import Kpis
 from services.analytics.usecases.rebuild import Rebuild
 from services.analytics.usecases.snapshots import Snapshots
 from tests.support.incident_events import START, History
-
-DATABASE = "itsm_analytics_test"
 
 
 @dataclass
@@ -74,13 +73,14 @@ def day(number: int) -> datetime:
 
 @pytest.fixture
 async def figures(backing: dict[str, Any]) -> AsyncIterator[Figures]:
-    uri = backing["mongo"]["root_uri"].replace("/?", f"/{DATABASE}?")
+    name = f"test_analytics_{uuid4().hex[:12]}"
+    uri = backing["mongo"]["root_uri"].replace("/?", f"/{name}?")
     backend = MongoBackend(uri)
     await backend.ensure_indexes(kept.INDEXES)
     yield Figures(backend)
     await backend.close()
     async with AsyncMongoClient(uri) as client:
-        await client.drop_database(DATABASE)
+        await client.drop_database(name)
 
 
 def several(count: int) -> Iterable[str]:

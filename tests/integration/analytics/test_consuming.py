@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from chassis.events import INDEXES, Consumer
 from chassis.events.kafka import client_options, open_producer
+from chassis.events.records import DEAD_LETTERS, PARKED
 from chassis.settings import Settings
 from chassis.store.migrations import migrate
 from chassis.telemetry import Metrics
@@ -67,7 +68,7 @@ async def publish(broker: Settings, topic: str, histories: list[History]) -> Non
 
 async def consumed(figures: Figures, group: str, records: int) -> None:
     """Returns when the positions of the group add up to so many records."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while sum(row["next"] for row in await figures.backend.find("offsets", {"group": group})) < records:  # noqa: ASYNC110 - the consumer moves them
             await asyncio.sleep(0.02)
 
@@ -84,6 +85,11 @@ async def test_events_become_figures_once_however_often_they_come(figures: Figur
         consumer = Consumer(figures.store, broker, "analytics", group, Metrics(), topics=names, group=f"test.{topic}")
         async with background(consumer.run):
             await consumed(figures, consumer.group, 240 * round_)
+
+        # What is given up or waits moves positions, too: it says why.
+        given_up = await figures.backend.find(DEAD_LETTERS, {"group": consumer.group}, projection={"reason": 1, "detail": 1})
+        assert given_up == []
+        assert await figures.backend.find(PARKED, {"group": consumer.group}, projection={"key": 1, "version": 1}) == []
 
     assert await figures.backend.count(FACTS, {"tenant": "main"}) == 240
     assert await figures.count("incident-volume") == {"/opened": 40, "/resolved": 40}

@@ -95,7 +95,7 @@ async def test_an_event_goes_from_its_owner_to_another_service(stack: Stack) -> 
         "itsm.incident.v1", **signed_in(stack, "asset"), group_id="itsm.asset.impact", auto_offset_reset="earliest"
     )
     async with consumer:
-        record = await asyncio.wait_for(consumer.getone(), 30)
+        record = await asyncio.wait_for(consumer.getone(), 60)
     assert (record.value, record.partition, record.offset) == (b"opened", sent.partition, sent.offset)
 
 
@@ -110,18 +110,26 @@ async def test_only_the_auth_service_reads_the_audit_topic(stack: Stack) -> None
     async with AIOKafkaProducer(**signed_in(stack, "incident")) as producer:
         await producer.send_and_wait("itsm.audit.v1", b"who did it")
     async with AIOKafkaConsumer("itsm.audit.v1", **signed_in(stack, "auth"), auto_offset_reset="earliest") as consumer:
-        assert (await asyncio.wait_for(consumer.getone(), 30)).value == b"who did it"
+        assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"who did it"
     curious = AIOKafkaConsumer("itsm.audit.v1", **signed_in(stack, "analytics"), auto_offset_reset="earliest")
-    with pytest.raises(TopicAuthorizationFailedError):
-        async with asyncio.timeout(30), curious:
-            await curious.getone()
+    try:
+        with pytest.raises(TopicAuthorizationFailedError):
+            async with asyncio.timeout(60):
+                await curious.start()
+                await curious.getone()
+    finally:
+        await curious.stop()
 
 
 async def test_a_service_is_refused_the_group_of_another(stack: Stack) -> None:
     consumer = AIOKafkaConsumer("itsm.incident.v1", **signed_in(stack, "asset"), group_id="itsm.monitor.alerts")
-    with pytest.raises(GroupAuthorizationFailedError):
-        async with asyncio.timeout(30), consumer:
-            await consumer.getone()
+    try:
+        with pytest.raises(GroupAuthorizationFailedError):
+            async with asyncio.timeout(60):
+                await consumer.start()
+                await consumer.getone()
+    finally:
+        await consumer.stop()
 
 
 async def test_a_service_creates_no_topics_and_a_wrong_password_is_refused(stack: Stack) -> None:
