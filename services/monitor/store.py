@@ -14,12 +14,13 @@ from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
 from services.monitor.domain.alert import Alert, State, SuppressionReason
-from services.monitor.domain.check import Check
+from services.monitor.domain.check import REMOVED_KEPT, Check
 from services.monitor.domain.check import State as CheckState
 from services.monitor.domain.check_settings import Kind as CheckKind
 from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
 from services.monitor.domain.maintenance import MaintenanceWindow
 from services.monitor.domain.notification import NotificationState, NotificationTarget, TargetEvent
+from services.monitor.domain.rule import REMOVED_KEPT as RULE_KEPT
 from services.monitor.domain.rule import AlertRule, Condition
 from services.monitor.domain.series import SeriesKind
 from services.monitor.domain.signal import AlertKind, Severity
@@ -93,6 +94,8 @@ CHECK_INDEXES = (
     Index(RESULTS, [("tenant", 1), ("check_id", 1), ("start", -1)]),
     Index(RESULTS, [("expire_time", 1)], expire_after=timedelta(0)),
     Index(RULES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(RULES, [("remove_time", 1)], expire_after=RULE_KEPT),
+    Index(CHECKS, [("remove_time", 1)], expire_after=REMOVED_KEPT),
 )
 
 # The pipeline asks for causes by asset, for what a record keeps from people, and for what holds now.

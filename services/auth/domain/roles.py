@@ -85,7 +85,15 @@ _ASSETS_SET = (
     "duplicates.resolve",
 )
 _CHECKS_READ = ("checks.get", "checks.list", "alertRules.get", "alertRules.list")
-_CHECKS_SET = ("checks.create", "checks.update", "checks.run", "alertRules.create", "alertRules.update")
+_CHECKS_SET = (
+    "checks.create",
+    "checks.update",
+    "checks.remove",
+    "checks.run",
+    "alertRules.create",
+    "alertRules.update",
+    "alertRules.remove",
+)
 _CHECKS_OWN = ("checks.get", "checks.list", "checks.report")
 _QUIET_READ = ("silences.get", "silences.list", "maintenanceWindows.get", "maintenanceWindows.list")
 _SILENCES_SET = ("silences.create", "silences.update", "silences.expire")

@@ -46,6 +46,9 @@ class CheckApi(pb.CheckServiceServicer):
     async def DisableCheck(self, request: pb.DisableCheckRequest, context: Any) -> pb.Check:
         return to_message(await self._checks.disable(request.id, etag=request.etag), pb.Check)
 
+    async def RemoveCheck(self, request: pb.RemoveCheckRequest, context: Any) -> pb.Check:
+        return to_message(await self._checks.remove(request.id, etag=request.etag), pb.Check)
+
     async def RunCheck(self, request: pb.RunCheckRequest, context: Any) -> pb.Check:
         return document_to_message(await self._checks.run(request.id), pb.Check)
 

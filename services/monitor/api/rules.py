@@ -31,6 +31,9 @@ class AlertRuleApi(pb.AlertRuleServiceServicer):
         fields = named_fields(request, request.alert_rule, AlertRule)
         return to_message(await self._rules.update(request.id, fields, etag=request.etag), pb.AlertRule)
 
+    async def RemoveAlertRule(self, request: pb.RemoveAlertRuleRequest, context: Any) -> pb.AlertRule:
+        return to_message(await self._rules.remove(request.id, etag=request.etag), pb.AlertRule)
+
     async def ListAlertRuleStates(self, request: pb.ListAlertRuleStatesRequest, context: Any) -> pb.ListAlertRuleStatesResponse:
         states = [document_to_message(row, pb.SeriesState) for row in await self._rules.states(request.id)]
         return pb.ListAlertRuleStatesResponse(states=states)

@@ -42,6 +42,9 @@ MESSAGE = 500
 AHEAD = timedelta(minutes=1)
 """How far ahead of ours the clock of an agent may be; what is later counts as of now."""
 
+REMOVED_KEPT = timedelta(days=1)
+"""How long the record of a removed check is kept, so that whoever runs it hears of it; its changes are kept for ever."""
+
 KEPT = timedelta(days=30)
 """How long results are kept."""
 
@@ -135,6 +138,7 @@ class Check(Aggregate):
     next_due_time: datetime | None = None
     create_time: datetime
     update_time: datetime
+    remove_time: datetime | None = None
     # Kept inside: what the state machine remembers, since when there is a problem or silence, when silence is looked for,
     # how many results were heard (each writer compares it), the shard of its worker, and the key of its agent.
     level: State | None = None
@@ -193,6 +197,18 @@ class Check(Aggregate):
         """It is run no more, and nothing is known of it; the turn says what it had raised."""
         if not self.enabled:
             return None
+        turn = self._stop(at, "the check was disabled")
+        self.record(pb.CheckDisabled())
+        return turn
+
+    def remove(self, at: datetime) -> Turn | None:
+        """It is gone; the turn says what it had raised."""
+        turn = self._stop(at, "the check was removed") if self.enabled else None
+        self.remove_time = self.update_time = at
+        self.record(pb.CheckRemoved())
+        return turn
+
+    def _stop(self, at: datetime, message: str) -> Turn:
         turn = Turn(
             level_before=self.level or State.UP,
             level=State.UP,
@@ -201,14 +217,13 @@ class Check(Aggregate):
             problem=self.problem_time,
             silence=self.silence_time,
             at=at,
-            message="the check was disabled",
+            message=message,
         )
         self.enabled, self.level, self.recent = False, None, []
         self.problem_time = self.silence_time = self.next_due_time = self.stale_time = None
         if self.state is not State.PENDING:
             self.state, self.state_time = State.PENDING, at
         self.update_time = at
-        self.record(pb.CheckDisabled())
         return turn
 
     def judged(self, result: CheckResult, at: datetime) -> CheckResult:

@@ -25,6 +25,8 @@ from services.monitor.domain.signal import AlertKind, AssetHint, Severity, Signa
 SOURCE = "rule"
 LONGEST = timedelta(days=7)
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(seconds=10), timedelta(days=1)
+REMOVED_KEPT = timedelta(days=1)
+"""How long the record of a removed rule is kept, so that what it had raised ends; its changes are kept for ever."""
 FORGOTTEN = timedelta(days=7)
 """After so much silence a series is gone for good, and what it had raised is over."""
 
@@ -145,6 +147,7 @@ class AlertRule(Aggregate):
     create_time: datetime
     update_time: datetime
     evaluation: Evaluation | None = None
+    remove_time: datetime | None = None
 
     @classmethod
     def made(cls, *, id: str, at: datetime, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -168,6 +171,12 @@ class AlertRule(Aggregate):
             self.evaluation = None
         self.update_time = at
         self.record(pb.AlertRuleUpdated())
+
+    def remove(self, at: datetime) -> None:
+        """It is gone; what it had raised is over when it is evaluated next."""
+        self.enabled, self.evaluation = False, None
+        self.remove_time = self.update_time = at
+        self.record(pb.AlertRuleRemoved())
 
     def assess(self, found: Evaluation) -> bool:
         """Takes over how its evaluation went, if it went otherwise than before; says so. Counts alone are no news."""

@@ -25,7 +25,7 @@ from services.monitor.domain.check import KEPT, SILENT_GRACE, SILENT_INTERVALS, 
 from services.monitor.domain.check_signals import signals
 from services.monitor.domain.signal import Signal, cut
 from services.monitor.usecases.intake import Intake
-from services.monitor.usecases.reading import Paged, Paging
+from services.monitor.usecases.reading import THERE, Paged, Paging, there
 
 CHECKS = "checks"
 RESULTS = "check_results"
@@ -91,7 +91,8 @@ class Results:
 
     async def report(self, results: Sequence[tuple[str, CheckResult]]) -> Reported:
         """Takes results of checks that the caller reaches, late ones too. Raises `Unavailable`; then nothing may be kept."""
-        found = await self._store.find(CHECKS, {"_id": {"$in": sorted({check_id for check_id, _ in results})}})
+        asked = {"_id": {"$in": sorted({check_id for check_id, _ in results})}, **THERE}
+        found = await self._store.find(CHECKS, asked)
         known = {row["_id"]: from_document(row, Check) for row in found}
         now, good, refused = self._store.clock(), defaultdict[str, list[CheckResult]](list), []
         for index, (check_id, result) in enumerate(results):
@@ -134,7 +135,7 @@ class Results:
 
     async def page(self, check_id: str, paging: Paging) -> Paged:
         """Results of a check, newest first, to become messages. Raises `NotFound`."""
-        await self._store.document(Check, check_id, naive=True)
+        there(await self._store.document(Check, check_id, naive=True), "check")
         page = self._listing.page(ctx.current().tenant, f'checkId = "{check_id}"', "", paging.size, paging.token)
         before = datetime.fromisoformat(page.last[0]) if page.last else None
         with ctx.use(replace(ctx.current(), scope={})):

@@ -21,7 +21,7 @@ from services.monitor.domain.check_signals import signals
 from services.monitor.ports import Prober
 from services.monitor.usecases.check_results import CHECKS, Results
 from services.monitor.usecases.intake import Intake
-from services.monitor.usecases.reading import COUNTED, Document, Paged, Paging, page_of
+from services.monitor.usecases.reading import COUNTED, THERE, Document, Paged, Paging, page_of, there
 
 AGENTS = "check_agents"
 """By agent: its key and its asset, as the asset service last told."""
@@ -85,8 +85,19 @@ class Checks:
                 await self._intake.take(signals(check, turn))
         return check
 
+    async def remove(self, id: str, *, etag: str = "") -> Check:  # noqa: A002 - as its field
+        """It is gone: nobody runs it any more, what it had raised is resolved. Raises `NotFound` for one that was removed."""
+        async with self._store.transaction() as tx:
+            check = await self._stored(tx, id, etag)
+            turn = check.remove(self._store.clock())
+            tx.save(check)
+            if turn is not None:
+                await self._intake.take(signals(check, turn))
+        return check
+
     async def run(self, id: str) -> Document:  # noqa: A002 - as its field
         """Looks now. Raises `ForbiddenMove` for a check of an agent or one that is disabled."""
+        await self.get(id)
         check = await self._store.get(Check, id)
         check.ready_to_run()
         await self._results.hear(check.id, await self._prober.look(check, self._store.clock()))
@@ -94,16 +105,16 @@ class Checks:
 
     async def get(self, id: str) -> Document:  # noqa: A002 - as its field
         """One check, to become a message. Raises `NotFound`."""
-        return await self._store.document(Check, id, naive=True)
+        return there(await self._store.document(Check, id, naive=True), "check")
 
     async def page(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
         """A page of the checks that match."""
-        return await page_of(self._store, CHECKS, self._listing, filter_text, order_by, paging)
+        return await page_of(self._store, CHECKS, self._listing, filter_text, order_by, paging, among=THERE)
 
     async def count(self, filter_text: str) -> tuple[int, bool]:
         """How many match, and whether there are more than were counted."""
         page = self._listing.page(ctx.current().tenant, filter_text)
-        number = await self._store.count(CHECKS, page.query, limit=COUNTED + 1)
+        number = await self._store.count(CHECKS, {"$and": [page.query, THERE]}, limit=COUNTED + 1)
         return min(number, COUNTED), number > COUNTED
 
     async def enrolled(self, agent_id: str, subject: str, asset_id: str, at: datetime) -> None:
@@ -120,7 +131,7 @@ class Checks:
         before = known["asset_id"] if known is not None else ""
         async with self._store.transaction() as tx:
             tx.write(Update(AGENTS, key, {"$set": told}, strict=False, upsert=True))
-            for check in await tx.find(Check, {"agent_id": agent_id}):
+            for check in await tx.find(Check, {"agent_id": agent_id, **THERE}):
                 if asset_id and check.asset_id in ("", before):
                     check.edit(self._store.clock(), asset_id=asset_id)
                     tx.save(check)
@@ -132,7 +143,7 @@ class Checks:
         return await self._store.backend.find_one(AGENTS, {"_id": f"{tenant}|{agent_id}", "tenant": tenant}) or {}
 
     async def _stored(self, tx: Transaction, id: str, etag: str) -> Check:  # noqa: A002 - as its field
-        found = await tx.find(Check, {"_id": id})
+        found = await tx.find(Check, {"_id": id, **THERE})
         if not found:
             raise NotFound("check", id)
         if etag and etag != found[0].etag:

@@ -25,7 +25,7 @@ from chassis.context import Actor, Context
 from chassis.errors import Busy, Error, NotFound, Unavailable
 from chassis.lease import Lease
 from chassis.service import Service, Stage
-from chassis.store import Insert, Store, Update
+from chassis.store import Delete, Insert, Store, Update
 from chassis.store.backend import Write
 from services.monitor.domain.rule import COUNTED, FORGOTTEN, MOST_SERIES, AlertRule, Condition, Phase, SeriesState
 from services.monitor.domain.rule import Evaluation as RuleEvaluation
@@ -102,9 +102,10 @@ class Evaluation:
             windows = await self._samples.window(rule.selector, now - rule.window, now, limit=self._most)
         told = move(rule, states, windows, now)
         lately = not states or (kept is not None and now - kept["time"] < _KEPT_EVERY)
-        if told or before != _essence(states) or not lately:
+        if told or before != _essence(states) or not lately or (kept is not None and rule.remove_time is not None):
             async with self._store.transaction() as tx:
-                tx.write(_kept(key, kept, rule, states, now))
+                # Of a rule that was removed nothing stands anywhere any more.
+                tx.write(Delete(STATES, key) if rule.remove_time is not None else _kept(key, kept, rule, states, now))
                 await self._intake.take(told)
         if rule.enabled:
             await self._assess(rule, windows, now)

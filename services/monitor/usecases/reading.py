@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis import context as ctx
+from chassis.errors import NotFound
 from chassis.listing import Listing
 from chassis.store import Store
 from services.monitor.domain.alert import Alert
@@ -37,10 +38,31 @@ class Listings:
     integrations: Listing
 
 
-async def page_of(store: Store, collection: str, listing: Listing, filter_text: str, order_by: str, paging: Paging) -> Paged:
-    """A page of the documents that match, and the token of the next one."""
+THERE: Mapping[str, Any] = {"remove_time": None}
+"""What was not removed, of the nouns that can be."""
+
+
+async def page_of(
+    store: Store,
+    collection: str,
+    listing: Listing,
+    filter_text: str,
+    order_by: str,
+    paging: Paging,
+    *,
+    among: Mapping[str, Any] | None = None,
+) -> Paged:
+    """A page of the documents that match, `among` those that fit, and the token of the next one."""
     page = listing.page(ctx.current().tenant, filter_text, order_by, paging.size, paging.token)
-    return page.cut(await store.find(collection, page.query, sort=page.sort, limit=page.limit, naive=True))
+    query = {"$and": [page.query, among]} if among else page.query
+    return page.cut(await store.find(collection, query, sort=page.sort, limit=page.limit, naive=True))
+
+
+def there(document: Document, kind: str) -> Document:
+    """The document. Raises `NotFound` for one of a record that was removed."""
+    if document.get("remove_time") is not None:
+        raise NotFound(kind, document["_id"])
+    return document
 
 
 class Reading:

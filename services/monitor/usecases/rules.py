@@ -7,10 +7,10 @@ from chassis import context as ctx
 from chassis.domain import Ids, new_id
 from chassis.errors import Invalid, NotFound
 from chassis.listing import Listing
-from chassis.store import Store
+from chassis.store import Store, Transaction
 from services.monitor.domain.rule import COUNTED, MOST_SERIES, NARROW, RAISED, AlertRule, Phase
 from services.monitor.ports import Samples
-from services.monitor.usecases.reading import Document, Paged, Paging, page_of
+from services.monitor.usecases.reading import THERE, Document, Paged, Paging, page_of, there
 
 RULES = "alert_rules"
 STATES = "alert_rule_states"
@@ -38,7 +38,7 @@ class Rules:
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> AlertRule:  # noqa: A002 - as its field
         """Changes the named fields. The next evaluation goes by them."""
         async with self._store.transaction() as tx:
-            rule = await tx.get(AlertRule, id, etag=etag)
+            rule = await self._stored(tx, id, etag)
             match, enabled = rule.match, rule.enabled
             rule.edit(self._store.clock(), **fields)
             if rule.match != match or not enabled:
@@ -46,21 +46,35 @@ class Rules:
             tx.save(rule)
         return rule
 
+    async def remove(self, id: str, *, etag: str = "") -> AlertRule:  # noqa: A002 - as its field
+        """It is gone, and what it had raised is over at the next evaluation. Raises `NotFound` for one that was removed."""
+        async with self._store.transaction() as tx:
+            rule = await self._stored(tx, id, etag)
+            rule.remove(self._store.clock())
+            tx.save(rule)
+        return rule
+
     async def get(self, id: str) -> Document:  # noqa: A002 - as its field
         """One rule, to become a message. Raises `NotFound`."""
-        return await self._store.document(AlertRule, id, naive=True)
+        return there(await self._store.document(AlertRule, id, naive=True), "alertrule")
 
     async def page(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
         """A page of the rules that match."""
-        return await page_of(self._store, RULES, self._listing, filter_text, order_by, paging)
+        return await page_of(self._store, RULES, self._listing, filter_text, order_by, paging, among=THERE)
 
     async def states(self, id: str) -> list[Document]:  # noqa: A002 - as its field
         """Where each series of a rule stands, those that fire first. Raises `NotFound`."""
-        if not await self._store.find(RULES, {"_id": id}, limit=1):
+        if not await self._store.find(RULES, {"_id": id, **THERE}, limit=1):
             raise NotFound("alertrule", id)
         found = await self._store.find(STATES, {"_id": f"{ctx.current().tenant}|{id}"}, limit=1)
         states: list[Document] = found[0]["states"] if found else []
         return sorted(states, key=_urgency)[:SHOWN]
+
+    async def _stored(self, tx: Transaction, id: str, etag: str) -> AlertRule:  # noqa: A002 - as its field
+        rule = await tx.get(AlertRule, id, etag=etag)
+        if rule.remove_time is not None:
+            raise NotFound("alertrule", id)
+        return rule
 
     async def _refuse_many(self, rule: AlertRule) -> None:
         if not rule.enabled:
