@@ -76,7 +76,7 @@ class Assembly:
             settings.client_secret.get_secret_value(),
             self.http,
         )
-        self.channels = Channels()
+        self.channels = Channels(settings.tls_folder)
         self.guard = Guard(self.verifier, fetch_policy or self._fetch_policy, self.backend)
         self._migrations = migrations
         self._wire()

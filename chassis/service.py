@@ -26,7 +26,7 @@ import orjson
 import uvloop
 from grpc_health.v1 import health_pb2_grpc
 
-from chassis import telemetry
+from chassis import telemetry, tls
 from chassis.errors import Unavailable
 from chassis.management import Answer, ManagementServer, Route, on_loop
 from chassis.settings import Settings
@@ -73,10 +73,12 @@ class Service:
         self.name = name
         self.settings = settings
         self.metrics = telemetry.Metrics()
-        self._credentials = credentials
+        self._credentials = credentials or _credentials(settings)
         self._servicers: list[Callable[[grpc.aio.Server], None]] = []
         self._in_flight = InFlight()
         self._interceptors: list[grpc.aio.ServerInterceptor] = [self._in_flight]
+        if callers := [name.strip() for name in settings.tls_clients.split(",") if name.strip()]:
+            self._interceptors.append(tls.Callers(callers))
         self._start_hooks: list[_Hook] = []
         self._stop_hooks: dict[Stage, list[_Hook]] = {stage: [] for stage in Stage}
         self._backgrounds: list[Background] = []
@@ -358,6 +360,12 @@ async def running(service: Service) -> AsyncIterator[Service]:
         yield service
     finally:
         await service.stop()
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    if settings.tls_folder is None:
+        return None
+    return tls.server_credentials(settings.tls_folder, require_clients=settings.tls_require_clients)
 
 
 def _reachable(listen: str, port: int) -> str:

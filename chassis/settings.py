@@ -83,6 +83,15 @@ class Settings(BaseSettings):
     client_id: str = Field("", description="service account of this process in the realm")
     client_secret: SecretStr = Field(SecretStr(""), description="its secret")
 
+    tls_folder: Path | None = Field(
+        None, description="folder with `tls.crt`, `tls.key`, `ca.crt` for RPCs between services; empty: plain text"
+    )
+    tls_require_clients: bool = Field(True, description="whether callers need a certificate of the same authority")
+    tls_clients: str = Field(
+        "",
+        description="names (URI, DNS, common name) of certificates that may call, comma-separated; empty: all of the authority",
+    )
+
     page_token_key: SecretStr = Field(
         SecretStr(""), description="signs page tokens and stream cursors; the same in all replicas"
     )

@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,6 +19,7 @@ from google.protobuf.message import Message
 from chassis import context as ctx
 from chassis import telemetry
 from chassis.errors import STATUS_KEY, from_rpc
+from chassis.tls import Certificate, RenewedChannel
 
 DEADLINE = 10.0  # seconds, where the caller names none
 PATIENCE = 2.0  # seconds for which a service that cannot be reached is waited for: longer than a channel is in back-off
@@ -46,16 +48,22 @@ def connect(target: str, credentials: grpc.ChannelCredentials | None = None) -> 
 
 
 class Channels:
-    """The channels of one process, each made at its first use: a channel belongs to the loop that runs then."""
+    """The channels of one process, each made at its first use: a channel belongs to the loop that runs then.
 
-    def __init__(self) -> None:
+    `certificates` is the folder of chassis/tls.py; without one, calls travel in plain text.
+    """
+
+    def __init__(self, certificates: Path | None = None) -> None:
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._certificate = Certificate(certificates) if certificates is not None else None
 
     def to(self, target: str) -> grpc.aio.Channel:
         """The channel to a service, kept until `close`."""
         channel = self._channels.get(target)
         if channel is None:
-            channel = self._channels[target] = connect(target)
+            certificate = self._certificate
+            made = connect(target) if certificate is None else RenewedChannel(target, certificate, CHANNEL_OPTIONS)
+            channel = self._channels[target] = made
         return channel
 
     async def close(self) -> None:
