@@ -27,7 +27,7 @@ endif
 ONCE_MORE = { [ $$? -eq 1 ] && echo "Tests failed: each of them once more, on a fresh platform." >&2 && \
   $(PY) -m pytest tests --last-failed --last-failed-no-failures none --maxfail 1; }
 
-.PHONY: help up down test lint bench soak docs protos web lock images e2e-k8s
+.PHONY: help up down test lint bench soak docs protos web lock tools images e2e-k8s
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +40,18 @@ down: .state/venv ## stop the platform that `make up` started
 	@$(PY) -m stack --state $(STATE) down
 
 ifeq ($(T),)
-test: lint .state/web ## what CI runs: lint, types, contracts, all tests; T=path narrows to one folder or file of tests
+test: checks ## what CI runs: lint, types, contracts, all tests; T=path narrows to one folder or file of tests
 	$(PY) -m stack.web test
 	$(PY) -m pytest tests || $(ONCE_MORE)
 else
 test: .state/protos
 	$(PY) -m pytest $(T)
 endif
+
+# The programs that check the charts are compiled beside lint and types, and are there before any test looks at a clock.
+.PHONY: checks
+checks:
+	@$(MAKE) --no-print-directory -j2 lint tools
 
 lint: .state/protos .state/web ## format, lint, types, import layers, proto style
 	$(PY) -m ruff check .
@@ -71,6 +76,9 @@ web: .state/web ## build the console, which the gateway serves, into web/dist
 
 e2e-k8s: .state/protos ## install the chart on the cluster of KUBECONFIG and try it in every way; writes a JSON report (ARGS=...)
 	$(PY) -m tests.k8s $(ARGS)
+
+tools: .state/venv ## build the programs that check the charts, once a version: helm, helm-unittest, kube-score
+	@$(PY) -m deploy.tools >/dev/null
 
 images: .state/protos .state/web ## build all container images without a daemon, as root on Debian (ARGS=...)
 	deploy/image/build $(ARGS)

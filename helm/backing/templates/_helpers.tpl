@@ -122,6 +122,9 @@ A Job that is made anew when what it does has changed, because a Job cannot be c
 {{- $pod := include .template .root }}
 {{- $labels := include "backing.labels" . }}
 {{- $name := printf "%s-%s" .name (printf "%s\n%s" $labels $pod | sha256sum | trunc 8) }}
+{{- if gt (len $name) 63 }}
+{{- fail (printf "the release's name %s is too long for backing: choose one of at most 38 characters" .root.Release.Name) }}
+{{- end }}
 apiVersion: batch/v1
 kind: Job
 metadata:
