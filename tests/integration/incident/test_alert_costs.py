@@ -1,6 +1,7 @@
 """What a batch of alerts asks of the database: a handful of commands, however many alerts it tells of."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -60,7 +61,10 @@ class Room:
 
     async def take(self, events: Sequence[tuple[Any, int]], service: str = "monitor") -> list[tuple[str, str]]:
         """One batch of events with their versions; the commands that it took."""
-        records = [self._record(event, version, service) for event, version in events]
+        return await self.handled([self.record(event, version, service) for event, version in events])
+
+    async def handled(self, records: list[Record]) -> list[tuple[str, str]]:
+        """The same of records."""
         self._listener.sent.clear()
         await self._handling.begin(records)
         async with self.store.transaction() as tx:
@@ -81,7 +85,8 @@ class Room:
         rows = await self.store.backend.find("changes", {"tenant": self.tenant, "kind": "incidents"})
         return [row["type"].rpartition(".")[2] for row in rows]
 
-    def _record(self, event: Any, version: int, service: str) -> Record:
+    def record(self, event: Any, version: int, service: str = "monitor") -> Record:
+        """An event as the broker hands it out."""
         snapshot = event.alert if service == "monitor" else event.asset
         row = {
             "_id": uuid7(),
@@ -171,3 +176,12 @@ async def test_ends_and_returns_are_a_change_each_and_a_handful_of_commands(room
     rows = [row for row in await room.incidents() if len(row["alert_ids"]) == 2]
     assert len(rows) == 100
     assert {(row["state"], row["version"], row["firing_alert_count"]) for row in rows} == {("IN_PROGRESS", 3, 1)}
+
+
+async def test_a_record_that_nobody_can_read_holds_up_none_of_its_batch(room: Room) -> None:
+    broken = replace(room.record(pb.AlertFired(alert=an_alert("broken")), 1), value=b"nonsense")
+    whole = [room.record(pb.AlertFired(alert=an_alert(f"f{number}")), 1) for number in range(3)]
+    await room.handled([whole[0], broken, *whole[1:]])
+    assert {row["dedup_key"] for row in await room.incidents()} == {"alert/warm", "alert/f0", "alert/f1", "alert/f2"}
+    dead = await room.store.backend.find("dead_letters", {"tenant": room.tenant})
+    assert [row["reason"] for row in dead] == ["undecodable"]
