@@ -33,6 +33,7 @@ from services.asset.usecases.impact import Impact
 from services.asset.usecases.imports import IMPORTS as IMPORTED
 from services.asset.usecases.imports import Imports
 from services.asset.usecases.items import Items
+from services.asset.usecases.merging import Merging
 from services.asset.usecases.placing import Placing
 from services.asset.usecases.reading import Reading
 from services.asset.usecases.relations import Relations
@@ -66,7 +67,7 @@ def build(
     reading = Reading(store, listings, kept.timeline(key, store.clock))
     classes, placing = Classes(store), Placing(store)
     items = Items(store, classes, placing)
-    assembly.serve(ASSETS, pb.add_AssetServiceServicer_to_server, AssetApi(items, reading))
+    assembly.serve(ASSETS, pb.add_AssetServiceServicer_to_server, AssetApi(items, Merging(store, classes, placing), reading))
     assembly.serve(CLASSES, pb.add_AssetClassServiceServicer_to_server, AssetClassApi(classes))
     agents = Agents(store, classes, placing, keys or AuthKeys(assembly))
     assembly.serve(AGENTS, pb.add_AgentServiceServicer_to_server, AgentApi(agents, reading))

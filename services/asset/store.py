@@ -87,6 +87,7 @@ ASSET_FIELDS: Fields = {
     "teamId": Field(path="team_id"),
     "location": Field(path="location", kind=Of.TEXT),
     "agentId": Field(path="agent_id"),
+    "mergedIntoId": Field(path="merged_into_id"),
     "identifiers.kind": _enum("identifiers.kind", IdentifierKind, many=True),
     "identifiers.value": Field(path="identifiers.value", many=True),
     "createTime": _time("create_time", sortable=True),

@@ -11,6 +11,7 @@ from services.asset.api.shared import asked, named
 from services.asset.domain.asset import Asset
 from services.asset.domain.lifecycle import State
 from services.asset.usecases.items import Items
+from services.asset.usecases.merging import Merging
 from services.asset.usecases.placing import ASSETS
 from services.asset.usecases.reading import Reading
 
@@ -18,8 +19,9 @@ from services.asset.usecases.reading import Reading
 class AssetApi(pb.AssetServiceServicer):
     """`itsm.asset.v1.AssetService`."""
 
-    def __init__(self, items: Items, reading: Reading) -> None:
+    def __init__(self, items: Items, merging: Merging, reading: Reading) -> None:
         self._items = items
+        self._merging = merging
         self._reading = reading
 
     async def CreateAsset(self, request: pb.CreateAssetRequest, context: Any) -> pb.Asset:
@@ -44,6 +46,10 @@ class AssetApi(pb.AssetServiceServicer):
         state = State(pb.Asset.State.Name(request.state))
         moved = await self._items.move(request.id, state, reason=request.reason, proof=request.proof, etag=request.etag)
         return to_message(moved, pb.Asset)
+
+    async def MergeAsset(self, request: pb.MergeAssetRequest, context: Any) -> pb.Asset:
+        merged = await self._merging.merge(request.id, request.source_asset_id, reason=request.reason, etag=request.etag)
+        return to_message(merged, pb.Asset)
 
     async def ListAssetHistory(self, request: pb.ListAssetHistoryRequest, context: Any) -> pb.ListAssetHistoryResponse:
         rows, token = await self._reading.history(request.id, asked(request))

@@ -6,7 +6,7 @@ thrown away. Whose word holds is decided in `sources.py`, what it is recognized 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -17,7 +17,7 @@ from chassis.domain import Aggregate, Event
 from chassis.errors import ForbiddenMove, Invalid
 from services.asset.domain.classes import Catalog
 from services.asset.domain.identity import MOST, STRONG, Identifier, IdentifierKind, clean, distinct, system_keys
-from services.asset.domain.lifecycle import State, check_move
+from services.asset.domain.lifecycle import OVER, State, check_move
 from services.asset.domain.report import Report, SaidIdentifiers, remembered
 from services.asset.domain.sources import ADMINISTRATIVE, MANUAL, Provenance, Statement, heard, ranked
 
@@ -87,6 +87,7 @@ class Asset(Aggregate):
     create_time: datetime
     update_time: datetime
     last_seen_time: datetime | None = None
+    merged_into_id: str = ""
     # Kept inside: which source says which identifiers, and by what it is looked up, sources' own keys included.
     said_identifiers: list[SaidIdentifiers] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -95,6 +96,8 @@ class Asset(Aggregate):
     def of(cls, report: Report, catalog: Catalog, *, id: str, at: datetime, **given: Any) -> Self:  # noqa: A002 - as its field
         """An asset that nobody knew. `given` is what only people say: state and redundancy."""
         name, class_ = str(report.values["name"]), str(report.values["class"])
+        if given.get("state") is State.MERGED:
+            raise Invalid({"state": "is where only merging leads"})
         asset = cls(id=id, name=name, class_=class_, create_time=at, update_time=at, **given)
         asset._take(report, catalog)
         asset._check()
@@ -119,7 +122,7 @@ class Asset(Aggregate):
             self.redundancy = redundancy
         if self._public() == before:
             return
-        if self.state is State.DISPOSED:
+        if self.state in OVER:
             raise ForbiddenMove(self.state, "update")
         self._check()
         self._changed(pb.AssetUpdated(source=report.source), at)
@@ -141,6 +144,38 @@ class Asset(Aggregate):
             self.said_identifiers = rest
             self._sum_up("")
             self._changed(pb.AssetUpdated(source=source), at)
+
+    def absorb(self, source: "Asset", catalog: Catalog, *, at: datetime) -> None:
+        """Takes in all that is known of an asset that is the same. Raises `ForbiddenMove` where one of them is over, and
+        `Invalid` for one of another family of classes."""
+        for each in (self, source):
+            if each.state in OVER:
+                raise ForbiddenMove(each.state, "merge", f"{each.id} is {each.state}")
+        if catalog.family(self.class_).name != catalog.family(source.class_).name:
+            raise Invalid({"source_asset_id": f"is a {source.class_}, which is no kind of {catalog.family(self.class_).name}"})
+        for name in source.provenance:
+            own = self.statements(name)
+            spoken = any(each.source == MANUAL for each in own)
+            for said in source.statements(name):
+                if said.source != MANUAL or not spoken:
+                    own = heard(own, said)
+            self._hold(name, own, catalog)
+        self._recognize_all(source.said_identifiers)
+        groups = {each.group for each in self.redundancy}
+        self.redundancy = [*self.redundancy, *(each for each in source.redundancy if each.group not in groups)][:_GROUPS]
+        self.keys = [*self.keys, *source.keys]
+        self._sum_up("")
+        seen = [each for each in (self.last_seen_time, source.last_seen_time) if each is not None]
+        self.last_seen_time = max(seen, default=None)
+        self._changed(pb.AssetUpdated(source=f"merge:{source.id}"), at)
+
+    def merge_into(self, target_id: str, reason: str, *, at: datetime) -> None:
+        """It is another one, and over; nothing is recognized as it any more. Raises `Invalid` without a reason."""
+        if not reason.strip() or len(reason) > 4_096:
+            raise Invalid({"reason": "say how it is known that they are one, in at most 4096 characters"})
+        self.state, self.merged_into_id = State.MERGED, target_id
+        self.identifiers, self.said_identifiers, self.keys, self.agent_id = [], [], [], ""
+        self._changed(pb.AssetMoved(reason=reason), at)
 
     def contradicts(self, report: Report) -> bool:
         """Whether it cannot be what the report is about: of something that is one's own, each has another."""
@@ -177,14 +212,15 @@ class Asset(Aggregate):
         # Of several agents the first that enrolled: their ids sort by time, and their reports do not take turns here.
         self.agent_id = min((each.value for each in self.identifiers if each.kind is IdentifierKind.AGENT), default="")
 
-    def _statements(self, name: str) -> list[Statement]:
+    def statements(self, name: str) -> list[Statement]:
+        """What each source says of one attribute or field, the one that holds first; nothing where nobody says anything."""
         known = self.provenance.get(name)
         if known is None:
             return []
         return [Statement(source=known.source, value=self._value(name), report_time=known.report_time), *known.others]
 
     def _hear(self, name: str, said: Statement, catalog: Catalog) -> None:
-        self._hold(name, heard(self._statements(name), said), catalog)
+        self._hold(name, heard(self.statements(name), said), catalog)
 
     def _hold(self, name: str, statements: Sequence[Statement], catalog: Catalog) -> None:
         holds, *others = ranked(name, statements)
@@ -199,7 +235,7 @@ class Asset(Aggregate):
     def _forget(self, report: Report) -> None:
         """Takes back what the source said of the same things: of two edits within one instant the later one holds too."""
         for name, value in report.values.items():
-            rest = [each for each in self._statements(name) if each.source != report.source]
+            rest = [each for each in self.statements(name) if each.source != report.source]
             if rest:
                 holds, *others = ranked(name, rest)
                 self._set(name, holds.value)
@@ -219,6 +255,17 @@ class Asset(Aggregate):
             return
         rest = [each for each in self.said_identifiers if (each.source, each.kind) != mine]
         self.said_identifiers = sorted(remembered([*rest, said]), key=lambda each: (each.source, each.kind))
+
+    def _recognize_all(self, said: Iterable[SaidIdentifiers]) -> None:
+        """Takes in what is said of the same thing elsewhere; of what people said here and there, all is true."""
+        mine = {each.kind: each for each in self.said_identifiers if each.source == MANUAL}
+        for each in said:
+            if each.source == MANUAL and (known := mine.get(each.kind)) is not None:
+                values, time = sorted({*known.values, *each.values}), max(known.report_time, each.report_time)
+                self.said_identifiers.remove(known)
+                self._recognize(replace(known, values=values, report_time=time))
+            else:
+                self._recognize(each)
 
     def _value(self, name: str) -> Any:
         own = getattr(self, _FIELDS[name]) if name in _FIELDS else self.attributes[name]

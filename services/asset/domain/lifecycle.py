@@ -2,6 +2,7 @@
 
 It is ordered, received, put in stock, used, repaired and back. Whatever is lost may be found again. Nothing that somebody
 still has is retired, and only a retired one is disposed of, with a proof that its data is gone; after that there is nothing.
+One that turned out to be another is MERGED: no move leads there or away.
 """
 
 from enum import StrEnum
@@ -21,6 +22,11 @@ class State(StrEnum):
     LOST = "LOST"
     RETIRED = "RETIRED"
     DISPOSED = "DISPOSED"
+    MERGED = "MERGED"
+
+
+OVER = frozenset({State.DISPOSED, State.MERGED})
+"""States in which nothing about an asset changes any more."""
 
 
 _LIVING = frozenset({State.IN_STOCK, State.IN_USE, State.IN_REPAIR})
@@ -36,6 +42,7 @@ TARGETS: dict[State, frozenset[State]] = {
     State.LOST: _LIVING | {State.RETIRED},
     State.RETIRED: frozenset({State.IN_STOCK, State.LOST, State.DISPOSED}),
     State.DISPOSED: frozenset(),
+    State.MERGED: frozenset(),
 }
 
 

@@ -69,6 +69,15 @@ class Relation(Aggregate):
             self.group = group
             self.record(pb.RelationUpdated())
 
+    def rebind(self, before: str, after: str) -> bool:
+        """One of its ends turned out to be another asset; False where that leaves it between an asset and itself."""
+        ends = [after if end == before else end for end in (self.provider_id, self.consumer_id)]
+        if ends[0] == ends[1]:
+            return False
+        self.provider_id, self.consumer_id = ends
+        self.record(pb.RelationUpdated())
+        return True
+
     def remove(self, at: datetime) -> None:
         """Ends it."""
         self.remove_time = at

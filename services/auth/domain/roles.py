@@ -75,7 +75,7 @@ _GRAPH_READ = (
     "impactAssessments.list",
 )
 _GRAPH_SET = ("relations.create", "relations.update", "relations.remove")
-_ASSETS_WORK = ("assets.create", "assets.update", "assets.move")
+_ASSETS_WORK = ("assets.create", "assets.update", "assets.move", "assets.merge")
 _ASSETS_SET = (
     "assetClasses.create",
     "assetClasses.update",

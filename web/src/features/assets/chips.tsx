@@ -13,6 +13,7 @@ const LIFE: Record<NonNullable<Asset["state"]>, Tone> = {
   LOST: "bad",
   RETIRED: "still",
   DISPOSED: "still",
+  MERGED: "still",
 };
 const CRITICALITY: Record<NonNullable<Asset["criticality"]>, Tone> = {
   CRITICALITY_UNSPECIFIED: "still",
