@@ -90,7 +90,7 @@ async def _alert_becomes_incident(stack: dict[str, Any]) -> None:
 
 async def _audited(stack: dict[str, Any], incident: dict[str, Any]) -> None:
     async with Gateway(stack["gateway"], stack["users"]["auditor"]["token"]) as auditor:
-        question = f'subject = "{incident["id"]}"'
+        question = f'subject = "incidents/{incident["id"]}"'
         await _eventually(lambda: auditor.get("auditEntries", filter=question), lambda answer: answer["auditEntries"])
 
 

@@ -85,7 +85,7 @@ async def helm_test(at: Run) -> dict[str, Any]:
 async def story(at: Run) -> dict[str, Any]:
     """Sign-in, incident, live event, agent's key, alert to incident, audit; through port-forwards."""
     async with connected(at.cluster, at.ports) as stack:
-        return {"seconds": await journey.travel(stack)}
+        return {"took": await journey.travel(stack)}
 
 
 async def suite(at: Run) -> dict[str, Any]:
