@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.main import app
 from cli.reference import page as cli_page
-from docs.generate import coverage, events, permissions, rest, settings
+from docs.generate import chart, coverage, events, permissions, rest, settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +20,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/rest.md": rest.page,
     "docs/reference/settings.md": settings.page,
     "docs/coverage.md": coverage.page,
+    "helm/itsm/README.md": chart.page,
 }
 """Path in the repository → its text."""
 
