@@ -275,11 +275,15 @@ class Transaction:
         self._writes.append(Insert(CLAIMS, claim))
         self._documents[claim["tenant"], CLAIMS, claim["_id"]] = claim
 
-    def point(self, kind: str, key: str, holder: str) -> None:
-        """Lets a name stand for a record from now on, whatever it stood for before."""
+    def point(self, kind: str, key: str, holder: str, *, until: datetime | None = None) -> None:
+        """Lets a name stand for a record from now on, whatever it stood for before.
+
+        After `until` nobody asks for it: it goes by itself where the service has an index that removes claims by `expire_time`.
+        """
         claim = _claim(kind, key, holder)
         query = {"_id": claim["_id"], "tenant": claim["tenant"]}
-        self._writes.append(Update(CLAIMS, query, {"$set": {"holder": holder}}, strict=False, upsert=True))
+        said = {"holder": holder} | ({"expire_time": until} if until is not None else {})
+        self._writes.append(Update(CLAIMS, query, {"$set": said}, strict=False, upsert=True))
         self._documents[claim["tenant"], CLAIMS, claim["_id"]] = claim
 
     def release(self, kind: str, key: str) -> None:

@@ -42,13 +42,13 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     )
     store = assembly.store
     policies = Policies(store)
-    incidents = Incidents(store, policies, reopen_window=timedelta(days=settings.reopen_days))
+    grace = timedelta(minutes=settings.grace_minutes)
+    incidents = Incidents(store, policies, reopen_window=timedelta(days=settings.reopen_days), grace=grace)
     reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock), policies)
     imports = Imports(store, policies)
     assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, imports))
     assembly.serve(SLA, pb.add_SlaServiceServicer_to_server, SlaApi(policies, reading))
     assets = Assets(store)
-    grace = timedelta(minutes=settings.grace_minutes)
     assembly.react(subscriptions(Alerts(store, incidents, assets, grace=grace), assets))
     escalations = Escalations(store, policies)
     timer = DueWorker(

@@ -3,6 +3,7 @@
 Fails at start, with `ValueError`, when an allow-list contradicts itself.
 """
 
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from itsm.incident import v1 as pb
@@ -22,6 +23,7 @@ from services.incident.domain.priority import Impact, Priority, Urgency
 from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.states import HoldReason, State
 from services.incident.usecases.alerts import FIRING_CLAIM
+from services.incident.usecases.incidents import LATEST_CLAIM
 from services.incident.usecases.policies import VERSIONS
 from services.incident.usecases.reading import Listings
 
@@ -51,6 +53,7 @@ INDEXES = (
     due_index(INCIDENTS, DUE_FIELD),
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
     Index(VERSIONS, [("tenant", 1)]),
+    Index(CLAIMS, [("expire_time", 1)], expire_after=timedelta(0)),
 )
 
 
@@ -69,7 +72,18 @@ async def _count_firing_alerts(backend: Backend) -> None:
             )
 
 
-MIGRATIONS = (Migration(1, "firing alerts are counted", _count_firing_alerts),)
+async def _end_pointers(backend: Backend) -> None:
+    """Where the last incident of a key is was kept for ever; it is of use for the grace period alone."""
+    eternal = {"_id": {"$regex": rf"\|{LATEST_CLAIM}\|"}, "expire_time": {"$exists": False}}
+    while rows := await backend.find(CLAIMS, eternal, limit=500, projection={"_id": 1, "tenant": 1}):
+        ends = {"$set": {"expire_time": datetime.now(UTC) + timedelta(days=1)}}
+        await backend.write([Update(CLAIMS, {"_id": row["_id"], "tenant": row["tenant"]}, ends, strict=False) for row in rows])
+
+
+MIGRATIONS = (
+    Migration(1, "firing alerts are counted", _count_firing_alerts),
+    Migration(2, "pointers to the last incident of a key end", _end_pointers),
+)
 
 
 def _enum(path: str, kind: type[StrEnum], *, many: bool = False) -> Field:

@@ -25,7 +25,9 @@ from services.incident.usecases.policies import Policies
 
 OPEN_CLAIM = "open-incident"
 LATEST_CLAIM = "latest-incident"
-"""Points from a key of alerts to the incident that was the last to be open for it."""
+"""Points from a key of alerts to the incident that was the last to be open for it, for as long as it may come back."""
+LATEST_SPARE = timedelta(hours=1)
+"""For how much longer than the grace period it does: the clock that removes it is the database's."""
 LONGEST_CHAIN = 20
 """Parents are followed this far; a longer chain is refused, so that no walk over incidents is without an end."""
 
@@ -37,11 +39,18 @@ class Incidents:
     """What people and other services may do with incidents. `etag` is the version that the caller decided on, or empty."""
 
     def __init__(
-        self, store: Store, policies: Policies, *, reopen_window: timedelta = timedelta(days=7), ids: Ids = new_id
+        self,
+        store: Store,
+        policies: Policies,
+        *,
+        reopen_window: timedelta = timedelta(days=7),
+        grace: timedelta = timedelta(minutes=15),
+        ids: Ids = new_id,
     ) -> None:
         self._store = store
         self._policies = policies
         self._reopen_window = reopen_window
+        self._pointed = grace + LATEST_SPARE
         self._ids = ids
 
     async def open(self, fields: Mapping[str, Any]) -> Incident:
@@ -175,7 +184,7 @@ class Incidents:
             elif was_open and not incident.state.is_open and incident.dedup_key:
                 tx.release(OPEN_CLAIM, incident.dedup_key)
                 if incident.source is Source.ALERT:
-                    tx.point(LATEST_CLAIM, incident.dedup_key, incident.id)
+                    tx.point(LATEST_CLAIM, incident.dedup_key, incident.id, until=moment.at + self._pointed)
             tx.save(incident)
 
     async def _take(self, tx: Transaction, incident: Incident) -> None:

@@ -1,5 +1,6 @@
 """Alerts and their incidents: one open incident a key, whatever the order, and none left open when all is quiet."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,12 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
+from chassis.store import Insert
+from chassis.store.transaction import CLAIMS
 from chassis.testing import MemoryBackend, caller
 from services.incident.domain import limits
 from services.incident.domain.alarm import CLEARED_CODE, Alarm, Criticality, Severity, impact
 from services.incident.domain.incident import Source
 from services.incident.domain.priority import Impact, Priority, heavier
 from services.incident.domain.states import State
+from services.incident.store import MIGRATIONS
 from tests.unit.incident.desk import MONDAY, Desk
 
 
@@ -179,6 +183,27 @@ async def test_an_alert_that_returns_within_the_grace_period_brings_its_incident
     await desk.alerts.raised(an_alarm(2))
     (incident,) = await incidents(desk)
     assert (incident["state"], incident["reopen_count"], incident["alert_ids"]) == ("IN_PROGRESS", 1, ["alr_1", "alr_2"])
+
+
+async def test_where_the_last_incident_of_a_key_is_lasts_little_longer_than_the_grace_period(desk: Desk) -> None:
+    await desk.alerts.raised(an_alarm(1))
+    for _ in range(2):
+        await desk.alerts.cleared("alr_1")
+        desk.clock.advance(minutes=10)
+        ended = (await incidents(desk))[0]["resolve_time"]
+        [pointer] = await desk.store.find(CLAIMS, {"_id": {"$regex": "latest-incident"}})
+        assert ended + timedelta(minutes=15) < pointer["expire_time"] <= ended + timedelta(hours=2)
+        await desk.alerts.raised(an_alarm(1))
+
+
+async def test_pointers_of_an_earlier_version_end_too(desk: Desk) -> None:
+    keys = {f"main|{kind}|k{number}": kind for number in range(3) for kind in ("latest-incident", "open-incident")}
+    await desk.store.backend.write([Insert(CLAIMS, {"_id": key, "tenant": "main", "holder": "inc_1"}) for key in keys])
+    [migration] = [each for each in MIGRATIONS if "pointers" in each.name]
+    await migration.run(desk.store.backend)
+    rows = await desk.store.find(CLAIMS, {})
+    ending = {row["_id"] for row in rows if "expire_time" in row}
+    assert ending == {key for key, kind in keys.items() if kind == "latest-incident"}
 
 
 async def test_an_alert_that_returns_later_is_new_trouble(desk: Desk) -> None:
