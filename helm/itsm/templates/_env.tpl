@@ -41,8 +41,12 @@ ITSM_OIDC_INTERNAL_URL: {{ . | quote }}
 {{- end }}
 ITSM_TOKEN_ISSUER_JWKS: http://{{ $full }}-auth:8081/jwks.json
 ITSM_CLIENT_ID: itsm-{{ .component }}
+{{- $all := dict }}
+{{- include "itsm.collect" (dict "root" .root "into" $all) }}
 {{- range $peer := default (list) (get .root.Values.networkPolicy.peers .component) }}
+{{- if hasKey $all $peer }}
 ITSM_{{ upper $peer }}_TARGET: {{ include "itsm.target" (dict "root" $.root "component" $peer) }}
+{{- end }}
 {{- end }}
 {{- if eq .component "gateway" }}
 ITSM_GRPC_LISTEN: ":50051"

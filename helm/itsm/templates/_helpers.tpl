@@ -57,6 +57,12 @@ metadata:
 {{- $_ := set $.into $name $merged -}}
 {{- end -}}
 {{- end -}}
+{{- /* Here, because every template asks for the components, in an order that helm chooses. */ -}}
+{{- range list "auth" "gateway" -}}
+{{- if not (hasKey $.into .) -}}
+{{- fail (printf "%s cannot be left out: all others need it" .) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The image of a component; {root, component, image}. What is said of the one component wins over what is said of all. */}}
@@ -142,6 +148,15 @@ http://{{ .Release.Name }}-keycloak:8080
 {{- else if eq .root.Values.profile "evaluation" -}}
 yes
 {{- end -}}
+{{- end -}}
+
+{{/* Whether there are demonstration users: their passwords and tokens are of backing's making. */}}
+{{- define "itsm.demo" -}}
+{{- $wanted := eq (include "itsm.evaluating" (dict "root" . "given" .Values.oidc.realmImport.demoUsers)) "yes" -}}
+{{- if and .Values.oidc.realmImport.demoUsers (not .Values.backing.enabled) -}}
+{{- fail "oidc.realmImport.demoUsers needs backing.enabled: their passwords are made there" -}}
+{{- end -}}
+{{- if and $wanted .Values.backing.enabled }}yes{{ end -}}
 {{- end -}}
 
 {{/* A Secret's name: the given one, else that of backing, else a failure that names the missing value; {root, given, backing, value}. */}}

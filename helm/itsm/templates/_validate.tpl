@@ -9,11 +9,6 @@
 {{- end -}}
 {{- $components := dict -}}
 {{- include "itsm.collect" (dict "root" . "into" $components) -}}
-{{- range list "auth" "gateway" -}}
-{{- if not (hasKey $components .) -}}
-{{- fail (printf "%s cannot be left out" .) -}}
-{{- end -}}
-{{- end -}}
 {{- range $name, $values := $components -}}
 {{- if and $values.autoscaling.enabled (lt (int $values.autoscaling.maxReplicas) (int $values.autoscaling.minReplicas)) -}}
 {{- fail (printf "%s.autoscaling.maxReplicas is below its minReplicas" $name) -}}
