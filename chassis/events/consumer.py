@@ -39,6 +39,7 @@ _BUSY_ATTEMPTS = 3  # a lost race with somebody who works on the same records; m
 _FIRST_DELAY, _LAST_DELAY = 0.1, 30.0
 _BUSY_DELAY = 2.0  # at most, for lost races: also against a process that died within a transaction, until the server ends it
 _MEASURE_SECONDS = 5.0
+_COPY_SECONDS = 2.0
 _TOPIC_LOOKS, _TOPIC_SECONDS = 20, 0.5
 _TRANSIENT = (Unavailable, DeadlinePassed, Exhausted)
 
@@ -74,6 +75,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         self._processing, self._placing = asyncio.Lock(), asyncio.Lock()
         self._kafka: AIOKafkaConsumer | None = None
         self._measured = 0.0
+        self._copied: dict[TopicPartition, int] = {}
 
     def attach(self, service: Service) -> None:
         """Makes it part of a process."""
@@ -139,6 +141,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         if time.monotonic() - self._measured > _MEASURE_SECONDS:
             self._measured = time.monotonic()
             self._measure(kafka)
+            await self._copy_positions(kafka)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by aiokafka, which would swallow an error: the loop places what could not be placed here."""
@@ -327,6 +330,19 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
             del self._paused[partition]
             with suppress(IllegalStateError):  # revoked meanwhile
                 kafka.resume(partition)
+
+    async def _copy_positions(self, kafka: AIOKafkaConsumer) -> None:
+        """Kafka keeps a copy of where we are; nobody here reads it, but whoever scales or watches groups by their lag does."""
+        moved = {at: held.next for at, held in self._positions.held.items() if self._copied.get(at) != held.next}
+        if not moved:
+            return
+        try:
+            async with asyncio.timeout(_COPY_SECONDS):
+                await kafka.commit(moved)
+        except (KafkaError, TimeoutError) as error:  # the next round tells it
+            _log.debug("Positions were not copied.", extra={"group": self.group}, exc_info=error)
+            return
+        self._copied |= moved
 
     def _measure(self, kafka: AIOKafkaConsumer) -> None:
         for partition, position in self._positions.held.items():

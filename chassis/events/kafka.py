@@ -105,7 +105,7 @@ def _partition(key: bytes, partitions: Sequence[int], _available: Sequence[int])
 
 
 def new_consumer(settings: Settings, group: str | None, **options: Any) -> AIOKafkaConsumer:
-    """A consumer that never moves by itself: no commits, no reset to either end. It is not started yet."""
+    """A consumer that never moves by itself: no commits of its own, no reset to either end. It is not started yet."""
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=group,
