@@ -28,6 +28,8 @@ STEPS: tuple[Callable[[Run], Awaitable[dict[str, Any]]], ...] = (
     steps.helm_test,
     steps.story,
     steps.suite,
+    steps.network,
+    steps.outages,
     steps.kills,
     steps.replicas,
     steps.rolling_upgrade,

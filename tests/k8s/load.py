@@ -10,6 +10,8 @@ from typing import Any
 from tests.k8s.cluster import Cluster, Refused
 
 _SCRIPT = Path(__file__).with_name("loader.py")
+# Network policies let pods of tests in, and nobody else from outside.
+_LABELS = {"app.kubernetes.io/name": "itsm", "app.kubernetes.io/component": "test"}
 _NAME = "itsm-load"
 _GRACE = 180.0
 
@@ -68,7 +70,7 @@ def _objects(cluster: Cluster, gateway: str, image: str, rate: float, seconds: f
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": _NAME},
+        "metadata": {"name": _NAME, "labels": _LABELS | {"app.kubernetes.io/instance": cluster.release}},
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,

@@ -41,15 +41,20 @@ class Load:
             except httpx.TransportError as problem:
                 self.repeated += 1
                 if attempt == 2:
-                    self.errors.append(f"{time.time():.1f} {'POST' if writes else 'GET'} {problem!r}"[:200])
+                    self.errors.append(f"{time.strftime('%H:%M:%S')} {'POST' if writes else 'GET'} {problem!r}"[:200])
                     return
         self.latencies.append(time.monotonic() - begun)
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            self.errors.append(f"{time.time():.1f} {answer.status_code} {answer.text[:150]}")
+            self._note(answer, begun)
         elif writes and answer.status_code == httpx.codes.CREATED:
             self.created.append(answer.json()["id"])
         elif answer.status_code >= httpx.codes.BAD_REQUEST:
-            self.errors.append(f"{time.time():.1f} unexpected {answer.status_code} {answer.text[:150]}")
+            self._note(answer, begun)
+
+    def _note(self, answer: httpx.Response, begun: float) -> None:
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        took = time.monotonic() - begun
+        self.errors.append(f"{time.strftime('%H:%M:%S')} {asked} {answer.status_code} after {took:.1f} s {answer.text[:600]}")
 
     async def _write(self, key: str) -> httpx.Response:
         return await self._http.post("/api/v1/incidents", json={"title": f"load {key}"}, headers={"idempotency-key": key})
@@ -96,7 +101,7 @@ async def main(url: str, token_file: str, rate: float, seconds: float) -> None:
                 group.create_task(load.one(number))
         took = time.monotonic() - begun
         lost = await load.lost()
-    sys.stdout.write(json.dumps(load.summary() | {"seconds": round(took, 1), "lost": lost}) + "\n")
+    sys.stdout.write(json.dumps(load.summary() | {"load_seconds": round(took, 1), "lost": lost}) + "\n")
 
 
 if __name__ == "__main__":

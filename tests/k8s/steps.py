@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stack.options import ROOT, SERVICES
-from tests.k8s import journey, presets
+from tests.k8s import journey, presets, stranger
 from tests.k8s.cluster import Cluster, Refused, run
 from tests.k8s.connections import Ports, connected
 from tests.k8s.load import loaded
+from tests.support.gateway import Gateway
 
 # Of the tests of the whole stack those that need nothing but its doors.
 SUITE = ("test_story.py", "test_sign_in.py", "test_assets.py", "test_alerts.py", "test_impact.py")
@@ -43,6 +44,16 @@ class Run:
         await self.cluster.helm(
             "upgrade", self.cluster.release, presets.CHART, *self.values, *arguments, "--wait", "--timeout", "15m", within=960
         )
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Waits until no pod is about to go: helm waits for those that come."""
+        selector = f"app.kubernetes.io/instance={self.cluster.release}"
+        async with asyncio.timeout(180):
+            while any(  # noqa: ASYNC110 - the cluster is asked
+                "deletionTimestamp" in pod["metadata"] for pod in await self.cluster.get("pods", "--selector", selector)
+            ):
+                await asyncio.sleep(1)
 
 
 async def facts(at: Run) -> dict[str, Any]:
@@ -95,7 +106,7 @@ async def suite(at: Run) -> dict[str, Any]:
         described.touch(mode=0o600)
         described.write_text(json.dumps(stack))
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pytest", *(f"tests/e2e/{name}" for name in SUITE), "-k", LEFT_OUT, "-q", "--timeout", "300",
+            sys.executable, "-m", "pytest", *(f"tests/e2e/{name}" for name in SUITE), "-k", LEFT_OUT, "--timeout", "300",
             cwd=ROOT, env={**os.environ, "ITSM_TEST_STACK": str(described)},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -109,9 +120,45 @@ async def suite(at: Run) -> dict[str, Any]:
     return {"files": SUITE, "left_out": LEFT_OUT, "summary": summary}
 
 
+async def network(at: Run) -> dict[str, Any]:
+    """Nobody but the release reaches what is behind the gateway."""
+    name = at.cluster.release
+    doors = [f"{name}-gateway:8080", f"{name}-monitor:8080"]
+    walls = [f"{name}-{service}-headless:50051" for service in SERVICES if service != "gateway"]
+    walls += [f"{name}-{service}:8081" for service in SERVICES]
+    walls += [f"{name}-mongod:27017", f"{name}-kafka:9092", f"{name}-keycloak:8080"]
+    answers = await stranger.tried(at.cluster, doors + walls)
+    if answers != dict.fromkeys(doors, True) | dict.fromkeys(walls, False):
+        raise AssertionError(json.dumps(answers))
+    return {"open": doors, "closed": walls}
+
+
+async def outages(at: Run) -> dict[str, Any]:
+    """Without a database a service is alive and not ready; with it, ready again, by itself."""
+    mongod = f"statefulset/{at.cluster.release}-mongod"
+    (pod, *_) = await at.cluster.pods("incident")
+    before = await _health(at.cluster, pod)
+    await at.cluster.kubectl("scale", mongod, "--replicas=0")
+    begun = time.monotonic()
+    try:
+        not_ready = await _until(at.cluster, pod, ready=False, begun=begun)
+        during = await _health(at.cluster, pod)
+    finally:
+        await at.cluster.kubectl("scale", mongod, "--replicas=1")
+        begun = time.monotonic()
+    again = await _until(at.cluster, pod, ready=True, begun=begun)
+    outcome = {"before": before, "during": during, "seconds_until_not_ready": not_ready, "seconds_until_ready_again": again}
+    if not (before["livez"] and before["readyz"] and during["livez"]) or during["readyz"]:
+        raise AssertionError(json.dumps(outcome))
+    await at.cluster.rolled_out(mongod, *await at.cluster.workloads())
+    return outcome
+
+
 async def kills(at: Run) -> dict[str, Any]:
     """Every pod is killed once, without notice; the story is told again when it is back."""
     outcome = {}
+    async with connected(at.cluster, at.ports) as stack, Gateway(stack["gateway"], stack["users"]["agent"]["token"]) as agent:
+        kept = await agent.post("incidents", {"title": "from before the kills"})
     for component in _KILLED:
         (pod, *_) = await at.cluster.pods(component)
         begun = time.monotonic()
@@ -120,7 +167,8 @@ async def kills(at: Run) -> dict[str, Any]:
         await at.cluster.rolled_out(f"{kind}/{at.cluster.release}-{component}")
         outcome[component] = round(time.monotonic() - begun, 1)
     await at.cluster.rolled_out(*await at.cluster.workloads())
-    async with connected(at.cluster, at.ports) as stack:
+    async with connected(at.cluster, at.ports) as stack, Gateway(stack["gateway"], stack["users"]["agent"]["token"]) as agent:
+        assert (await agent.get(f"incidents/{kept['number']}"))["id"] == kept["id"], "what was stored is lost"
         return {"seconds_until_ready": outcome, "story": await journey.travel(stack)}
 
 
@@ -214,6 +262,27 @@ def _requests(pods: list[dict[str, Any]]) -> int:
         for container in pod["spec"]["containers"]
     ]
     return sum(int(text[:-1]) if text.endswith("m") else int(float(text) * 1000) for text in texts)
+
+
+async def _health(cluster: Cluster, pod: dict[str, Any]) -> dict[str, bool]:
+    """What a pod says of itself."""
+    result = {}
+    for path in ("livez", "readyz"):
+        address = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod['metadata']['name']}:8081/proxy/{path}"
+        try:
+            await cluster.kubectl("get", "--raw", address, within=30)
+            result[path] = True
+        except Refused:
+            result[path] = False
+    return result
+
+
+async def _until(cluster: Cluster, pod: dict[str, Any], *, ready: bool, begun: float) -> float:
+    """Seconds from `begun` until the pod says that it is ready, or is not."""
+    async with asyncio.timeout(180):
+        while (await _health(cluster, pod))["readyz"] != ready:  # noqa: ASYNC110 - the pod tells nobody
+            await asyncio.sleep(1)
+    return round(time.monotonic() - begun, 1)
 
 
 async def _served(cluster: Cluster, component: str) -> dict[str, int]:
