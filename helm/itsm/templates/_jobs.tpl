@@ -38,7 +38,7 @@
 {{- $logout := ternary $inside $url .Values.backing.enabled -}}
 {{- $console := dict "client_id" .Values.console.clientId "redirect_uris" (list (printf "%s/auth/callback" $url)) "post_logout_redirect_uris" (list (printf "%s/" $url)) "backchannel_logout_url" (printf "%s/auth/backchannel-logout" $logout) -}}
 {{- $users := dict -}}
-{{- if eq (include "itsm.evaluating" (dict "root" . "given" .Values.oidc.realmImport.demoUsers)) "yes" -}}
+{{- if eq (include "itsm.demo" .) "yes" -}}
 {{- range (include "itsm.roles" . | fromYamlArray) -}}
 {{- $_ := set $users . (dict "roles" (list .)) -}}
 {{- end -}}

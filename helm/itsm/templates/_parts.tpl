@@ -195,10 +195,21 @@ spec:
         {{- if eq .component "monitor" }}
         - {protocol: TCP, port: otlp}
         {{- end }}
-      {{- with $policy.ingressFrom }}
+      {{- $exposure := .root.Values.gateway.exposure }}
+      {{- if or $policy.ingressFrom (not (or $exposure.httpRoute.enabled $exposure.ingress.enabled)) }}
       from:
-        {{- toYaml . | nindent 8 }}
         {{- include "itsm.peers" (dict "root" $root "components" (list "test")) | nindent 8 }}
+        {{- if and .root.Values.backing.enabled (eq .component "gateway") }}
+        # Keycloak tells who has signed out.
+        - podSelector:
+            matchLabels:
+              app.kubernetes.io/name: backing
+              app.kubernetes.io/instance: {{ .root.Release.Name }}
+              app.kubernetes.io/component: keycloak
+        {{- end }}
+        {{- with $policy.ingressFrom }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- end }}
     {{- end }}
     - ports: [{protocol: TCP, port: mgmt}]
