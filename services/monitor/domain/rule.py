@@ -179,8 +179,9 @@ class AlertRule(Aggregate):
         self.record(pb.AlertRuleRemoved())
 
     def assess(self, found: Evaluation) -> bool:
-        """Takes over how its evaluation went, if it went otherwise than before; says so. Counts alone are no news."""
-        if not self.enabled or (self.evaluation is not None and self.evaluation.condition is found.condition):
+        """Takes over how its evaluation went, if that is news. Counts are none, and neither is that all goes well at first."""
+        before = self.evaluation.condition if self.evaluation is not None else Condition.COMPLETE
+        if not self.enabled or before is found.condition:
             return False
         self.evaluation = found
         self.record(pb.AlertRuleConditionChanged())

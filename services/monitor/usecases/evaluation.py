@@ -130,19 +130,28 @@ class Evaluation:
             _log.info("Somebody changes an alert rule that could not be evaluated.", extra={"rule": rule.id})
 
     async def _say(self, rule: AlertRule, found: RuleEvaluation) -> None:
-        before = rule.evaluation
-        if before is None or before.condition is not found.condition:
-            async with self._store.transaction() as tx:
-                kept = await tx.get(AlertRule, rule.id)
-                if kept.match == rule.match and kept.assess(found):
-                    tx.save(kept)
-        elif replace(found, condition_time=before.condition_time) != before:
-            counts = {"series_count": found.series_count, "evaluated_count": found.evaluated_count, "message": found.message}
-            query = {"_id": rule.id, "tenant": ctx.current().tenant, "match": rule.match}
-            query["evaluation.condition"] = found.condition.value
-            said = {"$set": {f"evaluation.{name}": value for name, value in counts.items()}}
-            async with self._store.transaction() as tx:
-                tx.write(Update(RULES, query, said, strict=False))
+        before, tenant = rule.evaluation, ctx.current().tenant
+        if before is not None and before.condition is found.condition:
+            found = replace(found, condition_time=before.condition_time)
+        if found == before:
+            return
+        self._store.recent.pop((tenant, AlertRule, rule.id), None)  # no version tells of what is written beside it
+        async with self._store.transaction() as tx:
+            kept = await tx.get(AlertRule, rule.id)
+            if kept.match != rule.match or not kept.enabled:
+                return
+            if kept.assess(found):
+                tx.save(kept)
+            else:
+                query = {"_id": rule.id, "tenant": tenant, "version": kept.version}
+                tx.write(
+                    Update(
+                        RULES,
+                        query,
+                        {"$set": {"evaluation": msgspec.to_builtins(found, builtin_types=(datetime,))}},
+                        strict=False,
+                    )
+                )
 
 
 def move(rule: AlertRule, states: dict[str, SeriesState], windows: Windows, now: datetime) -> list[Signal]:

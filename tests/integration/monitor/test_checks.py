@@ -13,7 +13,7 @@ from pymongo import AsyncMongoClient
 
 from chassis.errors import Denied, ForbiddenMove, Invalid, NotFound, Stale
 from tests.integration.monitor.checking import Caller, Monitor, monitoring, serving, until
-from tests.support.targets import LOCALHOST, answering
+from tests.support.targets import LOCALHOST, answering, listening
 
 OK, FAILED = pb.CheckResult.OK, pb.CheckResult.FAILED
 NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
@@ -197,6 +197,51 @@ async def test_a_value_is_judged_by_the_limits_of_its_check(monitor: Monitor, ma
     assert (told.state, told.last_result.message) == (pb.Check.DOWN, "93.5 % in use")
     [alert] = await manager.alerts(check)
     assert alert.kind == pb.Alert.THRESHOLD
+
+
+async def test_a_removed_check_is_looked_at_no_more_and_resolves_what_it_had_raised(manager: Caller) -> None:
+    looks = {"kept": 0, "removed": 0}
+
+    def counting(name: str) -> Any:
+        def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            looks[name] += 1
+            writer.close()
+
+        return serve
+
+    async def times(name: str, more: int) -> None:
+        wanted = looks[name] + more
+
+        async def reached() -> bool | None:
+            return looks[name] >= wanted or None
+
+        await until(reached)
+
+    async with listening(counting("kept")) as kept_port, listening(counting("removed")) as port:
+        await manager.watch(f"{LOCALHOST}:{kept_port}")
+        check = await manager.watch(f"{LOCALHOST}:{port}")
+        await manager.until_state(check, pb.Check.UP)
+        viewer = manager.as_("bob", "viewer")
+        with pytest.raises(Denied):
+            await viewer("RemoveCheck", pb.RemoveCheckRequest(id=check.id))
+        with pytest.raises(Stale):
+            await manager("RemoveCheck", pb.RemoveCheckRequest(id=check.id, etag="99"))
+        removed = await manager("RemoveCheck", pb.RemoveCheckRequest(id=check.id))
+        assert removed.HasField("remove_time")
+        with pytest.raises(NotFound):
+            await manager.check(check.id)
+        assert [each.target for each in (await manager("ListChecks", pb.ListChecksRequest())).checks] == [
+            f"{LOCALHOST}:{kept_port}"
+        ]
+        await times("kept", 1)  # whatever was under way has ended by then
+        before = looks["removed"]
+        await times("kept", 3)
+        assert looks["removed"] == before
+    gone = await manager.watch(f"{LOCALHOST}:{port}")
+    await manager.until_state(gone, pb.Check.DOWN)
+    await manager("RemoveCheck", pb.RemoveCheckRequest(id=gone.id))
+    [alert] = await manager.alerts(gone)
+    assert alert.state == pb.Alert.RESOLVED
 
 
 async def test_a_disabled_check_is_not_run_and_resolves_what_it_had_raised(manager: Caller) -> None:

@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from itsm.monitor import v1 as pb
 
 from chassis import context as ctx
-from chassis.errors import Busy, Denied, Invalid, NotFound
+from chassis.errors import Busy, Denied, Invalid, NotFound, Stale
 from chassis.store import Store
 from chassis.store.migrations import migrate
 from chassis.store.mongo import MongoBackend
@@ -184,6 +184,26 @@ async def test_a_rule_of_one_tenant_sees_no_series_of_another(desk: Desk, backen
 async def monitor(backing: dict[str, Any]) -> AsyncIterator[Monitor]:
     async with monitoring(backing) as running:
         yield running
+
+
+async def test_a_rule_is_removed_by_who_may_and_is_gone(monitor: Monitor) -> None:
+    manager: Caller = monitor.caller()
+    asked = pb.AlertRule(name="Load", match="load", raise_value=90)
+    rule = await manager("CreateAlertRule", pb.CreateAlertRuleRequest(alert_rule=asked))
+    remove = pb.RemoveAlertRuleRequest(id=rule.id, etag=rule.etag)
+    with pytest.raises(Denied):
+        await manager.as_("bob", "viewer")("RemoveAlertRule", remove)
+    with pytest.raises(Stale):
+        await manager("RemoveAlertRule", pb.RemoveAlertRuleRequest(id=rule.id, etag="99"))
+    assert (await manager("RemoveAlertRule", remove)).HasField("remove_time")
+    for method, request in (
+        ("GetAlertRule", pb.GetAlertRuleRequest(id=rule.id)),
+        ("RemoveAlertRule", pb.RemoveAlertRuleRequest(id=rule.id)),
+        ("ListAlertRuleStates", pb.ListAlertRuleStatesRequest(id=rule.id)),
+    ):
+        with pytest.raises(NotFound):
+            await manager(method, request)
+    assert not (await manager("ListAlertRules", pb.ListAlertRulesRequest())).alert_rules
 
 
 async def test_rules_are_made_and_changed_by_who_may(monitor: Monitor) -> None:
