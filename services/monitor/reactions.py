@@ -52,7 +52,8 @@ def _gained(event: Any) -> list[str]:
 
 
 def agents(checks: Checks) -> Subscriptions:
-    """The group that follows agents: a check is reached with the key that its agent has now."""
+    """The group that follows agents: a check is reached with the key that its agent has now, and is about the asset that stands
+    for the one that it was about."""
     group = Subscriptions("agents", ordered=False)
 
     async def keyed(event: Any, envelope: Envelope) -> None:
@@ -62,6 +63,12 @@ def agents(checks: Checks) -> Subscriptions:
 
     for told in (asset_pb.AgentEnrolled, asset_pb.AgentRebound, asset_pb.AgentRevoked):
         group.on(told)(keyed)
+
+    @group.on(asset_pb.AssetMoved)
+    async def moved(event: Any, _: Envelope) -> None:
+        if event.asset.merged_into_id:
+            await checks.merged(event.asset.id, event.asset.merged_into_id)
+
     return group
 
 

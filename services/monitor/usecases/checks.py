@@ -138,6 +138,13 @@ class Checks:
                 of_it = {"_id": check.id, "tenant": tenant}
                 tx.write(Update(CHECKS, of_it, {"$set": {"agent_subject": subject}}, strict=False))
 
+    async def merged(self, before: str, after: str) -> None:
+        """Two assets turned out to be one: checks of the one that ended are about the one that stayed."""
+        async with self._store.transaction() as tx:
+            for check in await tx.find(Check, {"asset_id": before, **THERE}):
+                check.edit(self._store.clock(), asset_id=after)
+                tx.save(check)
+
     async def _agent(self, agent_id: str) -> Document:
         tenant = ctx.current().tenant
         return await self._store.backend.find_one(AGENTS, {"_id": f"{tenant}|{agent_id}", "tenant": tenant}) or {}

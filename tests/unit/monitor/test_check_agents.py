@@ -89,3 +89,13 @@ async def test_a_revoked_agent_reaches_nothing(desk: Desk) -> None:
     check = await desk.check()
     await desk.told(asset_pb.AgentRevoked, "crd_1", at=NOON + timedelta(minutes=1), state=asset_pb.Agent.REVOKED)
     assert await desk.subject(check) == ""
+
+
+async def test_a_check_of_an_asset_that_was_merged_is_about_the_one_that_stayed(desk: Desk) -> None:
+    check, other = await desk.check(asset_id="ast_old"), await desk.check(asset_id="ast_3")
+    moved = asset_pb.AssetMoved(asset=asset_pb.Asset(id="ast_old", state="MERGED", merged_into_id="ast_new"))
+    retired = asset_pb.AssetMoved(asset=asset_pb.Asset(id="ast_3", state="RETIRED"))
+    for event in (moved, retired, moved):
+        named: dict[str, Any] = {each.name: "" for each in fields(Envelope)} | {"version": 1, "epoch": 1, "time": NOON}
+        await desk._group.handlers[asset_pb.AssetMoved.DESCRIPTOR.full_name].handler(event, Envelope(**named))
+    assert [(await desk.store.get(Check, each.id)).asset_id for each in (check, other)] == ["ast_new", "ast_3"]
