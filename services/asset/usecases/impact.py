@@ -79,7 +79,7 @@ class Impact:
     async def impact(self, question: ImpactQuestion) -> ImpactAnswer:
         """What an asset takes down, or what can take it down."""
         _check_impact(question)
-        graph, target = await self._found(question.id)
+        graph, target = await self._found(question.id, question.failed)
         assumed = await self._assumed(graph, question.failed)
         answer: Downwards | Upwards
         if question.upwards:
@@ -149,8 +149,9 @@ class Impact:
             "graph_version": graph.version,
         }
 
-    async def _found(self, id: str) -> tuple[Graph, int]:  # noqa: A002 - as above
-        graph = await self._graphs.knowing([id])
+    async def _found(self, id: str, beside: Sequence[str] = ()) -> tuple[Graph, int]:  # noqa: A002 - as above
+        """The number of an asset, in a graph that knows those `beside` it too, if there are such."""
+        graph = await self._graphs.knowing([id, *beside])
         number = graph.number(id)
         if number is None or await self._hidden(graph, {number}):
             raise NotFound("asset", id)

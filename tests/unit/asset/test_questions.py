@@ -99,6 +99,13 @@ async def test_an_asset_that_was_asked_for_too_early_is_found_as_soon_as_it_is_t
     assert await other.failed("db") == ["db", "fresh", "shop"]
 
 
+async def test_an_asset_of_another_process_may_be_assumed_to_have_failed_at_once(land: Landscape) -> None:
+    other = Landscape(land.backend)
+    assert await other.failed("db") == ["db", "shop"]
+    await land.asset("fresh")
+    assert await other.failed("db", failed=("ast_fresh",)) == ["db", "fresh", "shop"]
+
+
 async def test_an_asset_that_no_look_has_shown_yet_is_drawn_alone(land: Landscape) -> None:
     other = Landscape(land.backend)
     await other.failed("db")
