@@ -28,6 +28,7 @@ from services.incident.usecases.assets import Assets
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
 
+TOLD = {"alerts": "alert", "assets": "asset", "impactAssessments": "assessment"}
 FIRST = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -87,12 +88,12 @@ class Room:
 
     def record(self, event: Any, version: int, service: str = "monitor") -> Record:
         """An event as the broker hands it out."""
-        snapshot = event.alert if service == "monitor" else event.asset
+        plural, snapshot = next((plural, getattr(event, name)) for plural, name in TOLD.items() if hasattr(event, name))
         row = {
             "_id": uuid7(),
             "tenant": self.tenant,
             "key": snapshot.id,
-            "subject": f"{'alerts' if service == 'monitor' else 'assets'}/{snapshot.id}",
+            "subject": f"{plural}/{snapshot.id}",
             "version": version,
             "type": event.DESCRIPTOR.full_name,
             "time": FIRST,
@@ -176,6 +177,17 @@ async def test_ends_and_returns_are_a_change_each_and_a_handful_of_commands(room
     rows = [row for row in await room.incidents() if len(row["alert_ids"]) == 2]
     assert len(rows) == 100
     assert {(row["state"], row["version"], row["firing_alert_count"]) for row in rows} == {("IN_PROGRESS", 3, 1)}
+
+
+async def test_assessments_that_change_nothing_are_one_question_and_no_change(room: Room) -> None:
+    await room.take([(pb.AlertFired(alert=an_alert(f"f{number}")), 1) for number in range(50)])
+    found = [
+        asset_pb.ImpactAssessment(id=f"ima_{number}", incident_id=row["_id"], criticality=asset_pb.Asset.LOW)
+        for number, row in enumerate(await room.incidents())
+    ]
+    sent = await room.take([(asset_pb.ImpactAssessed(assessment=each), 1) for each in found], "asset")
+    assert [name for name, _ in sent] == ["find", "find", "insert", "commitTransaction"]
+    assert {row["version"] for row in await room.incidents()} == {1}
 
 
 async def test_a_record_that_nobody_can_read_holds_up_none_of_its_batch(room: Room) -> None:
