@@ -1,4 +1,4 @@
-"""What a pod that is not of the release can reach: the gateway and the monitor's ingestion, nothing else."""
+"""What a pod that is not of the release can reach."""
 
 import asyncio
 import json
