@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import importlib
 import os
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from chassis.settings import Settings
 from deploy.tools import path
 from stack.options import ROOT
 
@@ -110,3 +112,9 @@ def containers(found: list[Object]) -> Iterator[tuple[Object, Object]]:
     for owner, pod in pods(found):
         for container in [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]:
             yield owner, container
+
+
+def settings_of(service: str) -> type[Settings]:
+    """What a service is told: its settings class, by which the chart is judged."""
+    kind: type[Settings] = getattr(importlib.import_module(f"services.{service}.app"), "Settings", Settings)
+    return kind

@@ -1,6 +1,5 @@
 """What the chart tells each process is what the code asks for: settings, secrets, peers, consumers, topics, ports."""
 
-import importlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from docs.generate.events import _subscriptions
 from services.auth.realm.command import ProvisionSettings
 from services.auth.realm.wanted import Wishes
 from stack.services import ROLES
-from tests.support.chart import CHART, PRESETS, Object, containers, kinds, named, objects, of, pods, refusal
+from tests.support.chart import CHART, PRESETS, Object, containers, kinds, named, objects, of, pods, refusal, settings_of
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 # Read by chassis.settings before the settings themselves.
@@ -46,11 +45,6 @@ OWN = {
 SASL = {"ITSM_KAFKA_USERNAME", "ITSM_KAFKA_PASSWORD"}
 # Never in an installation (chassis/settings.py).
 DEVELOPMENT = {"ITSM_CLOCK_FILE", "ITSM_FAILPOINTS"}
-
-
-def settings_of(service: str) -> type[Settings]:
-    kind: type[Settings] = getattr(importlib.import_module(f"services.{service}.app"), "Settings", Settings)
-    return kind
 
 
 def variables(kind: type[Settings]) -> set[str]:
