@@ -36,8 +36,16 @@ class EndpointAgent:
     @property
     def enrolled(self) -> bool:
         """Whether it has a key of its own."""
+        return bool(self._identity("key"))
+
+    @property
+    def asset_id(self) -> str:
+        """The asset of this machine; empty while the agent does not know it."""
+        return self._identity("asset_id")
+
+    def _identity(self, name: str) -> str:
         file = self._folder / "identity.json"
-        return file.exists() and bool(json.loads(file.read_text())["key"])
+        return str(json.loads(file.read_text())[name]) if file.exists() else ""
 
     async def prepare(self) -> bool:
         """Puts an enrollment key where the agent looks for it, unless it is enrolled; says whether there is one now."""

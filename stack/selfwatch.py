@@ -20,6 +20,8 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     PLATFORM: ("gateway",),
 }
 _HEARS: Mapping[str, tuple[str, ...]] = {**dict.fromkeys((*_OWNERS, "gateway"), ("kafka",)), "auth": ("kafka", "keycloak")}
+# Nothing can be told of the database before it is back; its alert must not wait then for the machine as a possible cause.
+_ALONE = frozenset({"mongo"})
 _CLASSES = {"mongo": "database", PLATFORM: "business_service"}
 _CRITICALITIES = {"mongo": "CRITICAL", "gateway": "CRITICAL", PLATFORM: "HIGH"}
 _INTERVAL = "5s"
@@ -41,12 +43,19 @@ class SelfWatch:
         self._url = f"{gateway}/api/v1"
         self._keeper, self._watcher = keeper, watcher
 
-    async def begin(self, probes: Mapping[str, Probe]) -> None:
-        """Makes what is missing. Raises `StackError` when the platform refuses."""
+    async def begin(self, probes: Mapping[str, Probe], *, machine_id: str = "") -> None:
+        """Makes what is missing. `machine_id` is the asset that the processes run on; empty while it is not known.
+
+        Raises `StackError` when the platform refuses.
+        """
         async with httpx.AsyncClient(base_url=self._url, timeout=20, trust_env=False) as http:
             try:
                 ids = {name: await self._asset(http, name) for name in (*probes, PLATFORM)}
-                await self._relate(http, ids)
+                for kind, table in (("USES", _NEEDS), ("INFORMS", _HEARS)):
+                    for consumer, providers in table.items():
+                        await self._relate(http, kind, ids[consumer], [ids[provider] for provider in providers])
+                for name in probes.keys() - _ALONE if machine_id else ():
+                    await self._relate(http, "RUNS_ON", ids[name], [machine_id])
                 for name, probe in probes.items():
                     await self._check(http, name, probe, ids[name])
             except httpx.HTTPError as error:
@@ -62,15 +71,13 @@ class SelfWatch:
         found = await self._found(http, "assets", self._keeper, f'name = "{name}" AND class = "{wanted["class"]}"')
         return str((found[0] if found else await self._made(http, "assets", self._keeper, wanted))["id"])
 
-    async def _relate(self, http: httpx.AsyncClient, ids: Mapping[str, str]) -> None:
-        for kind, table in (("USES", _NEEDS), ("INFORMS", _HEARS)):
-            for consumer, providers in table.items():
-                there = await self._found(http, "relations", self._keeper, f'consumerId = "{ids[consumer]}"')
-                known = {(relation["providerId"], relation["kind"]) for relation in there}
-                for provider in providers:
-                    if (ids[provider], kind) not in known:
-                        wanted = {"providerId": ids[provider], "consumerId": ids[consumer], "kind": kind}
-                        await self._made(http, "relations", self._keeper, wanted)
+    async def _relate(self, http: httpx.AsyncClient, kind: str, consumer: str, providers: Sequence[str]) -> None:
+        there = await self._found(http, "relations", self._keeper, f'consumerId = "{consumer}"')
+        known = {(relation["providerId"], relation["kind"]) for relation in there}
+        for provider in providers:
+            if (provider, kind) not in known:
+                wanted = {"providerId": provider, "consumerId": consumer, "kind": kind}
+                await self._made(http, "relations", self._keeper, wanted)
 
     async def _check(self, http: httpx.AsyncClient, name: str, probe: Probe, asset_id: str) -> None:
         there = await self._found(http, "checks", self._watcher, f'assetId = "{asset_id}"')

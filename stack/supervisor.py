@@ -95,7 +95,7 @@ class Stack:
             "keycloak": Probe("HTTP", f"{self.keycloak.url}/realms/itsm"),
             **{name: Probe("HTTP", f"http://{services.management(name)}/readyz") for name in installed()},
         }
-        await watch.begin(probes)
+        await watch.begin(probes, machine_id=self.agent.asset_id)
         self._console.say("the platform watches itself")
 
     def process(self, name: str) -> Process:

@@ -25,6 +25,9 @@ async def own(breakable: Breakable, keeper: Gateway) -> AsyncIterator[dict[str, 
         assets = {asset["id"]: asset async for asset in keeper.pages("assets", "assets")}
         own = {assets[check["assetId"]]["name"]: assets[check["assetId"]] for check in checks if check["assetId"] in assets}
         assert len(checks) == len(own) == len(names)
+        for check in checks:
+            if not check["enabled"]:
+                await keeper.post(f"checks/{check['id']}:enable", {})
         await until_up(keeper, set(own))
         yield own
     finally:
@@ -80,3 +83,14 @@ async def test_stopping_the_database_is_one_incident_with_the_rest_as_its_conseq
     assert consequences, "services that cannot reach their database say so"
     assert {alert["suppression"]["reason"] for alert in consequences} == {"DEPENDENCY"}
     assert not any(alert["incidentId"] for alert in consequences)
+
+
+@pytest.mark.timeout(600)
+async def test_the_machine_that_the_platform_runs_on_has_its_processes_as_consequences(
+    machine: dict[str, Any], keeper: Gateway, own: dict[str, dict[str, Any]]
+) -> None:
+    impact = await keeper.get(f"assets/{machine['id']}:impact", pageSize=200)
+    consequences = {hit["assetId"] for hit in impact["hits"] if hit["state"] == "FAILED"}
+    # The database stands alone: nothing can be told of it before it is back.
+    assert {asset["id"] for name, asset in own.items() if name != "mongo"} <= consequences
+    assert own["mongo"]["id"] not in consequences
