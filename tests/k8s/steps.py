@@ -20,13 +20,15 @@ from tests.support.gateway import Gateway
 SUITE = ("test_story.py", "test_sign_in.py", "test_assets.py", "test_alerts.py", "test_impact.py")
 LEFT_OUT = "not keycloak_is_away and not report_to_resolution"
 _KILLED = ("asset", "incident", "monitor", "auth", "analytics", "gateway", "mongod", "kafka", "keycloak")
-# Two replicas of all, small enough for a node of two processors; the pod that makes load may come in.
+# Two replicas of all, small enough for a node of two processors; connections that end soon, so that added replicas are found
+# while somebody watches; the pod that makes load may come in.
 _WIDE = (
     "--set", "serviceDefaults.replicas=2",
     "--set", "serviceDefaults.resources.requests.cpu=50m",
+    "--set-string", "serviceDefaults.settings.ITSM_CONNECTION_AGE_SECONDS=60",
     "--set-json", 'networkPolicy.ingressFrom=[{"podSelector":{"matchLabels":{"itsm-e2e":"load"}}}]',
 )  # fmt: skip
-_CONNECTION_AGE = 330.0  # seconds after which every client has looked up addresses anew
+_CONNECTION_AGE = 100.0  # seconds after which every client has looked up addresses anew
 
 
 @dataclass(slots=True)

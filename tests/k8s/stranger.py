@@ -9,15 +9,18 @@ from tests.k8s.cluster import Cluster, Refused
 _NAME = "itsm-stranger"
 _SCRIPT = """
 import json, socket, sys
-answers = {}
-for address in sys.argv[1:]:
+from concurrent.futures import ThreadPoolExecutor
+
+def reached(address):
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=4).close()
-        answers[address] = True
+        socket.create_connection((host, int(port)), timeout=5).close()
     except OSError:
-        answers[address] = False
-print(json.dumps(answers))
+        return False
+    return True
+
+with ThreadPoolExecutor(32) as several:
+    print(json.dumps(dict(zip(sys.argv[1:], several.map(reached, sys.argv[1:])))))
 """
 
 
