@@ -3,6 +3,7 @@
 A service's `build(settings)` makes an `Assembly`, adds its servicers and handlers, and hands out `service`.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -113,11 +114,16 @@ class Assembly:
             service.on_start(self._migrate)
         service.offer("migrate", self._migrate_alone)
         service.on_start(self.guard.begin)
+        service.on_start(self._fetch_keys)
         service.background("policy", self.guard.follow)
         service.check("mongo", self.backend.ping)
         service.check("schema", self._check_schema)
         service.check("policy", self.guard.check)
         service.on_stop(Stage.STORE, self._close)
+
+    async def _fetch_keys(self) -> None:
+        """So that the first call to a process that is new among others does not wait for them."""
+        await asyncio.gather(*(keys.fetch() for keys in self.verifier.keys))
 
     async def _migrate(self) -> None:
         await migrate(self.backend, self.store.indexes, self._migrations)

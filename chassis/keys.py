@@ -77,6 +77,10 @@ class Keys:
             key = await self._unknown(kid, now)
         return key
 
+    async def fetch(self) -> None:
+        """Asks for the keys once; what goes wrong is logged, and asked again when a token is there."""
+        await asyncio.shield(self._refresh())
+
     async def keep(self) -> None:
         """Has the keys at hand before anybody needs them, until canceled: what is valid then works while its issuer is away."""
         while True:

@@ -169,7 +169,9 @@ class Service:
         _log.info("Service started.", extra={"address": self.address, "management": self.management_address})
 
     async def _start_server(self) -> None:
-        self._server = server = grpc.aio.server(interceptors=self._interceptors, options=SERVER_OPTIONS)
+        age = {"grpc.max_connection_age_ms": round(self.settings.connection_age_seconds * 1000)}
+        options = tuple((dict(SERVER_OPTIONS) | age).items())
+        self._server = server = grpc.aio.server(interceptors=self._interceptors, options=options)
         self._health = Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         for add in self._servicers:

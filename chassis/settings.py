@@ -53,6 +53,9 @@ class Settings(BaseSettings):
 
     listen: str = Field("127.0.0.1:0", description="host:port of the gRPC listener (the HTTP listener of the gateway)")
     management_listen: str = Field("127.0.0.1:0", description="host:port of health and metrics")
+    connection_age_seconds: float = Field(
+        300, gt=0, description="how long a caller keeps a connection before it looks for other replicas (10 % more or less)"
+    )
     drain_seconds: float = Field(5, description="how long a stopping process still serves, so that clients see it leave")
     stop_grace_seconds: float = Field(25, description="how long running requests may take to finish at a stop")
 

@@ -9,7 +9,7 @@ Fails with whatever the callee raised, `Unavailable` when it cannot be reached, 
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,15 @@ class Channels:
             made = connect(target) if certificate is None else RenewedChannel(target, certificate, CHANNEL_OPTIONS)
             channel = self._channels[target] = made
         return channel
+
+    async def open(self, targets: Iterable[str], within: float) -> None:
+        """Connects before the first call has to: returns when all are connected, at the latest after `within` seconds."""
+        end = time.monotonic() + within
+        channels = [self.to(target) for target in targets]
+        while any(channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY for channel in channels):
+            if time.monotonic() > end:
+                return
+            await asyncio.sleep(_PAUSE)
 
     async def close(self) -> None:
         """Ends them all."""

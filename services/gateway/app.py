@@ -31,6 +31,7 @@ from services.gateway.transcode import Transcoder
 from services.gateway.upstream import Upstream
 
 _LAST_WORDS_SECONDS = 2.0
+_CONNECT_SECONDS = 5.0
 
 
 class Settings(chassis_settings.Settings):
@@ -83,6 +84,8 @@ def build(settings: Settings) -> Service:
     api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
     app = Limits(api, secure=settings.public_url.startswith("https://"))
     listener = Listener(settings.listen, app, partial(stream.hub.close, _LAST_WORDS_SECONDS))
+    # A gateway that is new among others is given its share at once; who is away now is found later.
+    service.on_start(partial(channels.open, settings.targets().values(), _CONNECT_SECONDS))
     service.on_start(listener.start)
     service.on_stop(Stage.EDGE, listener.stop)
     service.check("auth", partial(_reachable, channels, settings.auth_target))

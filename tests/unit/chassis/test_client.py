@@ -12,7 +12,7 @@ import pytest
 from itsm.incident.v1 import incident_service_pb2  # noqa: F401 - so that its RPCs are known
 
 from chassis.errors import DeadlinePassed, Unavailable
-from chassis.rpc import client, connect, connected, methods
+from chassis.rpc import Channels, client, connect, connected, methods
 from chassis.rpc.client import PATIENCE, call
 from tests.support.services import python
 
@@ -193,3 +193,15 @@ def test_reads_are_safe_and_writes_are_not() -> None:
     safe = {path.rpartition("/")[2] for path, method in service.items() if method.safe}
     assert {"GetIncident", "ListIncidents"} <= safe
     assert not {"OpenIncident", "StartIncident"} & safe
+
+
+async def test_channels_are_connected_before_the_first_call_and_who_is_away_is_not_waited_for_long(server: Server) -> None:
+    channels = Channels()
+    away = "127.0.0.1:1"
+    began = time.monotonic()
+    await channels.open([server.address], 60)
+    assert channels.to(server.address).get_state() is grpc.ChannelConnectivity.READY
+    assert time.monotonic() - began < 60
+    await channels.open([server.address, away], 0.2)
+    assert channels.to(away).get_state() is not grpc.ChannelConnectivity.READY
+    await channels.close()

@@ -311,3 +311,12 @@ async def test_a_start_waits_for_what_is_not_there_yet_and_says_so() -> None:
     async with running(service):
         assert len(asked) == 3
         assert (await get(service, "/startupz")).status_code == 200
+
+
+async def test_a_connection_ends_at_the_age_that_is_set_so_that_callers_look_for_other_replicas() -> None:
+    service = a_service(connection_age_seconds=0.5)
+    service.serve(add_echo, Echo())
+    async with running(service), grpc.aio.insecure_channel(service.address) as channel:
+        await asyncio.wait_for(channel.channel_ready(), 60)
+        await asyncio.wait_for(channel.wait_for_state_change(grpc.ChannelConnectivity.READY), 60)
+        assert await channel.unary_unary("/test.Echo/Call")(b"hello", timeout=30, wait_for_ready=True) == b"hello"
