@@ -87,7 +87,7 @@ imagePullSecrets:
 
 {{/* The address of a component for gRPC clients. */}}
 {{- define "itsm.target" -}}
-dns:///{{ include "itsm.fullname" .root }}-{{ .component }}-headless.{{ .root.Release.Namespace }}.svc:50051
+dns:///{{ include "itsm.fullname" .root }}-{{ .component }}-headless.{{ .root.Release.Namespace }}.svc.{{ .root.Values.clusterDomain }}:50051
 {{- end -}}
 
 {{- define "itsm.installation" -}}

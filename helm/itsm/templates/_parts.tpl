@@ -108,7 +108,7 @@ spec:
     - {{ . }}
     - {{ . }}.{{ $namespace }}
     - {{ . }}.{{ $namespace }}.svc
-    - {{ . }}.{{ $namespace }}.svc.cluster.local
+    - {{ . }}.{{ $namespace }}.svc.{{ $.root.Values.clusterDomain }}
     {{- end }}
     - "*.{{ $name }}-headless.{{ $namespace }}.svc"
   uris:

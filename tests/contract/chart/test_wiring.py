@@ -199,8 +199,8 @@ def test_every_address_of_a_peer_is_a_headless_service_of_the_release() -> None:
             if variable.endswith("_TARGET"):
                 assert value.startswith("dns:///")
                 host, _, port = value.removeprefix("dns:///").partition(":")
-                name, namespace, kind = host.split(".")
-                assert (namespace, kind, port) == ("itsm-system", "svc", "50051")
+                name, _, domain = host.partition(".")
+                assert (domain, port) == ("itsm-system.svc.cluster.local", "50051")
                 assert name in headless
                 seen += 1
     assert seen == sum(len(peers(service)) for service in SERVICES)
