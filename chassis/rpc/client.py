@@ -101,14 +101,18 @@ async def connected(channel: grpc.aio.Channel, within: float) -> None:
 async def repeated(attempt: Callable[[float], Awaitable[Any]], timeout: float) -> Any:
     """The answer of `attempt`, which is given the seconds that are left, and is made again while nobody is reached.
 
-    Only for what may arrive twice. Raises the `AioRpcError` of the last attempt.
+    Patience begins with the first failure: a connection may also break under a call that was long on its way. Only for what
+    may arrive twice. Raises the `AioRpcError` of the last attempt.
     """
-    began = time.monotonic()
+    deadline = time.monotonic() + timeout
+    end = 0.0
     while True:
         try:
-            return await attempt(began + timeout - time.monotonic())
+            return await attempt(deadline - time.monotonic())
         except grpc.aio.AioRpcError as failure:
-            if not unreached(failure) or time.monotonic() + _PAUSE > began + min(timeout, PATIENCE):
+            now = time.monotonic()
+            end = end or min(now + PATIENCE, deadline)
+            if not unreached(failure) or now + _PAUSE > end:
                 raise
         await asyncio.sleep(_PAUSE)
 

@@ -12,7 +12,7 @@ import pytest
 from itsm.incident.v1 import incident_service_pb2  # noqa: F401 - so that its RPCs are known
 
 from chassis.errors import DeadlinePassed, Unavailable
-from chassis.rpc import Channels, client, connect, connected, methods
+from chassis.rpc import Channels, client, connect, connected, methods, repeated
 from chassis.rpc.client import PATIENCE, call
 from tests.support.services import python
 
@@ -165,6 +165,21 @@ async def test_the_word_of_a_service_stands(server: Server, echo: Any) -> None:
     with pytest.raises(Unavailable, match="the database does not answer"):
         await call(echo, b"refuse", timeout=60, repeatable=True)
     assert server.kill() == ["refuse"]
+
+
+async def test_patience_begins_when_the_connection_breaks_not_when_the_call_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    made = []
+
+    async def attempt(left: float) -> bytes:
+        made.append(left)
+        if len(made) == 1:
+            await asyncio.sleep(0.5)
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+        return b"answered"
+
+    assert await repeated(attempt, 60) == b"answered"
+    assert made[1] < made[0]
 
 
 async def test_a_service_that_stays_away_is_given_up_long_before_the_deadline(
