@@ -1,8 +1,9 @@
 """`python -m bench.alerts`: what alerts cost from a sender to a visible incident. One JSON object on the standard output.
 
 Rows: new alerts one by one, new alerts in notifications of 100, a storm of which 95 % are repeats, and a steady rate at which
-each new alert is followed until its incident is on the live stream. CPU is that of all processes between a sender and the
-incident, consumers included, counted until nothing is under way any more. Exit status 1 when a request failed or an
+each new alert is followed until its incident is on the live stream. `cpu_ms` is that of all processes between a sender and the
+incident, consumers included, counted until nothing is under way any more; `all_ms` has everybody's who follows as well, and
+`commands` what was asked of the database, an alert. Exit status 1 when a request failed or an
 acknowledged alert is missing; a missed target is in the report.
 """
 
@@ -30,7 +31,10 @@ from stack.options import ROOT, Options
 from stack.supervisor import running
 
 SERVING = ("monitor", "incident", "mongo", "kafka")
+FOLLOWING = ("asset", "analytics", "auth", "gateway")
+"""They follow what happens; their share of the database and the broker counts all the same."""
 ONE_BY_ONE, IN_BATCHES = Target("cpu_ms", 3.5, 1.7), Target("cpu_ms", 0.4, 0.05)
+COMMANDS = ("find", "insert", "update", "findAndModify", "commitTransaction")
 RATE = Target("throughput", 200, at_least=True)
 ANSWER, VISIBLE_P50, VISIBLE_P95 = Target("p99", 300), Target("visible_p50", 25, 2), Target("visible_p95", 100, 6)
 BATCH = 100
@@ -85,6 +89,7 @@ class Stand:
     def __init__(self, description: dict[str, Any], http: httpx.AsyncClient) -> None:
         self.description, self.http = description, http
         self._mongo: Any = AsyncMongoClient(description["backing"]["mongo"]["root_uri"])
+        self._commands: dict[str, int] = {}
 
     async def close(self) -> None:
         """Lets go of the database."""
@@ -113,7 +118,7 @@ class Stand:
     ) -> dict[str, Any]:
         """All notifications, as fast as answers come."""
         sender, distinct = Sender(self.http), sorted({each for batch in batches for each in batch})
-        meter, before, began = self._meter()
+        meter, before, began = await self._meter()
         waiting = iter(batches)
 
         async def work() -> None:
@@ -123,7 +128,7 @@ class Stand:
         await asyncio.gather(*(work() for _ in range(workers)))
         sent = time.perf_counter() - began
         kept = await self.rested(distinct)
-        row = self._row(name, sender, sum(map(len, batches)), sent, meter, before, began, kept, len(distinct))
+        row = await self._row(name, sender, sum(map(len, batches)), sent, meter, before, began, kept, len(distinct))
         row["targets"] = [target.judge(row.get(target.figure)) for target in targets]
         return row
 
@@ -133,7 +138,7 @@ class Stand:
         sender, sent_at, seen_at = Sender(self.http), dict.fromkeys(prints, 0.0), dict[str, float]()
         following = asyncio.create_task(self._follow(seen_at))
         await asyncio.sleep(2)
-        meter, before, began = self._meter()
+        meter, before, began = await self._meter()
         tasks = set()
         for number, each in enumerate(prints):
             await asyncio.sleep(max(began + number / rate - time.perf_counter(), 0))
@@ -151,7 +156,7 @@ class Stand:
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
-        row = self._row(f"{rate} new alerts/s", sender, len(prints), sent, meter, before, began, kept, len(prints))
+        row = await self._row(f"{rate} new alerts/s", sender, len(prints), sent, meter, before, began, kept, len(prints))
         visible = percentiles([seen_at[each] - sent_at[each] for each in prints if each in seen_at])
         row |= {f"visible_{name}": value for name, value in visible.items()}
         row["targets"] = [target.judge(row.get(target.figure)) for target in (ANSWER, VISIBLE_P50, VISIBLE_P95)]
@@ -168,11 +173,18 @@ class Stand:
                 key = orjson.loads(line.removeprefix("data:"))["data"]["incident"]["dedupKey"]
                 seen_at.setdefault(key.removeprefix("alert/"), time.perf_counter())
 
-    def _meter(self) -> tuple[Meter, dict[str, float], float]:
-        meter = Meter({name: self.description["processes"][name] for name in SERVING})
+    async def _meter(self) -> tuple[Meter, dict[str, float], float]:
+        meter = Meter({name: self.description["processes"][name] for name in (*SERVING, *FOLLOWING)})
+        self._commands = await self._counted()
         return meter, meter.read(), time.perf_counter()
 
-    def _row(
+    async def _counted(self) -> dict[str, int]:
+        """How often the database was asked for something so far."""
+        status = await self._mongo.admin.command("serverStatus")
+        commands = status["metrics"]["commands"]
+        return {name: commands[name]["total"] for name in COMMANDS}
+
+    async def _row(
         self,
         name: str,
         sender: Sender,
@@ -185,7 +197,7 @@ class Stand:
         distinct: int,
     ) -> dict[str, Any]:
         after, lasted = meter.read(), time.perf_counter() - began
-        cpu = per_operation(before, after, count)
+        cpu, commands = per_operation(before, after, count), await self._counted()
         errors = list(sender.errors)
         if kept != {"alerts": distinct, "incidents": distinct}:
             errors.append(f"of {distinct} acknowledged there are {kept}")
@@ -196,7 +208,9 @@ class Stand:
             "throughput": round(count / sent, 1),
             "through_to_incident": round(count / lasted, 1),
             "cpu": cpu,
-            "cpu_ms": round(sum(cpu.values()), 3),
+            "cpu_ms": round(sum(cpu[name] for name in SERVING), 3),
+            "all_ms": round(sum(cpu.values()), 3),
+            "commands": {name: round((commands[name] - self._commands[name]) / count, 3) for name in COMMANDS},
             "foreign_share": foreign_share(before, after, lasted),
             "errors": len(errors),
             "first_error": errors[0] if errors else "",

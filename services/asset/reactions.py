@@ -12,7 +12,7 @@ from services.asset.usecases.impact import Impact
 
 def subscriptions(impact: Impact) -> Subscriptions:
     """The group `impact`. It asks nothing of others and waits for nobody: assets that are not known here hit nothing."""
-    group = Subscriptions("impact", gather=0.05)
+    group = Subscriptions("impact", gather=0.25)
 
     @group.ahead
     async def prepare(events: Sequence[Any]) -> None:

@@ -10,7 +10,7 @@ from services.auth.usecases.audit import AuditLog
 
 def reactions(log: AuditLog) -> Subscriptions:
     """The handlers. Entries may come in any order and twice: each has its own key."""
-    audit = Subscriptions("audit", ordered=False, gather=0.2)
+    audit = Subscriptions("audit", ordered=False, gather=0.5)
 
     @audit.on_audit
     async def keep(entry: Mapping[str, Any], envelope: Envelope) -> None:

@@ -26,7 +26,7 @@ _TITLE, _DESCRIPTION, _KEY = 300, 65_536, 500  # what an incident holds
 
 def subscriptions(alerts: Alerts, assets: Assets) -> Subscriptions:
     """The handlers of this service."""
-    group = Subscriptions()
+    group = Subscriptions(gather=0.02)
 
     @group.ahead
     async def prepare(events: Sequence[Any]) -> None:

@@ -25,7 +25,7 @@ from services.monitor.usecases.notifying import Notifying
 
 def incidents(alerts: Alerts) -> Subscriptions:
     """The group that follows incidents. It waits for nothing else: an alert shows its incident at once."""
-    group = Subscriptions("incidents", ordered=False, gather=0.05)
+    group = Subscriptions("incidents", ordered=False, gather=0.1)
 
     @group.ahead
     async def prepare(events: Sequence[Any]) -> None:
@@ -116,7 +116,7 @@ def _milder(event: Any) -> Severity | None:
 
 def alerts(looking: Looking, notifying: Notifying) -> Subscriptions:
     """The group that follows our own alerts."""
-    group = Subscriptions("pipeline", gather=0.05)
+    group = Subscriptions("pipeline", gather=0.1)
     _worsening(group, notifying)
 
     @group.on(pb.AlertFired)
