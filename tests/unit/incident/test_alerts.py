@@ -307,3 +307,33 @@ async def test_whatever_alerts_do_there_is_one_open_incident_a_key_and_none_when
         assert not any(State(row["state"]).is_open for row in rows)
         assert {alert for row in rows for alert in row["alert_ids"]} == raised
         assert all(row["source"] == Source.ALERT for row in rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(STEP, min_size=1, max_size=10), max_size=8))
+async def test_the_same_holds_for_alerts_in_batches(batches: list[list[tuple[str, int]]]) -> None:
+    firing: dict[int, str] = {}
+    raised: set[str] = set()
+    with ctx.use(caller(subject="itsm-incident")):
+        desk, number = Desk(), 0
+        for batch in batches:
+            async with desk.store.transaction():
+                coming = [an_alarm(number + place, f"key/{which % 2}") for place, (_, which) in enumerate(batch)]
+                await desk.alerts.prepare(coming, [*firing.values(), *(alarm.id for alarm in coming)], [])
+                for (what, which), alarm in zip(batch, coming, strict=True):
+                    if what == "raise" and which not in firing:
+                        firing[which] = alarm.id
+                        raised.add(alarm.id)
+                        await desk.alerts.raised(alarm)
+                    elif what == "clear" and which in firing:
+                        await desk.alerts.cleared(firing.pop(which))
+                    elif what == "wait":
+                        desk.clock.advance(minutes=which)
+            number += len(batch)
+            rows = await incidents(desk)
+            open_keys = sorted(row["dedup_key"] for row in rows if State(row["state"]).is_open)
+            assert open_keys == sorted({f"key/{which % 2}" for which in firing})
+            assert sum(row["firing_alert_count"] for row in rows) == len(firing)
+        claims = await desk.backend.find("claims", {"_id": {"$regex": "firing-alert"}})
+        assert {claim["_id"].rpartition("|")[2] for claim in claims} == set(firing.values())
+        assert {alert for row in await incidents(desk) for alert in row["alert_ids"]} == raised
