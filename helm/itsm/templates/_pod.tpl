@@ -1,10 +1,15 @@
+{{/* Who reads mounted secrets: the group of the pod, or, where values set none, whoever the platform has the container run as. */}}
+{{- define "itsm.mode" -}}
+{{ ternary "0440" "0444" (not (empty .Values.serviceDefaults.podSecurityContext.fsGroup)) }}
+{{- end -}}
+
 {{/* Volumes that every pod of ours has; {root, values, sources, tls}. */}}
 {{- define "itsm.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 64Mi}
 - name: secrets
   projected:
-    defaultMode: 0440
+    defaultMode: {{ include "itsm.mode" .root }}
     sources:
       {{- .sources | trim | nindent 6 }}
 {{- with .root.Values.tls.ca.existingSecret }}
@@ -20,7 +25,7 @@
 {{- end }}
 {{- with .tls }}
 - name: tls
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ . }}, defaultMode: {{ include "itsm.mode" $.root }}}
 {{- end }}
 {{- with .values.extraVolumes }}
 {{ toYaml . }}
