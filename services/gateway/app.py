@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
-from chassis.failpoints import Failpoints
 from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
@@ -80,7 +79,7 @@ def build(settings: Settings) -> Service:
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))
     api.include_router(sign_in.router)
     api.router.routes.append(_Get(PATH, stream))
-    rest = _rest(settings, Upstream(channels, settings.targets()), credentials, assembly.failpoints)
+    rest = _rest(settings, Upstream(channels, settings.targets()), credentials, assembly)
     api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
     app = Limits(api, secure=settings.public_url.startswith("https://"))
     listener = Listener(settings.listen, app, partial(stream.hub.close, _LAST_WORDS_SECONDS))
@@ -92,11 +91,12 @@ def build(settings: Settings) -> Service:
     return service
 
 
-def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, failpoints: Failpoints) -> App:
-    routes = declared()
+def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, assembly: Assembly) -> App:
+    routes, failpoints = declared(), assembly.failpoints
     discovery = f"{settings.oidc_issuer}/.well-known/openid-configuration"
     description = orjson.dumps(openapi.document(routes, version="v1", oidc_url=discovery))
-    transcoder = Transcoder(routes, upstream, credentials, documents={"/api/v1/openapi.json": description})
+    documents = {"/api/v1/openapi.json": description}
+    transcoder = Transcoder(routes, upstream, credentials, documents=documents, metrics=assembly.service.metrics)
 
     async def entry(scope: Scope, receive: Receive, send: Send) -> None:
         await failpoints.reached("R1")

@@ -42,7 +42,7 @@ class Disconnected(Exception):
 class Exchange:
     """What a client sent. Nothing is read before it is asked for."""
 
-    __slots__ = ("_receive", "headers", "instance", "method", "path", "query", "request_id", "scope", "trace_id")
+    __slots__ = ("_receive", "headers", "instance", "method", "path", "query", "request_id", "route", "scope", "trace_id")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -56,6 +56,7 @@ class Exchange:
         for name, value in scope["headers"]:
             self.headers[name] = b"%b, %b" % (self.headers[name], value) if name in self.headers else value
         self.request_id = request_id(scope)
+        self.route = ""
         self.trace_id = self.traceparent()[3:35]
 
     def header(self, name: str) -> str:

@@ -9,6 +9,7 @@ Every answer but success is a problem document. A defect of ours answers 500 and
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,16 +55,19 @@ class Transcoder:
         *,
         documents: Mapping[str, bytes] | None = None,
         timeout: float = TIMEOUT,
+        metrics: telemetry.Metrics | None = None,
     ) -> None:
         self._routes = routes
         self._call = call
         self._credentials = credentials
         self._timeout = timeout
+        self._metrics = metrics
         self._documents = {path: _Document(body) for path, body in (documents or {}).items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         exchange = Exchange(scope, receive)
+        began = time.perf_counter()
         with telemetry.span(f"HTTP {exchange.method}", telemetry.SpanKind.SERVER, parent=exchange.traceparent()) as span:
             # Without a trace of the client or a recorder here, the services still log the request under one name.
             trace = telemetry.current_trace() or f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00"
@@ -78,13 +82,22 @@ class Transcoder:
                 _log.exception("Request failed.", extra={"request": exchange.request_id, "path": exchange.instance})
                 answer = refusal(problems.of_defect(exchange.request_id), exchange)
             span.set_attribute("http.response.status_code", answer.status)
+            self._measure(exchange, answer.status, time.perf_counter() - began)
         answer.add("x-request-id", exchange.request_id)
         await answer.send(send, bodiless=exchange.method == "HEAD")
+
+    def _measure(self, exchange: Exchange, status: int, seconds: float) -> None:
+        if self._metrics is None:
+            return
+        # What a client makes up is no label: what no route takes is counted as one.
+        method, route = (exchange.method, exchange.route) if exchange.route else ("other", "other")
+        self._metrics.http_server_duration.labels(method, route, str(status)).observe(seconds, telemetry.exemplar())
 
     async def _answer(self, exchange: Exchange, trace: str) -> Answer:
         if document := self._documents.get(exchange.path):
             return document.answer(exchange)
         route, values = self._routes.find(exchange.method, exchange.path)
+        exchange.route = route.template
         exchange.check_accept()
         metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
         trailing: dict[str, Any] | None = None
