@@ -36,6 +36,7 @@ STEPS: tuple[Callable[[Run], Awaitable[dict[str, Any]]], ...] = (
     steps.eviction,
     steps.scale,
     steps.uninstall,
+    steps.foreign_user,
 )
 _NEEDED = {"install"}
 

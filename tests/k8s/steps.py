@@ -28,6 +28,8 @@ _WIDE = (
     "--set-string", "serviceDefaults.settings.ITSM_CONNECTION_AGE_SECONDS=60",
     "--set-json", 'networkPolicy.ingressFrom=[{"podSelector":{"matchLabels":{"itsm-e2e":"load"}}}]',
 )  # fmt: skip
+# As on a cluster that gives every namespace its own range of users.
+_FOREIGN = 1_000_650_000
 _CONNECTION_AGE = 100.0  # seconds after which every client has looked up addresses anew
 
 
@@ -255,6 +257,30 @@ async def uninstall(at: Run) -> dict[str, Any]:
     if set(left) - {"PersistentVolumeClaim", "Secret"}:
         raise AssertionError(f"more stayed than is documented: {left}")
     return {"left": left}
+
+
+async def foreign_user(at: Run) -> dict[str, Any]:
+    """On an empty namespace all of it runs as a user that no image knows, in the group 0."""
+    selector = f"app.kubernetes.io/instance={at.cluster.release}"
+    await at.cluster.kubectl("delete", "persistentvolumeclaims,secrets", "--selector", selector, within=180)
+    contexts = ("serviceDefaults.podSecurityContext", "backing.podSecurityContext")
+    users = [f"{context}.{name}={_FOREIGN}" for context in contexts for name in ("runAsUser", "fsGroup")]
+    values = ",".join([*users, *(f"{context}.runAsGroup=0" for context in contexts)])
+    await at.cluster.helm(
+        "install",
+        at.cluster.release,
+        presets.CHART,
+        *at.ports.values(),
+        "--set",
+        values,
+        "--wait",
+        "--timeout",
+        "15m",
+        within=960,
+    )
+    tested = await helm_test(at)
+    await at.cluster.helm("uninstall", at.cluster.release, "--wait", "--timeout", "5m", within=360)
+    return {"user": _FOREIGN, **tested}
 
 
 def _restarts(pods: list[dict[str, Any]]) -> dict[str, int]:
