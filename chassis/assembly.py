@@ -5,6 +5,7 @@ A service's `build(settings)` makes an `Assembly`, adds its servicers and handle
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -66,9 +67,10 @@ class Assembly:
         )
         self.http = httpx.AsyncClient(timeout=5, trust_env=False, verify=trusting(settings.ca_file))
         realm = settings.oidc_internal_url or settings.oidc_issuer
+        keys = partial(Keys, http=self.http, refreshes=self.service.metrics.jwks_refresh)
         self.verifier = Verifier(
-            Issuer(name=settings.oidc_issuer, keys=Keys(f"{realm}/protocol/openid-connect/certs", self.http)),
-            Issuer(name=own_issuer(settings.installation), keys=Keys(settings.token_issuer_jwks, self.http)),
+            Issuer(name=settings.oidc_issuer, keys=keys(f"{realm}/protocol/openid-connect/certs")),
+            Issuer(name=own_issuer(settings.installation), keys=keys(settings.token_issuer_jwks)),
             service_clients=SERVICE_CLIENTS,
         )
         self.account = ServiceAccount(

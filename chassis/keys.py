@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from joserfc import jwk
 from joserfc.errors import JoseError
+from prometheus_client import Counter
 
 from chassis.errors import Unauthenticated, Unavailable
 
@@ -44,7 +45,7 @@ class Keys:
 
     `url` is its JWKS address. Keys are refreshed in the background once they are 45 s old and stay usable for 24 h after the
     last good answer. An unknown key id leads to one fetch at most every 30 s, shared by all who wait for it. `load` replaces
-    the download, for the issuer itself.
+    the download, for the issuer itself; `refreshes` counts by its label `outcome`: `done`, `failed`.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Keys:
         *,
         load: Callable[[], Awaitable[Any]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        refreshes: Counter | None = None,
     ) -> None:
         self._url = url
         self._http = http
         self._load = load or self._download
         self._monotonic = monotonic
+        self._refreshes = refreshes
         self._keys: dict[str, jwk.Key] = {}
         self._good_at = float("-inf")
         self._tried_at = float("-inf")
@@ -129,9 +132,15 @@ class Keys:
             _log.warning(
                 "Keys were not refreshed.", extra={"url": self._url, "problem": str(problem) or type(problem).__name__}
             )
+            self._count("failed")
             return
         self._keys = keys
         self._good_at = self._monotonic()
+        self._count("done")
+
+    def _count(self, outcome: str) -> None:
+        if self._refreshes is not None:
+            self._refreshes.labels(outcome).inc()
 
     async def _download(self) -> Any:
         async with self._http.stream("GET", self._url, follow_redirects=False) as answer:

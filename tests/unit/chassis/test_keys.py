@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from joserfc import jwk
+from prometheus_client import Counter
 
 from chassis.errors import Unauthenticated, Unavailable
 from chassis.keys import Keys
@@ -170,3 +171,17 @@ async def test_keys_for_encryption_short_ones_and_symmetric_ones_are_left_out() 
     for kid in ("encrypts", "unsaid", "short", "symmetric", "weak"):
         with pytest.raises(Unauthenticated):
             await keys.get(kid)
+
+
+async def test_fetches_are_counted_by_how_they_ended() -> None:
+    issuer, clock = FakeIssuer(KEYCLOAK), Hours()
+    refreshes = Counter("refreshes", "Fetches.", ["outcome"], registry=None)
+    keys = Keys("https://sign-in.example/certs", issuer.client(), monotonic=clock, refreshes=refreshes)
+    await keys.fetch()
+    issuer.answer = httpx.Response(503)
+    clock.now += 60
+    await keys.fetch()
+    await keys.fetch()
+    samples = [sample for sample in refreshes.collect()[0].samples if sample.name.endswith("_total")]
+    counted = {sample.labels["outcome"]: sample.value for sample in samples}
+    assert counted == {"done": 1, "failed": 2}
