@@ -1,0 +1,37 @@
+"""Where the programs that check the charts lie, and what decides that they are built anew."""
+
+from pathlib import Path
+
+import pytest
+
+import deploy.tools as tools
+from deploy.tools import TOOLS, Tool, ToolError, path
+from stack.console import Console
+
+
+def test_a_tool_that_is_not_built_says_how_to_build_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ITSM_STACK_CACHE", str(tmp_path))
+    with pytest.raises(ToolError, match=r"python -m deploy\.tools"):
+        path("helm")
+
+
+def test_what_is_linked_in_decides_about_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = tools._home(tmp_path)
+    monkeypatch.setattr(tools, "TOOLS", {**TOOLS, "helm": Tool(TOOLS["helm"].package, linked={"a": "b"})})
+    assert tools._home(tmp_path) != before
+
+
+def test_what_is_there_is_not_built_again(tmp_path: Path) -> None:
+    home = tools._home(tmp_path)
+    home.mkdir(parents=True)
+    for name in TOOLS:
+        (home / name).touch()
+    assert tools.build(tmp_path, Console()) == home
+
+
+def test_go_of_the_machine_that_is_too_old_is_passed_over(tmp_path: Path) -> None:
+    old = tmp_path / "go"
+    old.write_text("#!/bin/sh\necho go version go1.19.8 linux/amd64\n")
+    old.chmod(0o755)
+    assert tools._version(str(old)) == (1, 19)
+    assert tools._version(str(old)) < tools._LEAST_GO
