@@ -18,8 +18,9 @@ from uuid import uuid4
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.errors import Busy, Unavailable
+from chassis.errors import Unavailable
 from chassis.lease import Lease
+from chassis.races import again
 from chassis.service import Service, Stage
 from chassis.store import Index, Store
 from chassis.store.backend import Document
@@ -31,7 +32,6 @@ BATCH = 200
 _TENANTS = 20  # looked at one after the other when a batch is full of a few
 _AT_ONCE = 8
 _LOOK_SECONDS = 1.0
-_BUSY_ATTEMPTS = 5
 _FIRST_DELAY, _LAST_DELAY = timedelta(seconds=1), timedelta(minutes=5)
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -123,23 +123,13 @@ class DueWorker:
         self._lateness.observe(max((now - due).total_seconds(), 0.0))
         try:
             with ctx.use(Context(tenant=tenant, actor=self._actor, correlation_id=uuid4().hex)):
-                await self._with_attempts(tenant, record)
+                await again(lambda: self._handle(tenant, record))
         except Exception as error:  # whatever one record does to its handler, others must go on
             _log.error("A due record failed.", extra={"worker": self.name, "record": record}, exc_info=error)
             self._hold_back(tenant, record, now)
         else:
             self._held_back.pop((tenant, record), None)
             self._handled[tenant, record] = due
-
-    async def _with_attempts(self, tenant: str, record: str) -> None:
-        for attempt in range(_BUSY_ATTEMPTS):
-            try:
-                await self._handle(tenant, record)
-            except Busy:
-                if attempt + 1 == _BUSY_ATTEMPTS:
-                    raise
-            else:
-                return
 
     def _hold_back(self, tenant: str, record: str, now: datetime) -> None:
         before = self._held_back.get((tenant, record))

@@ -7,7 +7,6 @@ A call without a deadline gets 30 s. `Busy` is run again up to five times with j
 import asyncio
 import hashlib
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,15 +20,15 @@ from chassis import context as ctx
 from chassis import telemetry
 from chassis.auth import Policy, Principal
 from chassis.domain import uuid7
-from chassis.errors import STATUS_KEY, Busy, DeadlinePassed, Error, Internal, Invalid, Unauthenticated, to_status
+from chassis.errors import STATUS_KEY, DeadlinePassed, Error, Internal, Invalid, Unauthenticated, to_status
 from chassis.policy import ANONYMOUS, SIGNED_IN
+from chassis.races import again
 from chassis.rpc.methods import Method, methods, missing
 from chassis.store import Replay, Store
 
 _log = logging.getLogger(__name__)
 
 LONGEST = 30.0  # seconds that a call may take, whatever its client says
-ATTEMPTS = 5
 KEY_LENGTH = 255
 REPLAYED_KEY = "x-idempotency-replayed"  # in the trailing metadata of an answer that was given before
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -160,14 +159,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return await self._store.replay(context.tenant, context.request_id)
 
     async def _run(self, call: _Call, request: Message) -> Message:
-        for attempt in range(ATTEMPTS):
-            try:
-                return await call.handler(request, None)
-            except Busy:
-                if attempt + 1 == ATTEMPTS:
-                    raise
-                await asyncio.sleep(random.uniform(0.2, 1) * 0.005 * 2**attempt)  # noqa: S311 - jitter, no secret
-        raise AssertionError("the last attempt raises")
+        return await again(lambda: call.handler(request, None))
 
     def _replayed(self, call: _Call, context: ctx.Context, replay: Replay) -> Message:
         answer = _rebuilt(call.method.response, replay)

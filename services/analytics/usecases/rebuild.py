@@ -12,7 +12,8 @@ from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Clock, uuid7
-from chassis.errors import Busy, Error
+from chassis.errors import Error
+from chassis.races import again
 from chassis.store import Delete, Insert, Store, Update, Write
 from services.analytics.domain.facts import FACTS, Fact
 from services.analytics.projections.incidents import INCIDENTS, Document, fold
@@ -109,18 +110,15 @@ class Rebuild:
 
     async def _chunk(self, tenant: str, subjects: list[str]) -> int:
         """Corrects some incidents; run again when live events changed one of them meanwhile."""
-        for attempt in range(_ATTEMPTS):
+
+        async def attempt() -> int:
             writes = await self._corrections(tenant, subjects)
-            try:
-                async with self._store.transaction() as tx:
-                    for write in writes:
-                        tx.write(write)
-            except Busy:
-                if attempt + 1 == _ATTEMPTS:
-                    raise
-            else:
-                return len(writes)
-        raise AssertionError("the last attempt returns or raises")
+            async with self._store.transaction() as tx:
+                for write in writes:
+                    tx.write(write)
+            return len(writes)
+
+        return await again(attempt, attempts=_ATTEMPTS)
 
     async def _corrections(self, tenant: str, subjects: list[str]) -> list[Write]:
         ids = [subject.partition("/")[2] for subject in subjects]

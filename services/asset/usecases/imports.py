@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import Busy, ForbiddenMove, Invalid, Stale
+from chassis.errors import ForbiddenMove, Invalid, Stale
 from chassis.listing import Listing
+from chassis.races import again
 from chassis.store import Delete, Insert, Store
 from services.asset.domain.asset import Asset
 from services.asset.domain.classes import Catalog
@@ -24,7 +25,6 @@ KEPT = timedelta(days=30)
 """How long a text waits to be applied."""
 _TOGETHER = 25
 """Rows in one transaction."""
-_TRIES = 5
 _SHOWN = dict.fromkeys(
     (
         "source", "state", "create_count", "update_count", "unchanged_count", "conflict_count", "error_count", "creator_id",
@@ -132,14 +132,11 @@ class Imports:
         return _told(row, verdict, changes)
 
     async def _take(self, some: Sequence[Row], catalog: Catalog) -> list[ImportRow]:
-        for attempt in range(_TRIES):
-            try:
-                async with self._store.transaction():
-                    return [await self._place(row, catalog) for row in some]
-            except Busy:
-                if attempt == _TRIES - 1:
-                    raise
-        raise AssertionError("the last try returns or raises")
+        async def attempt() -> list[ImportRow]:
+            async with self._store.transaction():
+                return [await self._place(row, catalog) for row in some]
+
+        return await again(attempt)
 
     async def _place(self, row: Row, catalog: Catalog) -> ImportRow:
         if row.report is None:

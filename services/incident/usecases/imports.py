@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import Busy, Invalid
+from chassis.errors import Invalid
+from chassis.races import again
 from chassis.store import Store
 from services.incident.domain import history
 from services.incident.domain.incident import Incident
@@ -53,13 +55,8 @@ class Imports:
         levels = await self._policies.levels()
         # A request key belongs to one transaction; here each incident has its own, and its claim makes it repeatable.
         with ctx.use(replace(ctx.current(), request_id="")):
-            return [await self._one_or_again(source, each, levels) for each in told]
-
-    async def _one_or_again(self, source: str, told: history.Imported, levels: ServiceLevels) -> Result:
-        try:
-            return await self._one(source, told, levels)
-        except Busy:  # another import of it was first; the answers to the others need not suffer
-            return await self._one(source, told, levels)
+            # Another import of one may be first; the answers to the others need not suffer.
+            return [await again(partial(self._one, source, each, levels)) for each in told]
 
     async def _one(self, source: str, told: history.Imported, levels: ServiceLevels) -> Result:
         if found := history.faults(told, self._store.clock()):

@@ -11,10 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from chassis import context as ctx
-from chassis.errors import Busy, Unavailable
+from chassis.errors import Unavailable
+from chassis.races import again
 from chassis.store import Store, Update
 from services.monitor.domain.series import NAME, Labels, hints, identity, number_of, public_id
 from services.monitor.ports import Assets
@@ -24,7 +26,6 @@ SERIES = "series"
 ACTIVE = timedelta(days=1)
 """A series without a sample for so long does not count towards the limit."""
 _AT_ONCE = 500
-_ATTEMPTS = 5
 _COUNTED_SECONDS = 60.0
 # 64 bits name millions of series; if two ever share a name, neither is mixed up with the other.
 _CLASH = "of a series whose id is taken"
@@ -183,14 +184,8 @@ class Catalog:
         now = self._store.clock()
         rows = [self._row(number, unseen, asset, now) for (number, unseen), asset in zip(fresh, assets, strict=True)]
         for start in range(0, len(rows), _AT_ONCE):
-            for attempt in range(_ATTEMPTS):
-                try:
-                    await self._store.backend.write(rows[start : start + _AT_ONCE])
-                except Busy:  # another process met the same series at this moment
-                    if attempt + 1 == _ATTEMPTS:
-                        raise
-                else:
-                    break
+            # Another process may meet the same series at this moment.
+            await again(partial(self._store.backend.write, rows[start : start + _AT_ONCE]))
 
     def _row(self, number: int, unseen: Unseen, asset: str, now: datetime) -> Update:
         row: dict[str, Any] = {

@@ -5,21 +5,20 @@ is a version, an event and a signal in one transaction. Whoever writes compares 
 that look at the same check never count one result twice.
 """
 
-import asyncio
-import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from chassis import context as ctx
 from chassis.codec import from_document, to_document
 from chassis.domain import Clock
-from chassis.errors import Busy, Invalid, NotFound
+from chassis.errors import Invalid, NotFound
 from chassis.listing import Listing
+from chassis.races import again
 from chassis.store import Store, Transaction, Update
 from services.monitor.domain.check import KEPT, SILENT_GRACE, SILENT_INTERVALS, Check, CheckResult, Outcome, Turn
 from services.monitor.domain.check_signals import signals
@@ -38,8 +37,6 @@ _CLOCK_STEP = 5.0
 _BUCKETS = 8
 _REMEMBERED = ("last_result", "recent", "next_due_time", "stale_time")
 """What a check remembers of results beside its versions."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ class Results:
                     await self._intake.take(signals(check, turn))
                 tx.write(_remember(check, tenant))
 
-        await _until_settled(lapsed)
+        await again(lapsed, attempts=_ATTEMPTS)
 
     async def page(self, check_id: str, paging: Paging) -> Paged:
         """Results of a check, newest first, to become messages. Raises `NotFound`."""
@@ -165,11 +162,11 @@ class Results:
                 for update in _lines(heard, tenant, now):
                     tx.write(update)
 
-        await _until_settled(keep)
+        await again(keep, attempts=_ATTEMPTS)
         ids = sorted(turned)
         for start in range(0, len(ids), TOGETHER):
             part = {check_id: turned[check_id] for check_id in ids[start : start + TOGETHER]}
-            await _until_settled(partial(self._turn, part, now))
+            await again(partial(self._turn, part, now), attempts=_ATTEMPTS)
 
     async def _turn(self, turned: Mapping[str, list[CheckResult]], now: datetime) -> None:
         """Decides again on the checks as they are stored, saves what changed and tells the pipeline, all in one."""
@@ -262,15 +259,3 @@ def _rows(bucket: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-async def _until_settled(act: Callable[[], Awaitable[T]]) -> T:
-    """Runs a unit of work again when another writer was first. Raises `Busy` when that does not end."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return await act()
-        except Busy:
-            if attempt + 1 == _ATTEMPTS:
-                raise
-            await asyncio.sleep(random.uniform(0.2, 1) * 0.01 * 2**attempt)  # noqa: S311 - jitter, no secret
-    raise AssertionError("the last attempt raises")

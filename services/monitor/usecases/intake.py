@@ -6,7 +6,6 @@ whoever takes its signals.
 """
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import Busy
+from chassis.races import again
 from chassis.store import Store, Transaction, Update
 from chassis.store.transaction import CLAIMS
 from services.monitor.domain import pipeline
@@ -81,17 +80,9 @@ class Intake:
         return taken
 
     async def _with_attempts(self, signals: Sequence[Signal]) -> Taken:
-        for attempt in range(_ATTEMPTS):
-            try:
-                taken = await self._batch(signals)
-            except Busy:
-                if attempt + 1 == _ATTEMPTS:
-                    raise
-                await asyncio.sleep(random.uniform(0.2, 1) * 0.005 * 2**attempt)  # noqa: S311 - jitter, no secret
-            else:
-                await self._store.failpoints.reached("S3")
-                return taken
-        raise AssertionError("the last attempt raises")
+        taken = await again(lambda: self._batch(signals), attempts=_ATTEMPTS)
+        await self._store.failpoints.reached("S3")
+        return taken
 
     async def _batch(self, signals: Sequence[Signal]) -> Taken:
         now = self._store.clock()
