@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from chassis import context as ctx
-from chassis.errors import NotFound
+from chassis.errors import Busy, NotFound
 from chassis.store import Store, Transaction
 from services.incident.domain import alarm as rules
 from services.incident.domain.alarm import Alarm, Criticality
@@ -46,11 +46,14 @@ class Alerts:
 
     async def raised(self, alarm: Alarm) -> None:
         """An alert asks for people, or is worse than it was: it joins the open incident of its key, brings a fresh one back,
-        or opens one.
+        or opens one. Raises `Busy` where that incident was resolved between the question for it and the one that reads it.
         """
         urgency = rules.urgency(alarm.severity)
         async with self._store.transaction() as tx:
             open_one = await tx.holder(OPEN_CLAIM, alarm.key)
+            if open_one and not (await tx.get(Incident, open_one)).state.is_open:
+                # The claim is of before and the incident of after: what it says now would pass every compare-and-set.
+                raise Busy("the incident was resolved meanwhile")
             found = open_one or await self._returning(tx, alarm)
             before = await tx.holder(FIRING_CLAIM, alarm.id)
             newly = before is None or before != found

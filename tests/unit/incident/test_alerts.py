@@ -1,5 +1,8 @@
 """Alerts and their incidents: one open incident a key, whatever the order, and none left open when all is quiet."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
+from chassis.errors import Busy
 from chassis.store import Insert
 from chassis.store.transaction import CLAIMS
 from chassis.testing import MemoryBackend, caller
@@ -156,6 +160,44 @@ async def test_what_a_batch_asks_ahead_is_not_asked_again(desk: Desk) -> None:
     assert len(rows) == 50
     assert {row["firing_alert_count"] for row in rows} == {1}
     assert {row["team_id"] for row in rows if row["asset_ids"]} == {"team_db"}
+
+
+class ResolvedMeanwhile(MemoryBackend):
+    """A person is through with something just before incidents are read."""
+
+    act: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+    async def find(self, collection: str, *given: Any, **more: Any) -> list[dict[str, Any]]:
+        if collection == "incidents" and (act := self.act):
+            self.act = None
+            await asyncio.create_task(act(), context=Context())  # outside of the transaction of the batch
+        return await super().find(collection, *given, **more)
+
+
+async def test_an_alert_never_joins_an_incident_that_a_person_resolves_while_a_batch_is_asking() -> None:
+    backend = ResolvedMeanwhile()
+    with ctx.use(caller(subject="itsm-incident")):
+        desk, person = Desk(backend), Desk(backend)  # two processes
+        await desk.alerts.raised(an_alarm(1, severity=Severity.WARNING))
+        (incident,) = await incidents(desk)
+
+        async def resolve() -> None:
+            with ctx.use(caller()):
+                await person.incidents.resolve(incident["_id"], "fixed", "by hand")
+
+        async def batch() -> None:
+            async with desk.store.transaction():
+                await desk.alerts.prepare([an_alarm(2)], [], [])
+                await desk.alerts.raised(an_alarm(2))
+
+        backend.act = resolve
+        with pytest.raises(Busy):
+            await batch()
+        (after,) = await incidents(desk)
+        assert (after["state"], after["alert_ids"]) == ("RESOLVED", ["alr_1"])
+        await batch()
+        (after,) = await incidents(desk)
+        assert (after["state"], after["alert_ids"]) == ("IN_PROGRESS", ["alr_1", "alr_2"])
 
 
 async def test_the_team_of_the_alert_holds_where_nothing_is_known_of_the_asset(desk: Desk) -> None:
