@@ -1,7 +1,7 @@
 """Builds the images of the platform on a Debian machine without a container daemon.
 
-The result is one archive in the OCI layout, for `ctr images import`, `skopeo` and current versions of `docker load`. Layers
-are kept in a cache, so a second build after a change of the code takes seconds.
+The result is one archive as `docker save` writes it, for `docker load`, `ctr images import` and `skopeo`. Layers are
+kept in a cache, so a second build after a change of the code takes seconds.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="deploy/image/build", description=__doc__)
     every = (*SERVICES, *BACKING)
     parser.add_argument("component", nargs="*", help=f"all of them when none is named: {', '.join(every)}")
-    parser.add_argument("--prefix", default="docker.io/itsm", help="registry and repository before the component's name")
+    parser.add_argument("--prefix", default="itsm", help="repository before the component's name, with a registry or without")
     parser.add_argument("--tag", default=version(), help="the platform's version when not given")
     parser.add_argument("--cache", type=Path, default=ROOT / ".state" / "images", help="folder of the base and the layers")
     parser.add_argument("--out", type=Path, help="the archive; images.tar in the cache when not given")
@@ -123,12 +123,12 @@ def main() -> int:
     options.cache.mkdir(parents=True, exist_ok=True)
     try:
         made = asyncio.run(images(wanted, options.prefix, options.tag, options.cache.resolve(), console))
-        digests = archive.write(out, made, _ARCHITECTURES[platform.machine()])
+        ids = archive.write(out, made, _ARCHITECTURES[platform.machine()])
     except (BuildError, StackError) as problem:
         console.say(str(problem))
         return 1
-    for name, digest in digests.items():
-        sys.stdout.write(f"{name}@{digest}\n")
+    for name, identity in ids.items():
+        sys.stdout.write(f"{name} {identity}\n")
     if options.load:
         command = ["ctr", "--address", options.load, "--namespace", "k8s.io", "images", "import", str(out)]
         return subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode

@@ -1,4 +1,8 @@
-"""Writes images as one archive in the OCI layout: what several images share is in it once."""
+"""Writes images as one archive, as `docker save` does: what several images share is in it once.
+
+A name without a registry is written as it is. Whoever imports the archive completes it as pods' image names are completed
+there, so no registry has to be known here; in the OCI layout a name is taken to the letter.
+"""
 
 import hashlib
 import io
@@ -11,10 +15,6 @@ from typing import Any
 
 from deploy.image.layers import EPOCH, Layer
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
-_LAYER = "application/vnd.oci.image.layer.v1.tar"
-_INDEX = "application/vnd.oci.image.index.v1+json"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -53,51 +53,30 @@ class Image:
 
 
 def write(target: Path, images: Iterable[Image], architecture: str) -> dict[str, str]:
-    """Writes the archive in place of `target`; returns the digest of each image (`sha256:…`) by its name."""
+    """Writes the archive in place of `target`; returns the id of each image (`sha256:…`, of its configuration) by its name."""
     part = target.with_name(target.name + ".part")
-    digests, entries, present = {}, [], set()
+    ids, entries, present = {}, [], set()
     with tarfile.open(part, "w") as tar:
-
-        def blob(content: bytes) -> str:
-            digest = hashlib.sha256(content).hexdigest()
-            if digest not in present:
-                present.add(digest)
-                _add(tar, f"blobs/sha256/{digest}", content)
-            return f"sha256:{digest}"
-
-        _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         for image in images:
             for layer in image.layers:
                 if layer.digest not in present:
                     present.add(layer.digest)
-                    _add_file(tar, f"blobs/sha256/{layer.digest}", layer)
+                    _add_file(tar, _blob(layer.digest), layer)
             config = image.config(architecture)
-            manifest = _json(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": _MANIFEST,
-                    "config": {"mediaType": _CONFIG, "digest": blob(config), "size": len(config)},
-                    "layers": [
-                        {"mediaType": _LAYER, "digest": f"sha256:{layer.digest}", "size": layer.size} for layer in image.layers
-                    ],
-                }
-            )
-            digests[image.name] = blob(manifest)
-            entries.append(_entry(image.name, digests[image.name], len(manifest), architecture))
-        _add(tar, "index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}))
+            digest = hashlib.sha256(config).hexdigest()
+            if digest not in present:
+                present.add(digest)
+                _add(tar, _blob(digest), config)
+            ids[image.name] = f"sha256:{digest}"
+            below = [_blob(layer.digest) for layer in image.layers]
+            entries.append({"Config": _blob(digest), "RepoTags": [image.name], "Layers": below})
+        _add(tar, "manifest.json", _json(entries))
     part.replace(target)
-    return digests
+    return ids
 
 
-def _entry(name: str, digest: str, size: int, architecture: str) -> dict[str, Any]:
-    """Docker reads the first annotation, containerd the second."""
-    return {
-        "mediaType": _MANIFEST,
-        "digest": digest,
-        "size": size,
-        "platform": {"architecture": architecture, "os": "linux"},
-        "annotations": {"org.opencontainers.image.ref.name": name.rpartition(":")[2], "io.containerd.image.name": name},
-    }
+def _blob(digest: str) -> str:
+    return f"blobs/sha256/{digest}"
 
 
 def _json(value: Any) -> bytes:

@@ -35,7 +35,7 @@ def test_no_python_file_passes_the_ceiling() -> None:
 
 
 def test_no_file_names_a_machine_or_a_registry() -> None:
-    registries = rb"files\.pythonhosted|registry\.npmjs|repo1?\.maven|proxy\.golang|deb\.debian"
+    registries = rb"files\.pythonhosted|registry\.npmjs|repo1?\.maven|proxy\.golang|deb\.debian|docker\.io|quay\.io|ghcr\.io"
     forbidden = re.compile(rb"/(work|root|home)/[a-z]|" + registries)
     found = [
         str(path.relative_to(ROOT)) for path in tracked() if path != Path(__file__) and forbidden.search(path.read_bytes())

@@ -34,31 +34,36 @@ def read(archive: Path) -> dict[str, bytes]:
         return {member.name: file.read() for member in tar if (file := tar.extractfile(member)) is not None}
 
 
-def document(content: dict[str, bytes], descriptor: dict[str, Any]) -> Any:
-    """What a descriptor points to, after looking at its digest and its size."""
-    raw = content[f"blobs/sha256/{descriptor['digest'].removeprefix('sha256:')}"]
-    assert hashlib.sha256(raw).hexdigest() == descriptor["digest"].removeprefix("sha256:")
-    assert len(raw) == descriptor["size"]
-    return raw if descriptor["mediaType"].endswith(".tar") else json.loads(raw)
+def document(content: dict[str, bytes], path: str) -> bytes:
+    """What a path of the manifest points to, after looking at its digest."""
+    assert path == f"blobs/sha256/{hashlib.sha256(content[path]).hexdigest()}"
+    return content[path]
 
 
 def test_every_part_of_an_image_is_there_under_its_digest(layers: Layers, tmp_path: Path) -> None:
     shared = layer(layers, "shared", folder(tmp_path, common="1"))
     own = layer(layers, "own", folder(tmp_path, code="2"))
     both = Image("r.example/itsm/a:1", (shared, own), ("python", "-m", "a"), {"A": "1"}, (8080,), {"title": "a"})
-    digests = write(tmp_path / "out.tar", [both], "amd64")
+    ids = write(tmp_path / "out.tar", [both], "amd64")
     content = read(tmp_path / "out.tar")
-    assert json.loads(content["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
-    (entry,) = json.loads(content["index.json"])["manifests"]
-    assert entry["annotations"]["io.containerd.image.name"] == "r.example/itsm/a:1"
-    assert digests == {"r.example/itsm/a:1": entry["digest"]}
-    manifest = document(content, entry)
-    config = document(content, manifest["config"])
+    (entry,) = json.loads(content["manifest.json"])
+    assert entry["RepoTags"] == ["r.example/itsm/a:1"]
+    assert ids == {"r.example/itsm/a:1": f"sha256:{entry['Config'].rpartition('/')[2]}"}
+    config: Any = json.loads(document(content, entry["Config"]))
+    assert config["architecture"] == "amd64"
     assert config["config"]["User"] == "10001:10001"
     assert config["config"]["Entrypoint"] == ["python", "-m", "a"]
     assert "A=1" in config["config"]["Env"]
-    found = [document(content, descriptor) for descriptor in manifest["layers"]]
+    found = [document(content, path) for path in entry["Layers"]]
     assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(raw).hexdigest()}" for raw in found]
+
+
+def test_a_name_without_a_registry_stays_so_for_whoever_imports_it_to_complete(layers: Layers, tmp_path: Path) -> None:
+    write(tmp_path / "out.tar", [Image("itsm/a:1", (layer(layers, "own", folder(tmp_path, code="1")),), ("a",))], "amd64")
+    content = read(tmp_path / "out.tar")
+    assert [entry["RepoTags"] for entry in json.loads(content["manifest.json"])] == [["itsm/a:1"]]
+    # With this file an importer takes the archive for the OCI layout, where names are taken to the letter.
+    assert "oci-layout" not in content
 
 
 def test_what_images_share_is_in_the_archive_once(layers: Layers, tmp_path: Path) -> None:
@@ -66,7 +71,7 @@ def test_what_images_share_is_in_the_archive_once(layers: Layers, tmp_path: Path
     write(tmp_path / "out.tar", [Image(f"itsm/{name}:1", (shared,), (name,)) for name in ("a", "b")], "amd64")
     with tarfile.open(tmp_path / "out.tar") as tar:
         assert tar.getnames().count(f"blobs/sha256/{shared.digest}") == 1
-        assert len(json.loads(tar.extractfile("index.json").read())["manifests"]) == 2
+        assert len(json.loads(tar.extractfile("manifest.json").read())) == 2
 
 
 def test_the_same_files_make_the_same_layer_whenever_and_by_whomever(layers: Layers, tmp_path: Path) -> None:
