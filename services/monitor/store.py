@@ -20,13 +20,13 @@ from services.monitor.domain.check_settings import Kind as CheckKind
 from services.monitor.domain.integration import Integration, IntegrationKind, IntegrationState
 from services.monitor.domain.maintenance import MaintenanceWindow
 from services.monitor.domain.notification import NotificationState, NotificationTarget, TargetEvent
-from services.monitor.domain.rule import REMOVED_KEPT as RULE_KEPT
 from services.monitor.domain.rule import AlertRule, Condition
 from services.monitor.domain.series import SeriesKind
 from services.monitor.domain.signal import AlertKind, Severity
 from services.monitor.domain.silence import Silence
 from services.monitor.usecases.catalog import SERIES
 from services.monitor.usecases.check_results import CHECKS, RESULTS
+from services.monitor.usecases.evaluation import EXPIRY_FIELD as RULE_EXPIRY
 from services.monitor.usecases.evidence import DECISIONS
 from services.monitor.usecases.folding import BUCKETS, ROLLUPS
 from services.monitor.usecases.intake import ALERTS, EPISODES
@@ -94,7 +94,7 @@ CHECK_INDEXES = (
     Index(RESULTS, [("tenant", 1), ("check_id", 1), ("start", -1)]),
     Index(RESULTS, [("expire_time", 1)], expire_after=timedelta(0)),
     Index(RULES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
-    Index(RULES, [("remove_time", 1)], expire_after=RULE_KEPT),
+    Index(RULES, [(RULE_EXPIRY, 1)], expire_after=timedelta(0)),
     Index(CHECKS, [("remove_time", 1)], expire_after=REMOVED_KEPT),
 )
 

@@ -26,7 +26,7 @@ SOURCE = "rule"
 LONGEST = timedelta(days=7)
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(seconds=10), timedelta(days=1)
 REMOVED_KEPT = timedelta(days=1)
-"""How long the record of a removed rule is kept, so that what it had raised ends; its changes are kept for ever."""
+"""How long the record of a removed rule is kept once all that it had raised has ended; its changes are kept for ever."""
 FORGOTTEN = timedelta(days=7)
 """After so much silence a series is gone for good, and what it had raised is over."""
 

@@ -27,7 +27,7 @@ from chassis.lease import Lease
 from chassis.service import Service, Stage
 from chassis.store import Delete, Insert, Store, Update
 from chassis.store.backend import Write
-from services.monitor.domain.rule import COUNTED, FORGOTTEN, MOST_SERIES, AlertRule, Condition, Phase, SeriesState
+from services.monitor.domain.rule import COUNTED, FORGOTTEN, MOST_SERIES, REMOVED_KEPT, AlertRule, Condition, Phase, SeriesState
 from services.monitor.domain.rule import Evaluation as RuleEvaluation
 from services.monitor.domain.signal import VALUE, Signal, cut
 from services.monitor.ports import Samples, Windows
@@ -37,6 +37,8 @@ from services.monitor.usecases.rules import RULES, STATES
 _log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=15)
+EXPIRY_FIELD = "expire_time"
+"""When the record of a removed rule goes: not before what it had raised has ended, however long nothing was evaluated."""
 _KEPT_EVERY = timedelta(minutes=1)
 
 
@@ -69,7 +71,8 @@ class Evaluation:
             await asyncio.sleep(max(self._every.total_seconds() - (time.monotonic() - began), 0.1))
 
     async def round(self) -> None:
-        """Evaluates every rule once: those that are on, and those that are off and still have something raised."""
+        """Evaluates every rule once: those that are on, those that are off and still have something raised, and those that
+        were removed and have not been seen off."""
         backend = self._store.backend
         kept = {row["_id"] for row in await backend.find(STATES, {}, projection={"_id": 1})}
         for row in await backend.find(RULES, {}):
@@ -78,7 +81,8 @@ class Evaluation:
             except msgspec.ValidationError as error:  # of another release, perhaps; the others are evaluated all the same
                 _log.error("An alert rule cannot be read.", extra={"rule": row["_id"]}, exc_info=error)
                 continue
-            if not rule.enabled and f"{tenant}|{rule.id}" not in kept:
+            leaving = rule.remove_time is not None and row.get(EXPIRY_FIELD) is None
+            if not rule.enabled and not leaving and f"{tenant}|{rule.id}" not in kept:
                 continue
             with ctx.use(Context(tenant=tenant, actor=self._actor, correlation_id=uuid4().hex)):
                 try:
@@ -102,10 +106,11 @@ class Evaluation:
             windows = await self._samples.window(rule.selector, now - rule.window, now, limit=self._most)
         told = move(rule, states, windows, now)
         lately = not states or (kept is not None and now - kept["time"] < _KEPT_EVERY)
-        if told or before != _essence(states) or not lately or (kept is not None and rule.remove_time is not None):
+        removed = rule.remove_time is not None
+        if told or before != _essence(states) or not lately or removed:
             async with self._store.transaction() as tx:
-                # Of a rule that was removed nothing stands anywhere any more.
-                tx.write(Delete(STATES, key) if rule.remove_time is not None else _kept(key, kept, rule, states, now))
+                for write in _ended(key, kept, rule, now) if removed else (_kept(key, kept, rule, states, now),):
+                    tx.write(write)
                 await self._intake.take(told)
         if rule.enabled:
             await self._assess(rule, windows, now)
@@ -190,3 +195,9 @@ def _kept(
     if kept is None:
         return Insert(STATES, {**key, "rule_id": rule.id, "states": listed, "time": now, "round": 1})
     return Update(STATES, {**key, "round": kept["round"]}, {"$set": {"states": listed, "time": now}, "$inc": {"round": 1}})
+
+
+def _ended(key: Mapping[str, Any], kept: Mapping[str, Any] | None, rule: AlertRule, now: datetime) -> list[Write]:
+    """Of a rule that was removed nothing stands anywhere any more, and only then may its record go."""
+    query, goes = {"_id": rule.id, "tenant": key["tenant"]}, {"$set": {EXPIRY_FIELD: now + REMOVED_KEPT}}
+    return [*([Delete(STATES, key)] if kept is not None else []), Update(RULES, query, goes, strict=False)]

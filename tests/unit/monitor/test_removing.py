@@ -9,6 +9,7 @@ from chassis import context as ctx
 from chassis.errors import NotFound, Stale
 from chassis.store import CHANGES
 from chassis.testing import caller
+from services.monitor import store as kept_where
 from services.monitor.domain.check import CheckResult, Outcome, State
 from services.monitor.domain.check_settings import Kind
 from services.monitor.usecases.intake import ALERTS
@@ -106,3 +107,29 @@ async def test_a_removed_rule_is_gone_and_what_it_had_raised_is_over_with_the_ne
     assert [each["state"] for each in collections[ALERTS].values()] == ["RESOLVED"]
     assert collections[STATES] == {}, "where its series stood is forgotten"
     assert collections[RULES][rule]["remove_time"] is not None
+
+
+def goes(desk: RuleDesk, rule: str) -> bool:
+    """Whether the database would remove the record of a rule by now."""
+    row = desk.kept.backend.collections[RULES][rule]
+    ends = [(row.get(each.keys[0][0]), each.expire_after) for each in kept_where.INDEXES if each.collection == RULES]
+    return any(start is not None and start + after <= desk.kept.clock() for start, after in ends if after is not None)
+
+
+async def test_a_removed_rule_goes_only_when_what_it_had_raised_has_ended_however_late_that_is() -> None:
+    desk = RuleDesk()
+    loud, quiet = await desk.made("Load"), await desk.made("Quiet", enabled=False)
+    await desk.show(95.0, "db-1")
+    with ctx.use(caller()):
+        for rule in (loud, quiet):
+            await desk.rules.remove(rule)
+    desk.kept.clock.advance(days=3)
+    assert not goes(desk, loud), "nobody has evaluated since, and the alert is still open"
+    await desk.evaluation.round()
+    assert [row["state"] for row in desk.kept.backend.collections[ALERTS].values()] == ["RESOLVED"]
+    assert (goes(desk, loud), goes(desk, quiet)) == (False, False)
+    desk.kept.clock.advance(hours=23)
+    await desk.evaluation.round()
+    assert (goes(desk, loud), goes(desk, quiet)) == (False, False)
+    desk.kept.clock.advance(hours=1)
+    assert (goes(desk, loud), goes(desk, quiet)) == (True, True)
