@@ -163,6 +163,13 @@ def test_one_switch_moves_every_image_to_a_registry_of_ones_own(name: str) -> No
     assert all(image.startswith("registry.example.com/x/itsm/") for image in images)
 
 
+def test_without_the_internet_every_image_is_one_that_the_list_told_to_copy() -> None:
+    copied = {f"registry.example.com/{line}" for line in (CHART / "images.txt").read_text().splitlines()}
+    # The preset pins one by a digest of its own, which no list can know.
+    needed = {each["image"] for _, each in containers(objects(*preset("airgap"), "--set", "services.asset.image.digest="))}
+    assert needed == copied
+
+
 def test_every_pod_can_pull_with_the_secrets_that_are_named_once() -> None:
     for owner, pod in pods(of("airgap")):
         assert pod["spec"]["imagePullSecrets"] == [{"name": "registry"}], title(owner)
