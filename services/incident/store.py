@@ -74,7 +74,7 @@ async def _count_firing_alerts(backend: Backend) -> None:
 
 async def _end_pointers(backend: Backend) -> None:
     """Where the last incident of a key is was kept for ever; it is of use for the grace period alone."""
-    eternal = {"_id": {"$regex": rf"\|{LATEST_CLAIM}\|"}, "expire_time": {"$exists": False}}
+    eternal = {"_id": {"$regex": rf"^[^|]*\|{LATEST_CLAIM}\|"}, "expire_time": {"$exists": False}}
     while rows := await backend.find(CLAIMS, eternal, limit=500, projection={"_id": 1, "tenant": 1}):
         ends = {"$set": {"expire_time": datetime.now(UTC) + timedelta(days=1)}}
         await backend.write([Update(CLAIMS, {"_id": row["_id"], "tenant": row["tenant"]}, ends, strict=False) for row in rows])

@@ -239,7 +239,9 @@ async def test_where_the_last_incident_of_a_key_is_lasts_little_longer_than_the_
 
 
 async def test_pointers_of_an_earlier_version_end_too(desk: Desk) -> None:
-    keys = {f"main|{kind}|k{number}": kind for number in range(3) for kind in ("latest-incident", "open-incident")}
+    keys = {
+        f"main|{kind}|{key}": kind for key in ("k1", "a|latest-incident|b") for kind in ("latest-incident", "open-incident")
+    }
     await desk.store.backend.write([Insert(CLAIMS, {"_id": key, "tenant": "main", "holder": "inc_1"}) for key in keys])
     [migration] = [each for each in MIGRATIONS if "pointers" in each.name]
     await migration.run(desk.store.backend)
