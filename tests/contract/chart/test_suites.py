@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from deploy.tools import path
@@ -13,10 +14,11 @@ SUITES = sorted((CHART / "tests").glob("*_test.yaml"))
 LEAST_ASSERTIONS = 150
 
 
+@pytest.mark.timeout(900)
 def test_the_suites_of_the_chart_pass(tmp_path: Path) -> None:
     command = [str(path("helm-unittest")), "--strict", str(CHART)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=840, check=False)  # noqa: S603
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     passed = re.search(r"^Test Suites: (\d+) passed, (\d+) total$", done.stdout, re.MULTILINE)
     assert passed is not None, done.stdout

@@ -35,3 +35,32 @@ def test_go_of_the_machine_that_is_too_old_is_passed_over(tmp_path: Path) -> Non
     old.chmod(0o755)
     assert tools._version(str(old)) == (1, 19)
     assert tools._version(str(old)) < tools._LEAST_GO
+
+
+def _flaky(folder: Path, failures: int) -> Path:
+    """A compiler that fails so often and then writes where it keeps what it makes."""
+    go = folder / "go"
+    go.write_text(
+        "#!/bin/sh\n"
+        f'echo try >> "{folder}/tries"\n'
+        f'if [ $(wc -l < "{folder}/tries") -le {failures} ]; then echo proxy: timed out >&2; exit 1; fi\n'
+        'while [ "$1" != -o ]; do shift; done; echo "$GOPATH $GOCACHE $GOFLAGS" > "$2"\n'
+    )
+    go.chmod(0o755)
+    return go
+
+
+def test_a_build_that_fails_twice_succeeds_and_needs_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tools, "_PAUSE", 0)
+    monkeypatch.setenv("HOME", "")
+    home = tmp_path / "tools" / "0"
+    home.mkdir(parents=True)
+    tools._compile(_flaky(tmp_path, 2), "helm", TOOLS["helm"], home, Console())
+    assert (home / "helm").read_text() == f"{home.parent}/gopath {home.parent}/gocache -modcacherw\n"
+
+
+def test_a_build_that_fails_three_times_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tools, "_PAUSE", 0)
+    with pytest.raises(ToolError, match="proxy: timed out"):
+        tools._compile(_flaky(tmp_path, 3), "helm", TOOLS["helm"], tmp_path, Console())
+    assert (tmp_path / "tries").read_text().count("try") == 3
