@@ -268,7 +268,7 @@ def _sort_key(value: Any) -> tuple[int, Any]:
     return (_RANK[type(value)], value)
 
 
-def _update(document: Document, update: Mapping[str, Any]) -> None:
+def _update(document: Document, update: Mapping[str, Any]) -> None:  # noqa: C901 - a line an operator
     for operator, parts in update.items():
         for path, value in parts.items():
             *parents, name = path.split(".")
@@ -288,5 +288,8 @@ def _update(document: Document, update: Mapping[str, Any]) -> None:
                     target[name] = min(target.get(name, value), value)
                 case "$push":
                     target.setdefault(name, []).append(copy.deepcopy(value))
+                case "$addToSet":
+                    kept = target.setdefault(name, [])
+                    kept.extend(each for each in dict.fromkeys(value["$each"]) if each not in kept)
                 case _:
                     raise NotImplementedError(f"the memory database does not know {operator}")

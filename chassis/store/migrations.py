@@ -31,8 +31,8 @@ async def migrate(backend: Backend, indexes: Sequence[Index], migrations: Sequen
     """Brings a database up to date: indexes first, then each migration that has not been recorded, in order."""
     await backend.ensure_indexes(indexes)
     done = {row["_id"]: row for row in await backend.find(MIGRATIONS, {})}
-    made = sorted({*_names(indexes), *done.get(_INDEXES, {}).get("made", ())})
-    await backend.write([Update(MIGRATIONS, {"_id": _INDEXES}, {"$set": {"made": made}}, strict=False, upsert=True)])
+    made = {"$addToSet": {"made": {"$each": _names(indexes)}}}  # beside what another process, of another version, adds
+    await backend.write([Update(MIGRATIONS, {"_id": _INDEXES}, made, strict=False, upsert=True)])
     for migration in sorted(migrations, key=lambda each: each.number):
         if migration.number in done:
             continue

@@ -1,5 +1,7 @@
 """Numbered migrations run once, in order, and are waited for."""
 
+from typing import Any
+
 import pytest
 
 from chassis.errors import Unavailable
@@ -55,3 +57,25 @@ async def test_a_process_is_not_ready_before_its_indexes_are_made_and_an_older_o
     await migrate(backend, newer)
     await check(backend, older)
     await check(backend, newer)
+
+
+async def test_an_index_that_another_process_made_meanwhile_stays_on_record() -> None:
+    here, there = [Index("things", [("name", 1)])], [Index("things", [("number", 1)])]
+
+    class Overtaken(MemoryBackend):
+        """Another process is through with its indexes between what this one reads and what it writes."""
+
+        overtaken = False
+
+        async def find(self, collection: str, *given: Any, **more: Any) -> list[dict[str, Any]]:
+            found = await super().find(collection, *given, **more)
+            if not self.overtaken:
+                self.overtaken = True
+                await migrate(self, there)
+            return found
+
+    backend = Overtaken()
+    await migrate(backend, here)
+    await check(backend, [*here, *there])
+    await migrate(backend, here)
+    assert (await backend.find("migrations", {"_id": "indexes"}))[0]["made"] == ["things.number_1", "things.name_1"]
