@@ -3,13 +3,16 @@
 Whoever holds the lease looks once a minute and works in batches with pauses, so that a storm of long ago is no storm again.
 What is kept beside alerts (evidence, episodes, notifications) has ends of its own; changes and figures stay.
 
-Fails: never. A batch that fails is tried again at the next round.
+Fails: never. A batch that fails is tried again at the next round; of one that cannot go as a whole, each goes by itself. An
+alert that cannot go at all, as one of another release that cannot be read, is named in the log and passed over for a day: it
+holds up no other.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from chassis import context as ctx
@@ -26,6 +29,7 @@ _log = logging.getLogger(__name__)
 BATCH = 100
 """Alerts of all tenants that go at once."""
 PURGE_FIELD = "purge_time"
+_PASSED_OVER = timedelta(days=1)
 _EVERY_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
 
@@ -37,6 +41,7 @@ class Purging:
         self._store, self._kept = store, kept
         self._lease = Lease(store.backend, "alert-retention", "monitor")
         self._actor = Actor(id="itsm-monitor", kind="service")
+        self._passed: dict[str, datetime] = {}
 
     def attach(self, service: Service) -> None:
         """Makes it part of a process."""
@@ -56,12 +61,15 @@ class Purging:
             await asyncio.sleep(_PAUSE_SECONDS if purged == BATCH else _EVERY_SECONDS)
 
     async def round(self) -> int:
-        """One batch, the oldest first; says how many went. Raises `Busy` and `Unavailable`, then some of them may have gone."""
-        query = {
+        """One batch, the oldest first; of how many it was. Raises `Busy` and `Unavailable`, then some of them may have gone."""
+        query: dict[str, Any] = {
             "state": State.RESOLVED.value,
             PURGE_FIELD: None,
             "update_time": {"$lt": self._store.clock() - self._kept},
         }
+        self._passed = {id_: until for id_, until in self._passed.items() if until > self._store.clock()}
+        if self._passed:
+            query["_id"] = {"$nin": sorted(self._passed)}
         found = await self._store.backend.find(
             ALERTS, query, sort=[("update_time", 1)], limit=BATCH, projection={"_id": 1, "tenant": 1}
         )
@@ -70,8 +78,21 @@ class Purging:
             by_tenant[row["tenant"]].append(row["_id"])
         for tenant, ids in by_tenant.items():
             with ctx.use(Context(tenant=tenant, actor=self._actor, correlation_id=uuid4().hex)):
-                await self._purge(ids)
+                await self._serve(ids)
         return len(found)
+
+    async def _serve(self, ids: list[str]) -> None:
+        try:
+            await self._purge(ids)
+        except (Unavailable, Busy):
+            raise
+        except Exception as error:  # whatever is wrong with one alert, the others go
+            if len(ids) == 1:
+                self._passed[ids[0]] = self._store.clock() + _PASSED_OVER
+                _log.error("An old alert cannot be removed.", extra={"alert": ids[0]}, exc_info=error)
+                return
+            for each in ids:
+                await self._serve([each])
 
     async def _purge(self, ids: list[str]) -> None:
         async with self._store.transaction() as tx:

@@ -9,6 +9,7 @@ from chassis.errors import ForbiddenMove
 from chassis.testing import caller
 from services.monitor.domain.alert import Alert
 from services.monitor.usecases import purging
+from services.monitor.usecases.intake import ALERTS
 from services.monitor.usecases.purging import Purging
 from tests.unit.monitor.alerting import NOON, Room, firing, resolved
 
@@ -54,6 +55,32 @@ async def test_batches_are_bounded_and_each_tenant_is_served_as_itself(monkeypat
         with ctx.use(caller(tenant)):
             assert set((await purged(room)).values()) == {True}
             assert (await room.events()).count("AlertPurged") == 4
+
+
+async def test_alerts_that_cannot_be_read_are_named_once_and_hold_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(purging, "BATCH", 2)
+    room = Room()
+    with ctx.use(caller()):
+        for name in ("broken-1", "broken-2", "well-1", "broken-3", "well-2"):
+            await room.intake.take([firing(0, name), resolved(0, 1, name)])
+            room.clock.advance(minutes=1)
+    broken = [row for row in room.backend.collections[ALERTS].values() if row["fingerprint"].startswith("broken")]
+    for row in broken:
+        row["severity"] = "OF_ANOTHER_RELEASE"
+    room.clock.advance(days=91)
+    worker = Purging(room.store, kept=DAYS)
+    assert [await worker.round() for _ in range(4)] == [2, 2, 1, 0]
+    with ctx.use(caller()):
+        assert {name for name, gone in (await purged(room)).items() if gone} == {"well-1", "well-2"}
+    said = [record for record in caplog.records if record.message == "An old alert cannot be removed."]
+    assert sorted(record.__dict__["alert"] for record in said) == sorted(row["_id"] for row in broken)
+    for row in broken:
+        row["severity"] = "ERROR"
+    assert await worker.round() == 0
+    room.clock.advance(days=1)
+    assert [await worker.round() for _ in range(3)] == [2, 1, 0], "what could not go may go another day"
 
 
 def test_an_open_alert_never_goes() -> None:
