@@ -139,3 +139,16 @@ async def test_a_rule_that_cannot_be_evaluated_says_so_until_it_can(monkeypatch:
     assert (kept["condition"], "secret" in kept["message"]) == ("FAILED", False)
     await desk.show(50.0, "a")
     assert [condition for condition, _, _ in desk.told(rule)] == ["FAILED", "COMPLETE"]
+
+
+async def test_a_rule_that_another_process_evaluated_is_changed_as_it_stands() -> None:
+    desk = Desk()
+    rule = await desk.made("Load")
+    other = Store(desk.kept.backend, desk.kept.clock, kept_where.KINDS, kept_where.INDEXES)
+    desk.evaluation = Evaluation(other, Intake(other), desk.kept.reading)
+    await desk.show(50.0, "a")
+    assert desk.kept.backend.collections[RULES][rule]["evaluation"]["condition"] == "COMPLETE"
+    with ctx.use(caller()):
+        changed = await desk.rules.update(rule, {"enabled": False})
+    assert changed.evaluation is None
+    assert desk.kept.backend.collections[RULES][rule]["evaluation"] is None
