@@ -1,7 +1,7 @@
 """TLS between services: certificates from a folder, taken up anew when its files change, and who may call at all.
 
 The folder is that of a Kubernetes Secret: `tls.crt`, `tls.key`, and `ca.crt` of the authority that both sides believe. A server
-looks at the files at each new connection. A client's channel keeps the certificate that it was made with
+looks at the files at each new connection. A client's channel keeps the certificate, and the authority, that it was made with
 (grpc/grpc#15735), so a channel is replaced by another; the old one ends when its calls have.
 
 Fails: `OSError` at the start when a file is missing; later a folder that cannot be read leaves the last certificate in use.
@@ -31,6 +31,11 @@ class Certificate:
         self._folder = folder
         self._looked = time.monotonic()
         self._files = self._read()
+
+    @property
+    def files(self) -> tuple[bytes, bytes, bytes]:
+        """All of it, to be compared."""
+        return self._files
 
     @property
     def chain(self) -> bytes:
@@ -127,7 +132,7 @@ class RenewedChannel:
     def __init__(self, target: str, certificate: Certificate, options: Sequence[tuple[str, Any]]) -> None:
         self._target, self._certificate, self._options = target, certificate, options
         self._channel = self._connect()
-        self._made_with = certificate.chain
+        self._made_with = certificate.files
         self._closing: set[asyncio.Task[None]] = set()
 
     def unary_unary(self, *arguments: Any, **options: Any) -> Callable[..., Any]:
@@ -160,8 +165,8 @@ class RenewedChannel:
 
     def _current(self) -> grpc.aio.Channel:
         self._certificate.renewed(LOOK_SECONDS)
-        if self._certificate.chain != self._made_with:  # several channels share the certificate: each sees to itself
-            old, self._channel, self._made_with = self._channel, self._connect(), self._certificate.chain
+        if self._certificate.files != self._made_with:  # several channels share the certificate: each sees to itself
+            old, self._channel, self._made_with = self._channel, self._connect(), self._certificate.files
             closing = asyncio.ensure_future(old.close(_GRACE_SECONDS))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)

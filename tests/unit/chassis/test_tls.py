@@ -30,8 +30,8 @@ def add_who(servicer: WhoCalls, server: grpc.aio.Server) -> None:
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Who", {"Call": handler}),))
 
 
-def serving(folder: Path, **settings: object) -> Service:
-    service = a_service(listen="127.0.0.1:0", tls_folder=folder, **settings)
+def serving(folder: Path, *, listen: str = "127.0.0.1:0", **settings: object) -> Service:
+    service = a_service(listen=listen, tls_folder=folder, **settings)
     service.serve(add_who, WhoCalls())
     return service
 
@@ -119,6 +119,27 @@ async def test_both_sides_take_up_a_renewed_certificate_and_no_call_fails(
         assert await asked(channels, service) == "second"
         assert await slow == "first"
         assert await asyncio.to_thread(serial, service, client, authority) != before
+        await channels.close()
+
+
+async def test_a_client_takes_up_a_new_authority_before_its_own_certificate_is_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "LOOK_SECONDS", 0)
+    before, after = Authority("before"), Authority("after")
+    server, client = before.issue(tmp_path / "asset", ASSET), before.issue(tmp_path / "gateway", GATEWAY, common="first")
+    both = before.certificate + after.certificate
+    channels = Channels(client)
+    old = serving(server)
+    async with running(old):
+        assert await asked(channels, old) == "first"
+    (client / "ca.crt").write_bytes(both)
+    after.issue(server, ASSET)
+    (server / "ca.crt").write_bytes(both)
+    new = serving(server, listen=old.address)
+    async with running(new):
+        await asyncio.wait_for(channels.to(new.address).channel_ready(), 60)
+        assert await asked(channels, new) == "first"
         await channels.close()
 
 
