@@ -37,6 +37,7 @@ from pymongo.write_concern import WriteConcern
 from chassis.errors import Busy, Unavailable
 from chassis.settings import MongoDriver
 from chassis.store.backend import Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write
+from chassis.trust import bundle
 
 _OPTIONS: dict[str, Any] = {"tz_aware": True, "serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "retryWrites": True}
 _COMMIT_ATTEMPTS = 3
@@ -65,7 +66,7 @@ class MongoBackend:
         options = {**_OPTIONS, "event_listeners": list(listeners)}
         asked = parse_uri(uri)["options"] if uri else {}
         if authorities is not None and asked.get("tls") and "tlsCAFile" not in asked:
-            options["tlsCAFile"] = str(authorities)
+            options["tlsCAFile"] = bundle(authorities)
         self._motor = driver is MongoDriver.MOTOR
         self._client: Any = AsyncIOMotorClient(uri, **options) if self._motor else pymongo.AsyncMongoClient(uri, **options)
         # A transaction is one call in a thread: motor would hop to one and back for every step of it.

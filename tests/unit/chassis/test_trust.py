@@ -1,5 +1,6 @@
 """Authorities of one's own are believed beside the usual ones."""
 
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from chassis.trust import bundle, trusting
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Path:
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "our authority")])
     now = datetime.now(UTC)
@@ -52,7 +54,13 @@ def test_the_same_is_there_as_a_file_and_none_where_nothing_is_added(authority: 
     file = bundle(authority)
     assert file is not None
     assert Path(file).read_text().count("BEGIN CERTIFICATE") == trusting(authority).cert_store_stats()["x509_ca"]
-    Path(file).unlink()
+    assert bundle(authority) == file, "made once"
+    authority.write_bytes(authority.read_bytes() + b"\n")
+    fresh = bundle(authority)
+    assert fresh is not None
+    assert fresh != file, "and again when the authorities have changed"
+    Path(fresh).unlink()
+    assert bundle(authority) not in (None, fresh), "or when somebody has cleared it away"
 
 
 def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
@@ -82,8 +90,9 @@ def test_brokers_are_spoken_to_as_the_settings_say(
         assert "our authority" in names(options["ssl_context"].get_ca_certs())
 
 
-async def test_a_database_that_asks_for_tls_is_held_to_our_authority(authority: Path) -> None:
-    for uri, expected in (("mongodb://h:1/x?tls=true", str(authority)), ("mongodb://h:1/x", None)):
+async def test_a_database_that_asks_for_tls_may_have_an_authority_of_ours_or_a_usual_one(authority: Path) -> None:
+    assert bundle(authority) != str(authority)
+    for uri, expected in (("mongodb://h:1/x?tls=true", bundle(authority)), ("mongodb://h:1/x", None)):
         backend = MongoBackend(uri, authorities=authority)
         options = backend._client.delegate.options._options  # the driver tells it nowhere else
         assert options.get("tlsCAFile") == expected
