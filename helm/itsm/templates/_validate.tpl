@@ -7,6 +7,20 @@
 {{- if and (eq .Values.migrations.mode "hook") .Values.backing.enabled -}}
 {{- fail "migrations.mode: hook needs databases that are there before the release: set backing.enabled: false, or leave migrations.mode: job" -}}
 {{- end -}}
+{{- if .Values.backing.enabled -}}
+{{- if ne .Values.clusterDomain .Values.backing.clusterDomain -}}
+{{- fail (printf "clusterDomain is %s and backing.clusterDomain is %s: set both to the cluster's domain" .Values.clusterDomain .Values.backing.clusterDomain) -}}
+{{- end -}}
+{{- if ne .Values.oidc.realmImport.tenant .Values.backing.tenant -}}
+{{- fail (printf "oidc.realmImport.tenant is %s and backing.tenant is %s: set both, tokens of the demonstration users name it" .Values.oidc.realmImport.tenant .Values.backing.tenant) -}}
+{{- end -}}
+{{- if and (ne .Values.console.clientId "itsm-console") (not .Values.oidc.existingSecret) -}}
+{{- fail (printf "console.clientId is %s, and backing makes the secret of itsm-console alone: set oidc.existingSecret, with a key per client" .Values.console.clientId) -}}
+{{- end -}}
+{{- if and (ne .Values.kafka.topicManagement "job") (not .Values.kafka.bootstrapServers) -}}
+{{- fail (printf "kafka.topicManagement: %s leaves the broker of backing without topics: leave it at job, or set backing.enabled: false" .Values.kafka.topicManagement) -}}
+{{- end -}}
+{{- end -}}
 {{- $components := dict -}}
 {{- include "itsm.collect" (dict "root" . "into" $components) -}}
 {{- range $name, $values := $components -}}

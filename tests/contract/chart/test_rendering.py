@@ -23,7 +23,7 @@ from tests.support.chart import (
     title,
 )
 
-NEEDED = {"default", "production", "airgap", "tls", "keda", "gatewayapi", "ingress", "openshift"}
+NEEDED = {"default", "production", "airgap", "tls", "keda", "gatewayapi", "ingress", "openshift", "strimzi"}
 
 
 def test_there_is_a_preset_for_every_way_to_install() -> None:

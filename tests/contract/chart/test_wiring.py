@@ -222,7 +222,7 @@ def test_a_service_never_scales_beyond_the_partitions_that_it_reads() -> None:
 
 
 def test_topics_of_the_operator_are_the_ones_of_the_code() -> None:
-    declared = {each["spec"]["topicName"]: each["spec"]["partitions"] for each in kinds(of("openshift"), "KafkaTopic")}
+    declared = {each["spec"]["topicName"]: each["spec"]["partitions"] for each in kinds(of("strimzi"), "KafkaTopic")}
     assert declared == {topic.name: topic.num_partitions for topic in wanted()}
     assert declared[AUDIT_TOPIC] == declared[public_topic("asset")] == PARTITIONS
     assert declared[dead_topic("auth")] == DEAD_PARTITIONS
