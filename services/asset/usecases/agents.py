@@ -21,6 +21,7 @@ from services.asset.domain.agent import About, Agent, AgentState
 from services.asset.domain.asset import SEEN_AGAIN, Asset
 from services.asset.domain.classes import Catalog
 from services.asset.domain.inventory import SECTIONS, Section
+from services.asset.domain.lifecycle import State
 from services.asset.domain.report import Report
 from services.asset.ports import Key, Keys
 from services.asset.usecases.classes import Classes
@@ -145,13 +146,22 @@ class Agents:
 
     async def _tell(self, tx: Transaction, agent: Agent, said: Report, catalog: Catalog) -> str:
         """Tells the asset that the agent is on; where that contradicts the report, the one that the report is about."""
-        if agent.asset_id and not (await self._store.get(Asset, agent.asset_id)).contradicts(said):
-            return (await self._placing.tell(tx, agent.asset_id, said, catalog)).id
+        own = await self._asset(agent) if agent.asset_id else None
+        if own is not None and not own.contradicts(said):
+            return (await self._placing.tell(tx, own.id, said, catalog)).id
         whole = replace(said, values={"class": "computer", "name": agent.name} | dict(said.values))
         _, asset = await self._placing.place(whole, catalog)
         if asset is not None and agent.asset_id and agent.asset_id != asset.id:
             await self._leave(tx, agent.asset_id, agent.id)
         return asset.id if asset is not None else ""
+
+    async def _asset(self, agent: Agent) -> Asset:
+        """The asset that it is on, or the one that this turned out to be while the agent was read or enrolled: what is told
+        to a merged asset nobody would find again."""
+        asset = await self._store.get(Asset, agent.asset_id)
+        while asset.state is State.MERGED:
+            asset = await self._store.get(Asset, asset.merged_into_id)
+        return asset
 
     async def _leave(self, tx: Transaction, asset_id: str, agent_id: str) -> None:
         self._store.recent.pop((ctx.current().tenant, Asset, asset_id), None)

@@ -9,6 +9,7 @@ from chassis.domain import Ids, new_id
 from chassis.errors import AlreadyExists, Invalid, NotFound
 from chassis.listing import Listing
 from chassis.store import Store
+from services.asset.domain.lifecycle import State
 from services.asset.domain.relation import Relation
 from services.asset.usecases.graphs import ASSETS, RELATIONS
 from services.asset.usecases.reading import Asked, Paged
@@ -23,8 +24,8 @@ class Relations:
         self._store, self._listing, self._ids = store, listing, ids
 
     async def create(self, fields: Mapping[str, Any]) -> Relation:
-        """A new relation. Raises `Invalid` for an asset that the tenant does not have, `AlreadyExists` for a second one of
-        this kind between the same two."""
+        """A new relation. Raises `Invalid` for an asset that the tenant does not have or that was merged into another,
+        `AlreadyExists` for a second one of this kind between the same two."""
         relation = Relation.make(id=self._ids("rel"), at=self._store.clock(), **fields)
         await self._check_ends(relation)
         async with self._store.transaction() as tx:
@@ -70,9 +71,14 @@ class Relations:
         # The row scope of relations bounds relations; it says nothing about fields of assets.
         with ctx.use(replace(ctx.current(), scope={})):
             query = self._store.scoped({"_id": {"$in": list(ends.values())}})
-        there = {row["_id"] for row in await self._store.backend.find(ASSETS, query, projection={"_id": 1})}
+        shown = {"state": 1, "merged_into_id": 1}
+        there = {row["_id"]: row for row in await self._store.backend.find(ASSETS, query, projection=shown)}
         if wrong := [name for name, end in ends.items() if end not in there]:
             raise Invalid(dict.fromkeys(wrong, "there is no such asset"))
+        # Relations of a merged asset have moved to the one that it is: a new one here would be a second landscape.
+        merged = {name: there[end]["merged_into_id"] for name, end in ends.items() if there[end]["state"] == State.MERGED.value}
+        if merged:
+            raise Invalid({name: f"was merged into {successor}: relate that one" for name, successor in merged.items()})
 
 
 def _there(relation: Relation) -> Relation:

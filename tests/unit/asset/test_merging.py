@@ -15,6 +15,7 @@ from services.asset.domain.asset import Asset, Redundancy
 from services.asset.domain.identity import Identifier, IdentifierKind
 from services.asset.domain.lifecycle import State
 from services.asset.domain.relation import RelationKind
+from services.asset.usecases.agents import AGENTS
 from services.asset.usecases.graphs import RELATIONS
 from services.asset.usecases.merging import Merging
 from services.asset.usecases.reading import Asked
@@ -120,6 +121,34 @@ async def test_agents_and_the_newer_inventory_move_and_an_agent_goes_on_reportin
     with pytest.raises(NotFound):
         await office.estate.reading.inventory(enrolled.asset_id)
     assert await office.report(enrolled, machine()) == (target.id, True)
+
+
+async def test_an_agent_that_enrolled_beside_the_merge_reports_to_the_asset_that_stays(office: Office) -> None:
+    target = await office.estate.create("web01")
+    enrolled = await office.enroll()
+    office.estate.clock.advance(minutes=5)
+    await office.merge(target, enrolled.asset_id)
+    # As when the merge came between the two steps of enrolling: it saw no agent, and the agent no merge.
+    office.estate.backend.collections[AGENTS][enrolled.agent_id]["asset_id"] = enrolled.asset_id
+    office.estate.store.recent.clear()
+    office.estate.clock.advance(minutes=5)
+    assert await office.report(enrolled, machine()) == (target.id, True)
+    over = await office.asset(enrolled.asset_id)
+    assert (over.state, over.identifiers, over.said_identifiers, over.keys) == (State.MERGED, [], [], [])
+    with pytest.raises(NotFound):
+        await office.estate.reading.inventory(enrolled.asset_id)
+    assert (await office.agent(enrolled.agent_id)).asset_id == target.id
+
+
+async def test_a_merged_asset_is_not_related_again_and_the_refusal_names_the_one_that_stays(office: Office) -> None:
+    target, source = await two(office)
+    shop = await office.estate.create("shop")
+    await office.merge(target, source)
+    for ends in ((source, shop), (shop, source)):
+        with pytest.raises(Invalid, match=f"was merged into {target.id}"):
+            await office.serve(*ends)
+    await office.serve(target, shop)
+    assert await office.links() == {(target.id, shop.id)}
 
 
 async def test_relations_move_once_and_none_is_left_between_an_asset_and_itself(office: Office) -> None:
