@@ -3,6 +3,7 @@
 Fails at start, with `ValueError`, when an allow-list contradicts itself.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ from itsm.incident import v1 as pb
 
 from chassis.domain import Clock
 from chassis.due import due_index
+from chassis.errors import Busy
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Backend, Index, Kind, Update
@@ -63,13 +65,18 @@ async def _count_firing_alerts(backend: Backend) -> None:
         for row in rows:
             tenant, firing = row["tenant"], row["firing_alert_ids"]
             claims = [{"_id": f"{tenant}|{FIRING_CLAIM}|{each}", "tenant": tenant} for each in firing]
+            query = {"_id": row["_id"], "tenant": tenant, "firing_alert_ids": firing}
             counted = {"$set": {"firing_alert_count": len(firing)}, "$unset": {"firing_alert_ids": ""}}
-            await backend.write(
-                [
-                    Update(INCIDENTS, {"_id": row["_id"], "tenant": tenant}, counted, strict=False),
-                    *(Update(CLAIMS, claim, {"$set": {"holder": row["_id"]}}, strict=False, upsert=True) for claim in claims),
-                ]
-            )
+            with suppress(Busy):  # changed since it was read, or counted by another process: the next look tells
+                await backend.write(
+                    [
+                        Update(INCIDENTS, query, counted),
+                        *(
+                            Update(CLAIMS, claim, {"$set": {"holder": row["_id"]}}, strict=False, upsert=True)
+                            for claim in claims
+                        ),
+                    ]
+                )
 
 
 async def _end_pointers(backend: Backend) -> None:

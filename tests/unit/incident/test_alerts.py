@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from chassis import context as ctx
 from chassis.errors import Busy
-from chassis.store import Insert
 from chassis.store.transaction import CLAIMS
 from chassis.testing import MemoryBackend, caller
 from services.incident.domain import limits
@@ -20,7 +19,6 @@ from services.incident.domain.alarm import CLEARED_CODE, Alarm, Criticality, Sev
 from services.incident.domain.incident import Source
 from services.incident.domain.priority import Impact, Priority, heavier
 from services.incident.domain.states import State
-from services.incident.store import MIGRATIONS
 from tests.unit.incident.desk import MONDAY, Desk
 
 
@@ -236,18 +234,6 @@ async def test_where_the_last_incident_of_a_key_is_lasts_little_longer_than_the_
         [pointer] = await desk.store.find(CLAIMS, {"_id": {"$regex": "latest-incident"}})
         assert ended + timedelta(minutes=15) < pointer["expire_time"] <= ended + timedelta(hours=2)
         await desk.alerts.raised(an_alarm(1))
-
-
-async def test_pointers_of_an_earlier_version_end_too(desk: Desk) -> None:
-    keys = {
-        f"main|{kind}|{key}": kind for key in ("k1", "a|latest-incident|b") for kind in ("latest-incident", "open-incident")
-    }
-    await desk.store.backend.write([Insert(CLAIMS, {"_id": key, "tenant": "main", "holder": "inc_1"}) for key in keys])
-    [migration] = [each for each in MIGRATIONS if "pointers" in each.name]
-    await migration.run(desk.store.backend)
-    rows = await desk.store.find(CLAIMS, {})
-    ending = {row["_id"] for row in rows if "expire_time" in row}
-    assert ending == {key for key, kind in keys.items() if kind == "latest-incident"}
 
 
 async def test_an_alert_that_returns_later_is_new_trouble(desk: Desk) -> None:
