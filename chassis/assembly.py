@@ -117,6 +117,8 @@ class Assembly:
         service.offer("migrate", self._migrate_alone)
         service.on_start(self.guard.begin)
         service.on_start(self._fetch_keys)
+        # What consumes and what falls due writes in the present shape: beside a migration of the former one it would be lost.
+        service.hold(self._check_schema)
         service.background("policy", self.guard.follow)
         service.check("mongo", self.backend.ping)
         service.check("schema", self._check_schema)

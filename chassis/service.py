@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -82,6 +83,8 @@ class Service:
         self._start_hooks: list[_Hook] = []
         self._stop_hooks: dict[Stage, list[_Hook]] = {stage: [] for stage in Stage}
         self._backgrounds: list[Background] = []
+        self._condition: _Hook | None = None
+        self._asking = asyncio.Lock()
         self._checks: list[Check] = []
         self._commands: dict[str, _Hook] = {}
         self._own_routes: dict[str, Callable[[], Awaitable[Answer]]] = {}
@@ -113,7 +116,19 @@ class Service:
     def background(self, name: str, factory: _Hook, *, stage: Stage = Stage.RELAY, required: bool = False) -> None:
         """Work that runs until `stage` has stopped, then is canceled. A crash is logged and followed by a restart;
         for half a minute readiness shows it, as a failure if `required`. Returning ends the work for good."""
-        self._backgrounds.append(Background(name, factory, stage, required, self.metrics))
+        work = partial(self._held, factory) if stage is Stage.CONSUMERS else factory
+        self._backgrounds.append(Background(name, work, stage, required, self.metrics))
+
+    def hold(self, condition: _Hook) -> None:
+        """Background work of the stage `CONSUMERS` waits until `condition`, asked each second, raises `Unavailable` no more."""
+        self._condition = condition
+
+    async def _held(self, work: _Hook) -> None:
+        async with self._asking:  # one asks for all
+            if self._condition is not None:
+                await _once_available(self._condition)
+                self._condition = None  # what held once is not asked again
+        await work()
 
     def check(self, name: str, probe: _Hook, required: bool = True) -> None:
         """Readiness asks `probe` at most every five seconds; raising means failed, which only a required one answers 503."""

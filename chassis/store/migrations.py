@@ -1,7 +1,8 @@
 """Indexes and numbered data migrations: made by a job beside an upgrade, or at start where the settings say so.
 
-A migration is idempotent, because two processes may run it at once and a killed one runs it again. Readers accept the shape
-before it for two minor releases. Fails with `Unavailable` in `check` while a needed index or migration has not been recorded.
+A migration is idempotent, because two processes may run it at once and a killed one runs it again. What consumes and what falls
+due waits for it in each process; readers accept the shape before it for two minor releases. Fails with `Unavailable` in `check`
+while a needed index or migration has not been recorded.
 """
 
 import logging

@@ -142,6 +142,39 @@ async def test_crashed_background_work_starts_again_and_shows_in_readiness() -> 
         assert 'itsm_background_restarts_total{task="sweeper"} 1.0' in (await get(service, "/metrics")).text
 
 
+async def test_what_consumes_waits_for_a_condition_while_other_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.service._WAIT_SECONDS", 0.01)
+    service = a_service()
+    lacking = True
+    asked, other, consuming = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)
+    questions = 0
+
+    async def condition() -> None:
+        nonlocal questions
+        questions += 1
+        if questions > 2:
+            asked.set()
+        if lacking:
+            raise Unavailable("the database waits for migrations")
+
+    async def consume() -> None:
+        consuming.release()
+
+    async def work() -> None:
+        other.set()
+
+    service.hold(condition)
+    for name in ("consumer", "timer"):
+        service.background(name, consume, stage=Stage.CONSUMERS)
+    service.background("relay", work)
+    async with running(service), asyncio.timeout(30):
+        await asyncio.gather(asked.wait(), other.wait())
+        assert consuming.locked()
+        lacking = False
+        for _ in range(2):
+            await consuming.acquire()
+
+
 async def test_background_work_that_returns_is_not_started_again() -> None:
     service = a_service()
     runs: list[int] = []
