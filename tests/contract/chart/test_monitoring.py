@@ -17,10 +17,11 @@ from tests.support.chart import CHART, Object, kinds, objects, of
 RULES = sorted((CHART / "rules").glob("*.yaml"))
 DASHBOARDS = sorted((CHART / "dashboards").glob("*.json"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
-ENABLED = ("--set", ",".join(f"monitoring.{part}.enabled=true" for part in ("prometheusRule", "dashboards", "serviceMonitor")))
+BASE = "https://itsm.example.com/runbooks"
+PARTS = [f"monitoring.{part}.enabled=true" for part in ("prometheusRule", "dashboards", "serviceMonitor")]
+ENABLED = ("--set", ",".join([*PARTS, f"monitoring.prometheusRule.runbookBaseUrl={BASE}"]))
 # What the chart puts in place of the two words.
 SELECTOR = 'namespace="itsm-system",app_kubernetes_io_instance="itsm"'
-BASE = "https://itsm.example.com/runbooks"
 LEAST_ALERTS = 10
 # Of Prometheus itself, and of every process with prometheus-client.
 STANDARD = {"up"}
@@ -143,6 +144,14 @@ def test_every_rule_file_and_every_dashboard_is_in_the_output() -> None:
     for file in DASHBOARDS:
         assert json.loads(maps[file.name]) == json.loads(file.read_text())
         assert len(maps[file.name]) < 1_000_000
+
+
+def test_alerts_name_no_page_where_nobody_serves_the_runbooks() -> None:
+    rendered = kinds(objects("--set", "monitoring.prometheusRule.enabled=true"), "PrometheusRule")[0]["spec"]
+    wanted = groups()
+    for rule in (rule for group in wanted for rule in group["rules"]):
+        del rule["annotations"]["runbook_url"]
+    assert rendered == {"groups": wanted}
 
 
 def test_what_is_shipped_is_in_the_production_preset() -> None:

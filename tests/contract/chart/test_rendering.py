@@ -158,6 +158,7 @@ def test_a_production_installation_that_lacks_something_names_what() -> None:
     steps = [
         ("kafka.bootstrapServers", "kafka:9094"),
         ("oidc.issuer", "https://sso.example.com/realms/itsm"),
+        ("gateway.publicUrl", "https://itsm.example.com"),
         ("mongodb.existingSecret", "mongodb"),
         ("kafka.existingSecret", "kafka"),
         ("oidc.existingSecret", "oidc"),
