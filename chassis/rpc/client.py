@@ -8,6 +8,7 @@ Fails with whatever the callee raised, `Unavailable` when it cannot be reached, 
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from chassis.tls import Certificate, RenewedChannel
 DEADLINE = 10.0  # seconds, where the caller names none
 PATIENCE = 2.0  # seconds for which a service that cannot be reached is waited for: longer than a channel is in back-off
 _PAUSE = 0.05
+_LONGEST_PAUSE = 0.8
 
 CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -101,11 +103,12 @@ async def connected(channel: grpc.aio.Channel, within: float) -> None:
 async def repeated(attempt: Callable[[float], Awaitable[Any]], timeout: float) -> Any:
     """The answer of `attempt`, which is given the seconds that are left, and is made again while nobody is reached.
 
-    Patience begins with the first failure: a connection may also break under a call that was long on its way. Only for what
-    may arrive twice. Raises the `AioRpcError` of the last attempt.
+    Patience begins with the first failure: a connection may also break under a call that was long on its way. Pauses grow and
+    are drawn by lot, so that all who miss one service are no crowd in step; the last attempt is made when patience ends. Only
+    for what may arrive twice. Raises the `AioRpcError` of the last attempt.
     """
     deadline = time.monotonic() + timeout
-    end = 0.0
+    end, pause = 0.0, _PAUSE
     while True:
         try:
             return await attempt(deadline - time.monotonic())
@@ -114,7 +117,8 @@ async def repeated(attempt: Callable[[float], Awaitable[Any]], timeout: float) -
             end = end or min(now + PATIENCE, deadline)
             if not unreached(failure) or now + _PAUSE > end:
                 raise
-        await asyncio.sleep(_PAUSE)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        await asyncio.sleep(min(random.uniform(0, pause), end - _PAUSE - now))  # noqa: S311 - no secret
 
 
 async def call(

@@ -182,6 +182,19 @@ async def test_patience_begins_when_the_connection_breaks_not_when_the_call_was_
     assert made[1] < made[0]
 
 
+async def test_who_stays_away_is_asked_a_few_times_and_once_more_when_patience_ends() -> None:
+    made: list[float] = []
+
+    async def attempt(left: float) -> bytes:
+        made.append(left)
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    with pytest.raises(grpc.aio.AioRpcError):
+        await repeated(attempt, 600)
+    assert 2 <= len(made) <= 20
+    assert made[0] - made[-1] >= PATIENCE - 0.1
+
+
 async def test_a_service_that_stays_away_is_given_up_long_before_the_deadline(
     server: Server, channel: grpc.aio.Channel, echo: Any
 ) -> None:
