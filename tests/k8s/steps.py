@@ -247,10 +247,15 @@ async def eviction(at: Run) -> dict[str, Any]:
 
 
 async def uninstall(at: Run) -> dict[str, Any]:
-    """Only what is documented stays: volumes, and the Secrets that belong to them."""
+    """Only what is documented stays: volumes, the Secrets that belong to them, and until it is deleted the pod of the test."""
     await at.cluster.helm("uninstall", at.cluster.release, "--wait", "--timeout", "5m", within=360)
     selector = f"app.kubernetes.io/instance={at.cluster.release}"
-    kinds = "deployments,statefulsets,jobs,services,configmaps,networkpolicies,roles,serviceaccounts,pvc,secrets"
+    # As NOTES say: the pod of the test outlives the release.
+    await at.cluster.kubectl("delete", "jobs,pods", "--selector", selector, "--wait=true", within=180)
+    kinds = (
+        "deployments,statefulsets,jobs,pods,services,configmaps,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,"
+        "roles,rolebindings,serviceaccounts,pvc,secrets"
+    )
     left: dict[str, list[str]] = {}
     for found in await at.cluster.get(kinds, "--selector", selector):
         left.setdefault(found["kind"], []).append(found["metadata"]["name"])
