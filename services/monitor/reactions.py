@@ -80,8 +80,15 @@ def mirror(mirror: Mirror) -> Subscriptions:
     async def created(event: Any, _: Envelope) -> None:
         await mirror.put_asset(event.asset)
 
+    @group.on(asset_pb.AssetUpdated)
     async def changed(event: Any, _: Envelope) -> None:
         await mirror.put_asset(event.asset, [change.field for change in event.changes])
+
+    @group.on(asset_pb.AssetMoved)
+    async def moved(event: Any, envelope: Envelope) -> None:
+        await changed(event, envelope)
+        if event.asset.merged_into_id:
+            await mirror.merged(event.asset.id, event.asset.merged_into_id)
 
     async def related(event: Any, _: Envelope) -> None:
         await mirror.put_relation(event.relation)
@@ -90,8 +97,6 @@ def mirror(mirror: Mirror) -> Subscriptions:
     async def removed(event: Any, _: Envelope) -> None:
         await mirror.drop_relation(event.relation.id)
 
-    for told in (asset_pb.AssetUpdated, asset_pb.AssetMoved):
-        group.on(told)(changed)
     for heard in (asset_pb.RelationAdded, asset_pb.RelationUpdated):
         group.on(heard)(related)
     return group

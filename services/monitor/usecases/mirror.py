@@ -15,6 +15,7 @@ from chassis.store.backend import Delete, Document, Update
 from services.monitor.domain.dependency import Minimum, Relation, Topology
 from services.monitor.domain.mirror import COUNTED, WORKING, Known, kept_names, names_of
 from services.monitor.domain.signal import AssetHint
+from services.monitor.usecases.catalog import SERIES
 
 ASSETS = "mirror_assets"
 RELATIONS = "mirror_relations"
@@ -42,10 +43,11 @@ class Mirror:
         self._topologies: dict[str, _Kept] = {}
 
     async def locate(self, hints: Sequence[AssetHint]) -> list[Known | None]:
-        """For each hint the asset that it means. A name that several assets in use bear says nothing."""
+        """For each hint the asset that it means, for a merged one that which it was merged into. A name that several assets in
+        use bear says nothing."""
         spoken = [[name for each in hint.names for name in names_of(each)] for hint in hints]
         ids = {each for hint in hints for each in (hint.asset_id, hint.fallback_id) if each}
-        by_id = await self.known(ids)
+        by_id = await self._standing(ids)
         by_name = await self._named({name for names in spoken for name in names})
         found: list[Known | None] = []
         for hint, names in zip(hints, spoken, strict=True):
@@ -55,7 +57,7 @@ class Mirror:
 
     async def of(self, hints: Sequence[Mapping[str, str]]) -> list[str]:
         """For each set of hints, the surest first, an asset's id, or an empty text. See `Assets` in the ports."""
-        named = await self.known({hint["asset.id"] for hint in hints if "asset.id" in hint})
+        named = await self._standing({hint["asset.id"] for hint in hints if "asset.id" in hint})
         spoken = [AssetHint(asset_id=hint.get("asset.id", ""), names=tuple(hint.values())) for hint in hints]
         found = await self.locate(spoken)
         return [
@@ -65,9 +67,7 @@ class Mirror:
 
     async def known(self, asset_ids: Iterable[str]) -> dict[str, Known]:
         """What is known of these assets, by id."""
-        keys = [_key(each) for each in asset_ids]
-        rows = await self._store.find(ASSETS, {"_id": {"$in": keys}}) if keys else []
-        return {row["asset_id"]: _known(row) for row in rows}
+        return {row["asset_id"]: _known(row) for row in await self._rows(asset_ids)}
 
     async def stamps(self) -> Mapping[str, int]:
         """The tenant's row of `STAMPS`; what is not in it was never counted up."""
@@ -95,6 +95,7 @@ class Mirror:
             "names": kept_names(names),
             "counted": state in COUNTED,
             "working": state == WORKING,
+            "merged_into": asset.merged_into_id,
             "needs": [
                 {"group": each.group, "count": each.minimum_count, "percent": each.minimum_percent} for each in asset.redundancy
             ],
@@ -113,6 +114,27 @@ class Mirror:
         async with self._store.transaction() as tx:
             tx.write(Delete(RELATIONS, {"_id": _key(relation_id), "tenant": ctx.current().tenant}))
             tx.write(stamped("topology"))
+
+    async def merged(self, before: str, after: str) -> None:
+        """Two assets turned out to be one: series of the one that ended are about the one that stayed, and so is what rules
+        raise of them from now on."""
+        query = self._store.scoped({"asset_id": before})
+        await self._store.backend.update_many(SERIES, query, {"$set": {"asset_id": after}})
+
+    async def _rows(self, asset_ids: Iterable[str]) -> list[Document]:
+        keys = [_key(each) for each in asset_ids]
+        return await self._store.find(ASSETS, {"_id": {"$in": keys}}) if keys else []
+
+    async def _standing(self, asset_ids: Iterable[str]) -> dict[str, Known]:
+        """What stands for these assets today, by their ids: one that was merged is the other, however often that was merged."""
+        rows = {row["asset_id"]: row for row in await self._rows(asset_ids)}
+        found = dict(rows)
+        while ended := {each: row["merged_into"] for each, row in found.items() if row.get("merged_into")}:
+            heirs = {row["asset_id"]: row for row in await self._rows(set(ended.values()))}
+            # One that has not been heard of yet stands for nothing: the merged one is shown until then.
+            found = {each: heirs[heir] for each, heir in ended.items() if heir in heirs}
+            rows |= found
+        return {each: _known(row) for each, row in rows.items()}
 
     async def _put(self, collection: str, id: str, row: Document, *, decisive: bool) -> None:  # noqa: A002 - as its field
         async with self._store.transaction() as tx:

@@ -11,10 +11,14 @@ from itsm.type import v1 as shared
 
 from chassis import context as ctx
 from chassis.events import Subscriptions
+from chassis.testing import caller
 from services.monitor import reactions
 from services.monitor.domain.notification import TargetEvent
 from services.monitor.domain.signal import AssetHint, Severity
 from services.monitor.domain.silence import Matcher
+from services.monitor.usecases.catalog import SERIES
+from tests.unit.monitor.measuring import Kept
+from tests.unit.monitor.measuring import at as measured_at
 from tests.unit.monitor.pipelining import Plant, at, down, up
 from tests.unit.monitor.test_notifications import BOSS, Office, envelope
 
@@ -54,6 +58,40 @@ async def test_the_mirror_follows_assets_and_relations() -> None:
         assert known.team_id == "t2"
         await heard(group, asset_pb.RelationRemoved(relation=relation()))
         assert await office.store.find("mirror_relations", {}) == []
+
+
+async def test_series_and_what_is_heard_later_of_a_merged_asset_are_about_the_one_that_stays() -> None:
+    office = Office()
+    group = reactions.mirror(office.mirror)
+    main, other = (Kept(backend=office.backend, assets=office.mirror, tenant=tenant) for tenant in ("main", "other"))
+
+    async def merge(before: str, after: str) -> None:
+        over = asset_pb.Asset(id=before, name=before, state=asset_pb.Asset.MERGED, merged_into_id=after)
+        await heard(group, asset_pb.AssetMoved(asset=over, changes=[shared.FieldChange(field="state")]))
+
+    async def assets(tenant: str) -> dict[str, str]:
+        rows = await office.backend.find(SERIES, {"tenant": tenant})
+        return {row["name"]: row["asset_id"] for row in rows}
+
+    for kept in (main, other):
+        with ctx.use(caller(kept.tenant)):
+            for name in ("old", "new"):
+                await office.asset(name)
+            await kept.write([({"__name__": "load", "asset.id": "old"}, [(measured_at(0), 1.0)])])
+    with ctx.use(BOSS):
+        await merge("old", "new")
+        assert (await assets("main"), await assets("other")) == ({"load": "new"}, {"load": "old"})
+        await main.write([({"__name__": "late", "asset.id": "old"}, [(measured_at(0), 1.0)])])
+        assert await assets("main") == {"load": "new", "late": "new"}
+        await merge("new", "newest")
+        (shown,) = await office.mirror.locate([AssetHint(asset_id="old")])
+        assert shown is not None
+        assert shown.asset_id == "new", "of the newest nothing was heard yet"
+        await office.asset("newest")
+        (shown,) = await office.mirror.locate([AssetHint(asset_id="old")])
+        assert shown is not None
+        assert shown.asset_id == "newest"
+        assert await assets("main") == {"load": "newest", "late": "newest"}
 
 
 async def test_the_end_of_a_cause_wakes_what_followed_from_it_after_one_hold() -> None:
