@@ -25,15 +25,20 @@ _WITH_PODS = {"Deployment", "StatefulSet", "Job", "DaemonSet", "Pod"}
 
 
 async def define(cluster: Cluster) -> dict[str, str]:
-    """Makes the kinds of other projects known to the cluster; returns where each came from, or why it did not."""
+    """Makes the kinds of other projects known to the cluster; returns where each came from.
+
+    Raises `Refused` when one is not to be had: a dry run without it would look at less and be as green.
+    """
     outcome = {}
     for module, version, pattern in _DEFINITIONS:
         try:
             folder = json.loads(await run("go", "mod", "download", "-json", f"{module}@{version}", within=300))["Dir"]
-        except (Refused, OSError, KeyError) as problem:
-            outcome[f"{module}@{version}"] = f"not to be had: {problem}"[:300]
-            continue
-        for file in sorted(Path(folder).glob(pattern)):
+        except (OSError, KeyError) as problem:
+            raise Refused(f"definitions of {module}@{version} are not to be had: {problem!r}") from problem
+        files = sorted(Path(folder).glob(pattern))
+        if not files:
+            raise Refused(f"{module}@{version} has no {pattern}")
+        for file in files:
             await cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(file))
             outcome[file.name] = f"{module}@{version}"
     return outcome
