@@ -1,6 +1,7 @@
 """Installs the chart on the cluster that KUBECONFIG names, tries it in every way of `STEPS`, and writes a report.
 
-The images have to be on the nodes already (`make images ARGS="--load …"`). The namespace is made anew and deleted at the end.
+The images have to be on the nodes already (`make images ARGS="--load …"`). The namespace is made anew and deleted at the
+end; one that no run has made, by its label, is refused.
 The exit status is 0 when every step was as it should be; a step that fails does not keep the others from running, except
 that nothing goes on without an installation.
 """
@@ -17,7 +18,7 @@ from typing import Any
 
 from stack.options import ROOT
 from tests.k8s import steps
-from tests.k8s.cluster import Cluster
+from tests.k8s.cluster import Cluster, Refused
 from tests.k8s.connections import Ports
 from tests.k8s.steps import Run
 
@@ -39,6 +40,8 @@ STEPS: tuple[Callable[[Run], Awaitable[dict[str, Any]]], ...] = (
     steps.foreign_user,
 )
 _NEEDED = {"install"}
+# Of a namespace that a run made, and may delete.
+_OURS = ("itsm-e2e", "made")
 
 
 def _parse() -> argparse.Namespace:
@@ -69,7 +72,11 @@ async def main() -> int:
         step for step in STEPS if step.__name__ not in options.skip and (not options.only or step.__name__ in options.only)
     ]
     if not options.only:
-        await _fresh_namespace(cluster)
+        try:
+            await fresh_namespace(cluster)
+        except Refused as refusal:
+            sys.stderr.write(f"{refusal}\n")
+            return 1
     report: dict[str, Any] = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "steps": {}, "skipped": options.skip}
     for step in chosen:
         outcome = await _take(step, at)
@@ -95,9 +102,17 @@ async def _take(step: Callable[[Run], Awaitable[dict[str, Any]]], at: Run) -> di
     return {"ok": True, "seconds": round(time.monotonic() - begun, 1), **detail}
 
 
-async def _fresh_namespace(cluster: Cluster) -> None:
+async def fresh_namespace(cluster: Cluster) -> None:
+    """Makes the namespace anew. Raises `Refused` when there is one that no run has made: it may be somebody's installation."""
+    label, value = _OURS
+    there = await cluster.kubectl("get", "namespace", cluster.namespace, "--ignore-not-found", "--output", "json")
+    if there.strip() and json.loads(there)["metadata"].get("labels", {}).get(label) != value:
+        raise Refused(
+            f"the namespace {cluster.namespace} was made by somebody else and would be deleted: choose another with "
+            f"--namespace, or give it the label {label}={value} if nothing in it is needed"
+        )
     await cluster.kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found", "--wait=true", within=300)
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")} | {label: value}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace, "labels": labels}}
     await cluster.kubectl("create", "--filename", "-", given=json.dumps(namespace))
 
