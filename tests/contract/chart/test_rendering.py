@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -176,6 +177,25 @@ def test_a_production_installation_that_lacks_something_names_what() -> None:
         given[named[0]] = dict(steps)[named[0]]
     assert set(seen) == {key for key, _ in steps}
     assert objects(*production, *(f"--set={key}={value}" for key, value in given.items()))
+
+
+def test_a_value_that_was_removed_is_refused_with_its_successor(tmp_path: Path) -> None:
+    chart = tmp_path / "itsm"
+    shutil.copytree(CHART, chart)
+    told = "`doorway` is now `gateway`: see UPGRADING.md, 2.0"
+    words = chart / "templates" / "_deprecations.tpl"
+    example = re.search(r"^ *(\{\{- if hasKey .*end -\}\})$", words.read_text(), re.MULTILINE)
+    assert example is not None
+    line = example[1].replace('"old"', '"doorway"').replace("`old` is now `new`", "`doorway` is now `gateway`")
+    begun = '{{- define "itsm.deprecated" -}}\n'
+    words.write_text(words.read_text().replace(begun, f"{begun}{line}\n"))
+    assert "'doorway' not allowed" in refusal("--set", "doorway.replicas=2", chart=chart)
+    schema = chart / "values.schema.json"
+    known = json.loads(schema.read_text())
+    known["properties"]["doorway"] = {}
+    schema.write_text(json.dumps(known))
+    assert told in refusal("--set", "doorway.replicas=2", chart=chart)
+    assert objects(chart=chart)
 
 
 def test_production_on_backing_is_refused_with_the_reason() -> None:
