@@ -75,6 +75,11 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 
+{{/* Who reads mounted secrets: the group of the pod, or, where values set none, whoever the platform has the container run as. */}}
+{{- define "backing.mode" -}}
+{{ ternary "0440" "0444" (not (empty .Values.podSecurityContext.fsGroup)) }}
+{{- end }}
+
 {{/* What every container says of itself: (dict "root" $ "component" "mongod" "resources" …). */}}
 {{- define "backing.container" -}}
 image: {{ include "backing.image" . | quote }}

@@ -161,8 +161,8 @@ spec:
       - {key: app.kubernetes.io/component, operator: In, values: [{{ join ", " .components }}]}
 {{- end -}}
 
-{{/* What one component may be reached by, and reach, beside what all may. */}}
-{{- define "itsm.networkPolicy" -}}
+{{/* Who may reach a component, and at what; nothing where nobody may. No rule has an empty list of peers: that would be everybody. */}}
+{{- define "itsm.ingress" -}}
 {{- $policy := .root.Values.networkPolicy -}}
 {{- $root := .root -}}
 {{- $component := .component -}}
@@ -174,6 +174,56 @@ spec:
 {{- end -}}
 {{- $all := dict -}}
 {{- include "itsm.collect" (dict "root" .root "into" $all) -}}
+{{- $testers := ternary (list "test") (list) .root.Values.tests.enabled -}}
+{{- $readers := concat (ternary (keys $all | sortAlpha) (list) (eq .component "auth")) $testers -}}
+{{- $exposed := or .root.Values.gateway.exposure.httpRoute.enabled .root.Values.gateway.exposure.ingress.enabled -}}
+{{- $anybody := and $exposed (not $policy.ingressFrom) -}}
+{{- $keycloak := and .root.Values.backing.enabled (eq .component "gateway") -}}
+{{- with $callers }}
+- ports: [{protocol: TCP, port: grpc}]
+  from:
+    {{- include "itsm.peers" (dict "root" $root "components" (sortAlpha .)) | nindent 4 }}
+{{- end }}
+{{- if and (has .component (list "gateway" "monitor")) (or $anybody $testers $keycloak $policy.ingressFrom) }}
+- ports:
+    - {protocol: TCP, port: http}
+    {{- if eq .component "monitor" }}
+    - {protocol: TCP, port: otlp}
+    {{- end }}
+  {{- if not $anybody }}
+  from:
+    {{- with $testers }}
+    {{- include "itsm.peers" (dict "root" $root "components" .) | nindent 4 }}
+    {{- end }}
+    {{- if $keycloak }}
+    # Keycloak tells who has signed out.
+    - podSelector:
+        matchLabels:
+          app.kubernetes.io/name: backing
+          app.kubernetes.io/instance: {{ .root.Release.Name }}
+          app.kubernetes.io/component: keycloak
+    {{- end }}
+    {{- with $policy.ingressFrom }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- if or $readers $policy.metricsFrom }}
+- ports: [{protocol: TCP, port: mgmt}]
+  from:
+    {{- with $readers }}
+    {{- include "itsm.peers" (dict "root" $root "components" .) | nindent 4 }}
+    {{- end }}
+    {{- with $policy.metricsFrom }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What one component may be reached by, and reach, beside what all may. */}}
+{{- define "itsm.networkPolicy" -}}
+{{- $policy := .root.Values.networkPolicy -}}
+{{- $root := .root -}}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -183,41 +233,10 @@ spec:
     matchLabels:
       {{- include "itsm.selector" . | nindent 6 }}
   policyTypes: [Ingress, Egress]
+  {{- with include "itsm.ingress" . | trim }}
   ingress:
-    {{- with $callers }}
-    - ports: [{protocol: TCP, port: grpc}]
-      from:
-        {{- include "itsm.peers" (dict "root" $root "components" (sortAlpha .)) | nindent 8 }}
-    {{- end }}
-    {{- if has .component (list "gateway" "monitor") }}
-    - ports:
-        - {protocol: TCP, port: http}
-        {{- if eq .component "monitor" }}
-        - {protocol: TCP, port: otlp}
-        {{- end }}
-      {{- $exposure := .root.Values.gateway.exposure }}
-      {{- if or $policy.ingressFrom (not (or $exposure.httpRoute.enabled $exposure.ingress.enabled)) }}
-      from:
-        {{- include "itsm.peers" (dict "root" $root "components" (list "test")) | nindent 8 }}
-        {{- if and .root.Values.backing.enabled (eq .component "gateway") }}
-        # Keycloak tells who has signed out.
-        - podSelector:
-            matchLabels:
-              app.kubernetes.io/name: backing
-              app.kubernetes.io/instance: {{ .root.Release.Name }}
-              app.kubernetes.io/component: keycloak
-        {{- end }}
-        {{- with $policy.ingressFrom }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-      {{- end }}
-    {{- end }}
-    - ports: [{protocol: TCP, port: mgmt}]
-      from:
-        {{- include "itsm.peers" (dict "root" $root "components" (ternary (append (keys $all | sortAlpha) "test") (list "test") (eq .component "auth"))) | nindent 8 }}
-        {{- with $policy.metricsFrom }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+    {{- . | nindent 4 }}
+  {{- end }}
   egress:
     {{- include "itsm.rule.mongodb" .root | trim | nindent 4 }}
     {{- include "itsm.rule.kafka" .root | trim | nindent 4 }}

@@ -87,6 +87,25 @@ def test_only_the_job_that_makes_the_secrets_of_backing_has_a_token_of_the_clust
             assert component == "backing-secrets", title(owner)
 
 
+def test_where_no_group_is_set_whoever_runs_a_container_reads_its_secrets() -> None:
+    modes = {
+        source["defaultMode"]
+        for _, pod in pods(of("openshift"))
+        for volume in pod["spec"]["volumes"]
+        for source in (volume.get("secret"), volume.get("projected"))
+        if source
+    }
+    assert modes == {0o444}
+
+
+@pytest.mark.parametrize("values", [(), ("--set", "tests.enabled=false")], ids=["tests", "no tests"])
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_rule_lets_everybody_in_for_want_of_somebody(name: str, values: tuple[str, ...]) -> None:
+    for policy in kinds(objects(*preset(name), *values), "NetworkPolicy"):
+        for rule in policy["spec"].get("ingress", ()):
+            assert rule.get("from", ["anybody, on purpose"]), title(policy)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_service_has_an_account_of_its_own_without_rights(name: str) -> None:
     found = of(name)
