@@ -243,7 +243,9 @@ def outages(question: Question) -> list[Asked]:
     parts = [reach, *([question.wanted] if question.wanted else [])]
     shown = {"_id": 0, "g": question.group("outages.start"), "asset": "$asset_id"}
     shown |= {"start": "$outages.start", "end": "$outages.end"}
-    return [Asked(ALERTS, [{"$match": {"$and": parts}}, {"$unwind": "$outages"}, {"$project": shown}])]
+    # What was kept of an alert before it told of its outages says by `outage` that it was one from its start to its end.
+    spans = {"$set": {"outages": {"$ifNull": ["$outages", [{"start": "$start_time", "end": "$end_time"}]]}}}
+    return [Asked(ALERTS, [{"$match": {"$and": parts}}, spans, {"$unwind": "$outages"}, {"$project": shown}])]
 
 
 QUESTIONS: Mapping[str, Callable[[Question], list[Asked]]] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from itsm.monitor import v1 as monitor
 
+from services.analytics.projections.alerts import ALERTS
 from services.analytics.reactions import state_of
 from tests.integration.analytics.conftest import Figures
 from tests.support.incident_events import START, an_envelope
@@ -71,6 +72,16 @@ async def test_what_begins_slow_is_out_only_while_it_is_down(figures: Figures) -
     assert await figures.count("downtime", start=at(0), end=at(1_200)) == {}
     [row] = await figures.rows("mttr-restore")
     assert (row.value, row.count) == (65.0, 2)
+
+
+async def test_what_was_kept_before_alerts_told_of_their_outages_still_counts(figures: Figures) -> None:
+    figures.clock.now = at(1_000)
+    await told(figures, [an_alert(1, 0, 60), an_alert(2, 900, None), an_alert(3, 0, 90, severity=Alert.WARNING)])
+    await figures.backend.update_many(ALERTS, {"tenant": "main"}, {"$unset": {"outages": ""}})
+    await told(figures, [an_alert(4, 50, 80)])
+    assert await figures.count("downtime") == {"": 180.0}
+    [row] = await figures.rows("mttr-restore")
+    assert (row.value, row.count) == (80.0, 1)
 
 
 async def test_a_consequence_is_out_although_nobody_was_told(figures: Figures) -> None:
