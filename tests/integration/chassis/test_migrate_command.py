@@ -26,10 +26,10 @@ async def uri(backing: dict[str, Any]) -> AsyncIterator[str]:
 
 
 @contextmanager
-def started(uri: str, *command: str) -> Iterator[subprocess.Popen[str]]:
+def started(uri: str, *command: str, name: str = "analytics") -> Iterator[subprocess.Popen[str]]:
     settings = {"ITSM_MONGO_URI": uri, "ITSM_PAGE_TOKEN_KEY": "k" * 32, "ITSM_DRAIN_SECONDS": "0"}
     process = subprocess.Popen(  # noqa: S603 - ours
-        [sys.executable, "-m", "services.analytics", *command],
+        [sys.executable, "-m", f"services.{name}", *command],
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         text=True,
@@ -72,6 +72,21 @@ async def test_a_service_is_not_ready_before_its_database_is_made_and_then_by_it
         async with asyncio.timeout(60):
             while await schema(management) != "ok":  # noqa: ASYNC110 - nobody tells it
                 await asyncio.sleep(0.5)
+
+
+async def test_nothing_that_falls_due_is_handled_before_the_database_is_made(uri: str) -> None:
+    async with AsyncMongoClient(uri) as client:
+        leases = client.get_default_database()["leases"]
+        with started(uri, name="incident") as service:
+            management = await serving(service)
+            assert await schema(management) == "failed"
+            await asyncio.sleep(2)  # a timer that does not wait has its lease at once
+            assert await leases.find_one({"_id": "due|sla"}) is None
+            with started(uri, "migrate", name="incident") as job:
+                assert await ended(job) == 0
+            async with asyncio.timeout(60):
+                while await leases.find_one({"_id": "due|sla"}) is None:  # noqa: ASYNC110 - nobody tells it
+                    await asyncio.sleep(0.5)
 
 
 async def test_two_at_once_are_one_and_a_third_finds_nothing_to_do(uri: str) -> None:
