@@ -125,7 +125,7 @@ class MongoBackend:
         """See `Backend`. A caller that is canceled does not know what became of it, as with silence during a commit."""
         if not writes:
             return
-        batches = [list(group) for _, group in groupby(sorted(writes, key=_batch_key), key=_batch_key)]
+        batches = _batches(writes)
         with _translated():
             if self._motor:
                 steps = _steps(self._client.delegate, self._database.delegate, batches, alone=len(writes) == 1)
@@ -263,9 +263,24 @@ async def _run(steps: Steps) -> None:
                 error = raised
 
 
-def _batch_key(write: Write) -> tuple[str, int]:
-    # Strict updates run apart from others, so that the matched count proves each compare-and-set.
-    return write.collection, (2 if write.strict else 1) if isinstance(write, Update) else 0
+def _batches(writes: Sequence[Write]) -> list[list[Write]]:
+    """Writes that go in one call each. What inserts or removes goes before what updates, but where an upsert meets it."""
+    upserted = {_named(write) for write in writes if isinstance(write, Update) and write.upsert}
+    met = {_named(write) for write in writes if upserted and not isinstance(write, Update)} & upserted
+    as_said = {collection for collection, _ in met}
+
+    def key(write: Write) -> tuple[str, int]:
+        if not isinstance(write, Update):
+            return write.collection, 0
+        # Strict updates run apart from others, so that the matched count proves each compare-and-set.
+        return write.collection, 2 if write.strict else 0 if write.collection in as_said else 1
+
+    return [list(group) for _, group in groupby(sorted(writes, key=key), key=key)]
+
+
+def _named(write: Write) -> tuple[str, str]:
+    named = write.document if isinstance(write, Insert) else write.query
+    return write.collection, str(named.get("_id"))
 
 
 def _operation(write: Write) -> Any:

@@ -193,6 +193,22 @@ class StoreCases:
             async with store.transaction() as tx:
                 assert await tx.holder("open", "disk-full") == "inc_2"
 
+    async def test_what_stands_for_a_record_ends_as_it_was_said_last(self, store: Store) -> None:
+        with ctx.use(caller()):
+            async with store.transaction() as tx:
+                tx.claim("open", "given", "inc_1")
+            async with store.transaction() as tx:
+                tx.release("open", "given")
+                tx.point("open", "given", "inc_2")
+                tx.point("open", "ended", "inc_2")
+                tx.release("open", "ended")
+                tx.point("open", "taken", "inc_2")
+                tx.release("open", "taken")
+                tx.claim("open", "taken", "inc_3")
+            async with store.transaction() as tx:
+                held = await tx.holders([("open", key) for key in ("given", "ended", "taken")])
+        assert held == {("open", "given"): "inc_2", ("open", "taken"): "inc_3"}
+
     async def test_holders_are_told_together_as_this_transaction_leaves_them(self, store: Store) -> None:
         with ctx.use(caller()):
             async with store.transaction() as tx:
