@@ -12,6 +12,7 @@ from typing import Any
 from chassis import context as ctx
 from chassis.codec import from_document, to_document
 from chassis.domain import Ids, new_id
+from chassis.errors import Busy
 from chassis.store import Store, Transaction, Update
 from services.asset.domain.asset import SEEN_AGAIN, Asset
 from services.asset.domain.classes import Catalog
@@ -42,25 +43,30 @@ class Placing:
 
     async def judge(self, report: Report, catalog: Catalog) -> Verdict:
         """Which asset the report is about, as things are now. Changes nothing."""
+        return match(report, catalog, await self._candidates(report))
+
+    async def _candidates(self, report: Report) -> list[Asset]:
         found: dict[str, Asset] = {}
         # Two questions: a thousand copies of one image must not hide the asset that is known by more.
         for keys in filter(None, (report.telling_keys, report.system_keys)):
             query = {"tenant": ctx.current().tenant, "keys": {"$in": keys}}
             for row in await self._store.backend.find(ASSETS, query, sort=[("_id", 1)], limit=_CANDIDATES):
                 found.setdefault(row["_id"], from_document(row, Asset))
-        return match(report, catalog, list(found.values()))
+        return list(found.values())
 
     async def place(self, report: Report, catalog: Catalog, *, state: State = State.IN_USE) -> tuple[Verdict, Asset | None]:
         """Takes the report in, inside the caller's transaction where there is one. None where a person must decide.
 
-        `state` is of an asset that nobody knew.
+        `state` is of an asset that nobody knew. Raises `Busy` when another report has made it known meanwhile.
         """
-        verdict = await self.judge(report, catalog)
+        candidates = await self._candidates(report)
+        verdict = match(report, catalog, candidates)
         async with self._store.transaction() as tx:
             match verdict.outcome:
                 case Outcome.NEW:
                     asset = Asset.of(report, catalog, id=self._ids("ast"), at=self._store.clock(), state=state)
-                    await self.hold(tx, asset, ())
+                    held = await self.hold(tx, asset, ())
+                    await self._check_still_new(held, {each.id for each in candidates})
                     tx.add(asset)
                 case Outcome.ONE:
                     asset = await self.tell(tx, verdict.asset.id, report, catalog)
@@ -70,6 +76,20 @@ class Placing:
             for stranger in verdict.strangers:
                 await self._ask(tx, Reason.CONTRADICTION, [asset.id, stranger.id], report, [stranger])
         return verdict, asset
+
+    async def _check_still_new(self, held: Iterable[tuple[str, str]], judged: set[str]) -> None:
+        """What others hold must be held by those who were looked at. An asset that is recognized by it and was not looked at
+        has come meanwhile; a tag that is never free again has a holder, too, but nobody is recognized by it."""
+        late = [(key, holder) for key, holder in held if holder not in judged]
+        if not late or len(judged) >= _CANDIDATES:
+            return
+        query = {
+            "tenant": ctx.current().tenant,
+            "_id": {"$in": [holder for _, holder in late]},
+            "keys": {"$in": [key for key, _ in late]},
+        }
+        if await self._store.backend.find(ASSETS, query, limit=1):
+            raise Busy("another report has made the asset known")
 
     async def tell(self, tx: Transaction, id: str, report: Report, catalog: Catalog) -> Asset:  # noqa: A002 - as its field
         """Tells an asset what a source says. That it was seen again is written beside it, with no version of its own."""

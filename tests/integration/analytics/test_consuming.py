@@ -1,6 +1,7 @@
 """Events from a real broker become figures; what comes again changes nothing."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -73,6 +74,16 @@ async def consumed(figures: Figures, group: str, records: int) -> None:
             await asyncio.sleep(0.02)
 
 
+def outcomes(metrics: Metrics) -> dict[str, int]:
+    """What became of the records that a consumer has taken."""
+    found: Counter[str] = Counter()
+    for metric in metrics.registry.collect():
+        for sample in metric.samples:
+            if sample.name == "itsm_events_consumed_total":
+                found[sample.labels["outcome"]] += int(sample.value)
+    return dict(found)
+
+
 async def test_events_become_figures_once_however_often_they_come(figures: Figures, broker: Settings, topic: str) -> None:
     await migrate(figures.backend, (*INDEXES, *kept.INDEXES), ())
     histories = [History(f"inc_{n}").open(team=f"t{n % 3}").start().hold().resolve().reopen().resolve() for n in range(40)]
@@ -82,9 +93,11 @@ async def test_events_become_figures_once_however_often_they_come(figures: Figur
         await publish(broker, topic, histories)
         group = subscriptions(FactLog(figures.store), figures.alerts)
         names = {"itsm.incident.v1": topic}
-        consumer = Consumer(figures.store, broker, "analytics", group, Metrics(), topics=names, group=f"test.{topic}")
+        metrics = Metrics()
+        consumer = Consumer(figures.store, broker, "analytics", group, metrics, topics=names, group=f"test.{topic}")
         async with background(consumer.run):
             await consumed(figures, consumer.group, 240 * round_)
+        assert outcomes(metrics) == ({"applied": 240} if round_ == 1 else {"duplicate": 240})
 
         # What is given up or waits moves positions, too: it says why.
         given_up = await figures.backend.find(DEAD_LETTERS, {"group": consumer.group}, projection={"reason": 1, "detail": 1})

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
 from chassis.errors import AlreadyExists, Busy
 from chassis.testing import caller
+from services.asset.domain.asset import Asset
 from services.asset.domain.identity import CLAIMED, Identifier, IdentifierKind
-from services.asset.usecases.placing import CLAIM
+from services.asset.domain.report import Report
+from services.asset.usecases.placing import CLAIM, Placing
 from tests.unit.asset.estate import MONDAY, Estate, said
 
 _SERIALS, _UUIDS = ["7XK2Q1", "9ZZ9Z9"], ["4c4c4544-0037-5810-8032-b7c04f513031", "aaaaaaaa-0000-4000-8000-000000000009"]
@@ -83,3 +86,44 @@ async def test_what_its_holder_says_no_more_is_held_by_whoever_else_says_it(esta
 def test_each_identifier_is_held_by_one_that_says_it(steps: list[tuple[str | int, dict[str, list[str]]]]) -> None:
     with ctx.use(caller()):
         asyncio.run(run(steps))
+
+
+class Overtaken(Placing):
+    """Looks, and before it writes, another process has told of the same machine."""
+
+    def __init__(self, estate: Estate, first: Report) -> None:
+        super().__init__(estate.store)
+        self._estate, self._first = estate, first
+        self.made: list[str] = []
+
+    async def _candidates(self, report: Report) -> list[Asset]:
+        found = await super()._candidates(report)
+        if not self.made:
+            other = await self._estate.report(self._first)
+            assert other is not None
+            self.made.append(other.id)
+        return found
+
+
+async def test_who_is_overtaken_between_looking_and_writing_looks_again() -> None:
+    estate = Estate()
+    first, second = (said(f"agent:agt_{n}", identifiers={"SERIAL": ["7XK2Q1"]}) for n in (1, 2))
+    with ctx.use(caller()):
+        catalog = await estate.classes.catalog()
+        placing = Overtaken(estate, first)
+        with pytest.raises(Busy):
+            await placing.place(second, catalog)
+        _, asset = await placing.place(second, catalog)
+        assert asset is not None
+        assert [asset.id] == placing.made == [each["_id"] for each in await estate.assets()]
+
+
+async def test_a_tag_that_nobody_wears_any_more_keeps_no_new_asset_out() -> None:
+    estate = Estate()
+    tagged = said("agent:agt_1", identifiers={"ASSET_TAG": ["A-0042"]})
+    with ctx.use(caller()):
+        former = await estate.create(identifiers=[Identifier(kind=IdentifierKind.ASSET_TAG, value="A-0042")])
+        await estate.items.update(former.id, {"identifiers": []})
+        asset = await estate.report(tagged)
+        assert asset is not None
+        assert asset.id != former.id
