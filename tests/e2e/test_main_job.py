@@ -116,8 +116,7 @@ async def test_an_outage_becomes_one_incident_of_the_right_team_and_ends_with_it
                 [incident] = await eventually(
                     agent, "incidents", "incidents", incidents_of, lambda rows: any(row["state"] in OPEN for row in rows)
                 )
-                await live.until(f"alerts/{alerts[0]['id']}", within=PATIENCE)
-                await live.until(f"incidents/{incident['id']}", within=PATIENCE)
+                await live.until(f"alerts/{alerts[0]['id']}", f"incidents/{incident['id']}", within=PATIENCE)
             assert took < NOTICED, f"noticed after {took:.0f} s"
             assert len(alerts) == 1
             assert alerts[0]["incidentId"] == incident["id"]

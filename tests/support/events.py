@@ -49,14 +49,14 @@ class Events:
                     continue
         return None
 
-    async def until(self, subject: str, within: float = 60) -> list[str]:
-        """The subjects that came, up to this one."""
+    async def until(self, *subjects: str, within: float = 60) -> list[str]:
+        """The subjects that came until all of these had, in whatever order: only events of one subject keep theirs."""
         came: list[str] = []
         async with asyncio.timeout(within):
-            while not came or came[-1] != subject:
+            while missing := set(subjects).difference(came):
                 event = await self._next()
                 if event is None:
-                    raise AssertionError(f"the stream ended before {subject}; there came {came}")
+                    raise AssertionError(f"the stream ended before {missing}; there came {came}")
                 came.append(event[1].get("subject", event[0]))
         return came
 
