@@ -21,6 +21,7 @@ from services.analytics.domain.facts import FACTS
 from services.analytics.reactions import subscriptions
 from services.analytics.usecases.facts import FactLog
 from tests.integration.analytics.conftest import Figures
+from tests.support.eventually import eventually
 from tests.support.incident_events import History
 from tests.support.running import background
 
@@ -34,13 +35,15 @@ def broker(backing: dict[str, Any]) -> Settings:
 
 
 @pytest.fixture
-async def topic(broker: Settings) -> AsyncIterator[str]:
-    name = f"test.{uuid4().hex[:12]}.incidents"
+async def topics(broker: Settings) -> AsyncIterator[dict[str, str]]:
+    """Topics of the test's own for all that figures are made of: what the platform has told there before is not meant."""
+    run = uuid4().hex[:12]
+    names = {topic: f"test.{run}.{topic}" for topic in ("itsm.incident.v1", "itsm.monitor.v1")}
     async with _admin(broker) as admin:
-        await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
-    yield name
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names.values()])
+    yield names
     async with _admin(broker) as admin:
-        await admin.delete_topics([name])
+        await admin.delete_topics(list(names.values()))
 
 
 @asynccontextmanager
@@ -84,19 +87,25 @@ def outcomes(metrics: Metrics) -> dict[str, int]:
     return dict(found)
 
 
-async def test_events_become_figures_once_however_often_they_come(figures: Figures, broker: Settings, topic: str) -> None:
+async def test_events_become_figures_once_however_often_they_come(
+    figures: Figures, broker: Settings, topics: dict[str, str]
+) -> None:
     await migrate(figures.backend, (*INDEXES, *kept.INDEXES), ())
     histories = [History(f"inc_{n}").open(team=f"t{n % 3}").start().hold().resolve().reopen().resolve() for n in range(40)]
 
     # Told twice, and taken by two processes one after the other, of which the second has forgotten nothing.
     for round_ in (1, 2):
-        await publish(broker, topic, histories)
+        await publish(broker, topics["itsm.incident.v1"], histories)
         group = subscriptions(FactLog(figures.store), figures.alerts)
-        names = {"itsm.incident.v1": topic}
+        assert group.topics == topics.keys()
         metrics = Metrics()
-        consumer = Consumer(figures.store, broker, "analytics", group, metrics, topics=names, group=f"test.{topic}")
+        consumer = Consumer(
+            figures.store, broker, "analytics", group, metrics, topics=topics, group=f"test.{topics['itsm.incident.v1']}"
+        )
         async with background(consumer.run):
             await consumed(figures, consumer.group, 240 * round_)
+            # They are counted when their transaction is through.
+            await eventually(lambda metrics=metrics: sum(outcomes(metrics).values()) >= 240)
         assert outcomes(metrics) == ({"applied": 240} if round_ == 1 else {"duplicate": 240})
 
         # What is given up or waits moves positions, too: it says why.
