@@ -7,7 +7,10 @@ a key is repeated, and when nothing is under way any more everything is read bac
 import asyncio
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -111,4 +114,34 @@ async def test_a_death_loses_nothing_and_doubles_nothing(
         await heard.all_of(told)
     assert check(recorder, final) == []
     assert heard.out_of_order == []
+    assert await aftermath.dead_letters() == []
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("place", ["R5", "R6"])
+async def test_what_the_figures_tell_of_themselves_survives_their_relay(
+    breakable: Breakable, stack: dict[str, Any], auditor: Gateway, aftermath: Aftermath, place: str
+) -> None:
+    """They have no changes of their own but what operators do to their events, such as a replay."""
+    now = datetime.now(UTC).isoformat()
+    asked, key = {"startTime": now, "subject": "incidents/inc_nobody"}, f"key-{uuid4().hex}"
+    breakable.order({f"analytics/{place}": {"action": "kill"}})
+    async with Gateway(stack["gateway"], stack["users"]["operator"]["token"]) as operator:
+        await operator.send("POST", "services/analytics/replays", asked, key=key)  # its answer may die with them
+        async with asyncio.timeout(60):
+            while breakable.alive("analytics"):  # noqa: ASYNC110 - its death is noticed by its keeper
+                await asyncio.sleep(0.05)
+        await breakable.heal()
+        replay = await operator.post("services/analytics/replays", asked, key=key)
+        async with asyncio.timeout(60):
+            while (await operator.get(f"services/analytics/replays/{replay['id']}"))["state"] != "DONE":  # noqa: ASYNC110 - a worker
+                await asyncio.sleep(0.2)
+    await aftermath.drained()
+    subject = f"replays/{replay['id']}"
+    rows, events = await aftermath.told("analytics", subject)
+    assert len(rows) == 2
+    assert list(dict.fromkeys(events)) == rows, "an event came late, not at all, or is of no change"
+    assert sorted(
+        [entry["id"] async for entry in auditor.pages("auditEntries", "auditEntries", filter=f'subject = "{subject}"')]
+    ) == sorted(rows)
     assert await aftermath.dead_letters() == []

@@ -86,6 +86,15 @@ class Aftermath:
         named = [dict(record.headers).get("ce_subject", b"") for record in await self._read()]
         return sum(subject.decode() in subjects for subject in named)
 
+    async def told(self, service: str, subject: str) -> tuple[list[str], list[str]]:
+        """The ids of the change rows of a record and of the events about it, both in their order."""
+        found = (
+            self._changes(service).find({"tenant": TENANT, "subject": subject, "type": {"$exists": True}}).sort("version", 1)
+        )
+        rows = [row["_id"] async for row in found]
+        headers = [dict(record.headers) for record in await self._read({f"itsm.{service}.v1"})]
+        return rows, [given["ce_id"].decode() for given in headers if given.get("ce_subject", b"").decode() == subject]
+
     async def dead_letters(self) -> list[dict[str, Any]]:
         """What was given up by any service."""
         return [row for owner in OWNERS async for row in self._mongo[f"itsm_{owner}"]["dead_letters"].find()]
@@ -165,15 +174,16 @@ class Aftermath:
             self._kafka = AIOKafkaConsumer(**self._options)
             await self._kafka.start()
             # Only topics that are assigned are looked up; nothing is fetched through this one.
-            every = [partition for each in (*TOPICS.values(), AUDIT_TOPIC) for partition in _partitions(each)]
+            topics = (*(f"itsm.{owner}.v1" for owner in OWNERS), AUDIT_TOPIC)
+            every = [partition for each in topics for partition in _partitions(each)]
             self._kafka.assign(every)
             self._kafka.pause(*every)
         ends: dict[TopicPartition, int] = await self._kafka.end_offsets(_partitions(topic))
         return ends
 
-    async def _read(self) -> list[Any]:
+    async def _read(self, topics: Iterable[str] = TOPICS.values()) -> list[Any]:
         """All records of the run, read past the consumers."""
-        ends = {partition: end for topic in TOPICS.values() for partition, end in (await self._ends(topic)).items()}
+        ends = {partition: end for topic in topics for partition, end in (await self._ends(topic)).items()}
         wanted = {partition: end for partition, end in ends.items() if end > self._begin.get(partition, 0)}
         if not wanted:  # a reader that is stopped before it has begun raises
             return []
