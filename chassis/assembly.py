@@ -23,6 +23,7 @@ from chassis.failpoints import Failpoints
 from chassis.guard import Guard
 from chassis.keys import Keys
 from chassis.lease import Lease
+from chassis.peers import SERVICE_CLIENTS
 from chassis.rpc import Channels, Edge, call
 from chassis.service import Service, Stage
 from chassis.settings import Settings
@@ -30,9 +31,6 @@ from chassis.store import Index, Kind, Store
 from chassis.store.migrations import MIGRATING, Migration, check, migrate
 from chassis.store.mongo import MongoBackend
 from chassis.trust import trusting
-
-SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
-SERVICE_CLIENTS = frozenset(f"itsm-{name}" for name in SERVICES)
 
 
 class Assembly:

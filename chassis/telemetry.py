@@ -315,7 +315,6 @@ class Metrics:
         self.webhook_deliveries = counter("itsm_webhook_deliveries_total", "Attempts to deliver.", "outcome")
         self.jwks_refresh = counter("itsm_jwks_refresh_total", "Fetches of a signer's keys.", "outcome")
         self.idempotency_replays = counter("itsm_idempotency_replays_total", "Answers given again for the same key.")
-        self.audit_lost = counter("itsm_audit_lost_total", "Audit entries dropped by a full buffer.")
         self.background_restarts = counter("itsm_background_restarts_total", "Restarts after a crash.", "task")
         self.event_loop_lag = gauge("itsm_event_loop_lag_seconds", "How late the last tick of the event loop was.")
         self.samples = counter("itsm_samples_total", "Measurements that came in.", "outcome")

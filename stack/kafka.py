@@ -18,11 +18,12 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from chassis.events import AUDIT_TOPIC
 from chassis.events.topics import dead_topic, make, public_topic, wanted
+from chassis.peers import SERVICES
 from stack.credentials import Credentials
 from stack.errors import StackError
 from stack.fetch import run
 from stack.files import write_atomically
-from stack.options import SERVICES, Layout
+from stack.options import Layout
 from stack.process import Process, Spec
 
 _TOPIC, _GROUP = 2, 3

@@ -14,10 +14,11 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
+from chassis.peers import SERVICES
 from stack.credentials import Credentials
 from stack.errors import StackError
 from stack.files import write_atomically
-from stack.options import SERVICES, Layout
+from stack.options import Layout
 from stack.process import Process, Spec
 
 _WRONG_PASSWORD = 18

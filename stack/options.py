@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
 CACHE_VARIABLE = "ITSM_STACK_CACHE"
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import httpx
 
+from chassis.peers import SERVICES
 from stack.credentials import Credentials
 from stack.files import write_atomically
 from stack.kafka import Kafka
 from stack.keycloak import BOOTSTRAP_CLIENT, REALM, Keycloak
 from stack.mongo import Mongo
-from stack.options import ROOT, SERVICES, Layout, Options
+from stack.options import ROOT, Layout, Options
 from stack.ports import Ports
 from stack.process import Process, Spec
 

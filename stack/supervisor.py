@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+from chassis.peers import SERVICES
 from stack import lock
 from stack.console import Console
 from stack.credentials import Credentials
@@ -22,7 +23,7 @@ from stack.fetch import Programs, fetch, run
 from stack.kafka import Kafka
 from stack.keycloak import BOOTSTRAP_ADMIN, Keycloak
 from stack.mongo import Mongo
-from stack.options import ROOT, SERVICES, Layout, Options
+from stack.options import ROOT, Layout, Options
 from stack.ports import Ports
 from stack.process import Process, Spec
 from stack.selfwatch import Probe, SelfWatch

@@ -18,9 +18,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from pydantic import Field
 
-from chassis.assembly import SERVICES
 from chassis.events.kafka import client_options
 from chassis.events.wire import AUDIT_TOPIC
+from chassis.peers import SERVICES
 from chassis.settings import Settings
 
 PARTITIONS = 24

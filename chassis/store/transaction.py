@@ -103,13 +103,13 @@ class Store:
         await tx.commit()
 
     async def get(self, kind: type[A], id: str) -> A:  # noqa: A002 - the field's name everywhere
-        """One record by id or human number. Raises `NotFound`, also for what the caller may not see."""
+        """One record by id or human number, in any case. Raises `NotFound`, also for what the caller may not see."""
         return from_document(await self.document(kind, id), kind)
 
     async def document(self, kind: type[Aggregate], id: str, *, naive: bool = False) -> Document:  # noqa: A002 - as above
         """The same as stored; `naive` for what only becomes a message, as in `find`."""
         registered = self.kinds[kind]
-        by = {"_id": id} if "_" in id or not registered.numbered else {"number": id}
+        by = {"_id": id} if "_" in id or not registered.numbered else {"number": id.upper()}
         document = await self.backend.find_one(registered.collection, self.scoped(by), naive=naive)
         if document is None:
             raise NotFound(kind.__name__.lower(), id)

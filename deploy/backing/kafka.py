@@ -13,10 +13,10 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
+from chassis.peers import SERVICES
 from stack.errors import StackError
 from stack.files import write_atomically
 from stack.kafka import LOGGING, format_data, grant, java_command, server_properties, signed_in
-from stack.options import SERVICES
 
 _LIBS = Path("/opt/kafka/libs")
 _PORT, _CONTROLLER_PORT = 9092, 9093

@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from chassis.peers import SERVICES
 from stack.errors import StackError
 from stack.mongo import TUNING, ensure_service, take_first_steps, until_primary
-from stack.options import SERVICES
 
 _PROGRAM = "/opt/mongod/mongod"
 _PORT = 27017

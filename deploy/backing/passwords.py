@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from chassis.peers import SERVICES
 from services.auth.domain.credential import Kind, Secret
 from stack.errors import StackError
 from stack.keycloak import BOOTSTRAP_ADMIN, BOOTSTRAP_CLIENT
-from stack.options import SERVICES
 from stack.services import ROLES
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -12,6 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from chassis.peers import SERVICES
 from deploy.image import archive, parts
 from deploy.image.archive import Image
 from deploy.image.errors import BuildError
@@ -20,7 +21,7 @@ from deploy.image.rootfs import Rootfs
 from stack.console import Console
 from stack.errors import StackError
 from stack.fetch import fetch
-from stack.options import ROOT, SERVICES, Options
+from stack.options import ROOT, Options
 
 BACKING = ("mongod", "kafka", "keycloak")
 _PORTS = {"gateway": (8080, 50051, 8081), "monitor": (50051, 8080, 4317, 8081)}

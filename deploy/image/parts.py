@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from chassis.peers import SERVICES
 from deploy.image.errors import BuildError
 from deploy.image.layers import Layer, Layers, key_of, key_of_files, write_tar
 from stack.fetch import Programs
-from stack.options import ROOT, SERVICES
+from stack.options import ROOT
 
 _LIBRARIES = "opt/itsm/lib"
 _ABI = "3.11"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from google.protobuf import descriptor_pool
 from itsm.type.v1 import annotations_pb2
 
-from chassis.assembly import SERVICES
 from chassis.events.subscriptions import Subscriptions
+from chassis.peers import SERVICES
 from chassis.store.changes import SNAPSHOT_FIELD
 from docs.generate.markdown import table, text
 from services.gateway.comments import comments

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from chassis.assembly import SERVICES
 from chassis.events.topics import TopicSettings
+from chassis.peers import SERVICES
 from chassis.settings import Settings
 from cli.settings import CliSettings
 from docs.generate.markdown import table, text

@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from chassis.assembly import SERVICES
 from chassis.errors import Unavailable
 from chassis.events import wire
 from chassis.events.kafka import client_options, new_consumer
+from chassis.peers import SERVICES
 from chassis.settings import Settings
 from services.gateway.ring import MAX_ENTRIES, Entry, Ring, Vector
 

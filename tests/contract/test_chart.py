@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from chassis.assembly import SERVICES
 from chassis.events.topics import TopicSettings, dead_topic, public_topic, wanted
+from chassis.peers import SERVICES
 from docs.generate import ROOT, chart, events
 from services.auth.realm import wanted as realm
 from services.auth.realm.command import ProvisionSettings

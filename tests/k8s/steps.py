@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack.options import ROOT, SERVICES
+from chassis.peers import SERVICES
+from stack.options import ROOT
 from tests.k8s import journey, presets, stranger
 from tests.k8s.cluster import Cluster, Refused, run
 from tests.k8s.connections import Ports, connected

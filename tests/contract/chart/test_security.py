@@ -11,8 +11,8 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from chassis.assembly import SERVICES
 from chassis.events.topics import TopicSettings
+from chassis.peers import SERVICES
 from deploy.tools import path
 from services.auth.realm.command import ProvisionSettings
 from tests.support.chart import CHART, PRESETS, Object, containers, kinds, objects, of, pods, preset, settings_of, text, title

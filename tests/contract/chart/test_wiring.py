@@ -9,8 +9,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from chassis.assembly import SERVICES
 from chassis.events.topics import AUDIT_TOPIC, DEAD_PARTITIONS, PARTITIONS, TopicSettings, dead_topic, public_topic, wanted
+from chassis.peers import SERVICES
 from chassis.settings import Settings
 from docs.generate.events import _subscriptions
 from services.auth.realm.command import ProvisionSettings

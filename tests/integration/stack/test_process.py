@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chassis.peers import SERVICES
 from stack import lock
 from stack.console import Console
 from stack.credentials import Credentials
@@ -20,7 +21,7 @@ from stack.files import tail
 from stack.kafka import Kafka
 from stack.keycloak import Keycloak
 from stack.mongo import Mongo
-from stack.options import SERVICES, Layout, Options
+from stack.options import Layout, Options
 from stack.ports import HIGHEST, LOWEST, Ports, is_free
 from stack.process import Process, Spec, child_environment
 from stack.services import Services

@@ -4,8 +4,9 @@ import tomllib
 
 import pytest
 
+from chassis.peers import SERVICES
 from deploy.image.parts import locked
-from stack.options import ROOT, SERVICES
+from stack.options import ROOT
 
 
 def pins(lines: dict[str, str]) -> dict[str, str]:

@@ -3,10 +3,11 @@
 import re
 from urllib.parse import urlsplit
 
+from chassis.peers import SERVICES
 from deploy.backing.passwords import missing, wanted
 from services.auth.domain.credential import Kind, Secret
 from services.auth.domain.roles import ROLES
-from stack.options import ROOT, SERVICES
+from stack.options import ROOT
 
 HOST = "r-mongod-0.r-mongod.ns.svc.cluster.local:27017"
 TEMPLATE = (ROOT / "helm/backing/templates/secrets.yaml").read_text()

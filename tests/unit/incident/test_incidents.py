@@ -248,7 +248,7 @@ async def test_one_incident_is_open_per_deduplication_key(desk: Desk) -> None:
 
 async def test_a_note_leaves_the_incident_as_it_is(desk: Desk) -> None:
     incident = await desk.incidents.open({"title": "no mail"})
-    note = await desk.incidents.note(incident.number, "looking", False)
+    note = await desk.incidents.note(incident.number.lower(), "looking", False)
     assert note.about == f"incidents/{incident.id}"
     assert await desk.store.get(Incident, incident.id) == incident
     row = rows(desk, note.id)[0]

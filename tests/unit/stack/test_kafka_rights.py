@@ -3,8 +3,8 @@
 import pytest
 
 from chassis.events.topics import wanted as topics
+from chassis.peers import SERVICES
 from stack.kafka import acl_rows, server_properties
-from stack.options import SERVICES
 
 TOPIC, GROUP, LITERAL, READ, WRITE = 2, 3, 3, 3, 4
 
