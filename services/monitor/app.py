@@ -143,6 +143,7 @@ def _pipeline(assembly: Assembly, settings: Settings, mirror: Mirror) -> LiveSit
     targets = Targets(store, policy, key, *kept.notification_listings(key, store.clock))
     assembly.serve(NOTIFICATION, pb.add_NotificationServiceServicer_to_server, NotificationApi(targets))
     assembly.react(reactions.mirror(mirror))
+    assembly.react(reactions.merges(Alerts(store), quiet))
     assembly.react(reactions.alerts(looking, Notifying(store, mirror)))
     Delivering(store, outbound.Outbound(policy), key).attach(service)
     return situations

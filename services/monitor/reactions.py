@@ -21,6 +21,7 @@ from services.monitor.usecases.checks import Checks
 from services.monitor.usecases.looking import Looking
 from services.monitor.usecases.mirror import Mirror
 from services.monitor.usecases.notifying import Notifying
+from services.monitor.usecases.quiet import Quiet
 
 
 def incidents(alerts: Alerts) -> Subscriptions:
@@ -99,6 +100,19 @@ def mirror(mirror: Mirror) -> Subscriptions:
 
     for heard in (asset_pb.RelationAdded, asset_pb.RelationUpdated):
         group.on(heard)(related)
+    return group
+
+
+def merges(alerts: Alerts, quiet: Quiet) -> Subscriptions:
+    """The group that follows assets which turned out to be one: what is open or planned for the other moves along."""
+    group = Subscriptions("merges", ordered=False)
+
+    @group.on(asset_pb.AssetMoved)
+    async def moved(event: Any, _: Envelope) -> None:
+        if after := event.asset.merged_into_id:
+            await alerts.merged(event.asset.id, after)
+            await quiet.merged(event.asset.id, after)
+
     return group
 
 

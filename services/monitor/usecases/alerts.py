@@ -13,6 +13,8 @@ from services.monitor.usecases.intake import ALERTS, OPEN_CLAIM, over
 
 INCIDENT = "incident"
 """The stage that evidence names where an incident took an alert in."""
+MERGED_AT_ONCE = 1_000
+"""Open alerts of one asset that follow it into another: more would be more than a transaction takes."""
 
 
 class Alerts:
@@ -80,6 +82,13 @@ class Alerts:
                 reference = f"incidents/{incident_id}"
                 step = Step(stage=INCIDENT, outcome=Outcome.LINKED, reason="an incident stands for it", reference=reference)
                 keep(tx, alert.id, [step], now)
+
+    async def merged(self, before: str, after: str) -> None:
+        """Two assets turned out to be one: what is open at the one that ended is about the one that stayed."""
+        async with self._store.transaction() as tx:
+            for alert in await tx.find(Alert, {"asset_id": before, "end_time": None}, limit=MERGED_AT_ONCE):
+                alert.update(self._store.clock(), asset_id=after)
+                tx.save(alert)
 
     def _say(self, tx: Transaction, alert: Alert, outcome: Outcome, reason: str) -> None:
         keep(tx, alert.id, [Step(stage=BY_HAND, outcome=outcome, reason=reason)], self._store.clock())

@@ -87,6 +87,17 @@ class Quiet:
         await self._wake(f"maintenanceWindows/{window.id}")
         return window
 
+    async def merged(self, before: str, after: str) -> None:
+        """Two assets turned out to be one: windows of the one that ended, not over yet, are about the one that stayed."""
+        async with self._store.transaction() as tx:
+            now = self._store.clock()
+            found = await tx.find(MaintenanceWindow, {"asset_ids": before, "end_time": {"$gt": now}})
+            for window in found:
+                window.edit(now, asset_ids=list(dict.fromkeys(after if each == before else each for each in window.asset_ids)))
+                tx.save(window)
+            if found:
+                tx.write(stamped("quiet"))
+
     async def silence(self, id: str) -> Document:  # noqa: A002 - as above
         """One silence, to become a message."""
         return await self._store.document(Silence, id, naive=True)

@@ -16,7 +16,9 @@ from services.monitor import reactions
 from services.monitor.domain.notification import TargetEvent
 from services.monitor.domain.signal import AssetHint, Severity
 from services.monitor.domain.silence import Matcher
+from services.monitor.usecases.alerts import Alerts
 from services.monitor.usecases.catalog import SERIES
+from services.monitor.usecases.reading import Paging
 from tests.unit.monitor.measuring import Kept
 from tests.unit.monitor.measuring import at as measured_at
 from tests.unit.monitor.pipelining import Plant, at, down, up
@@ -92,6 +94,31 @@ async def test_series_and_what_is_heard_later_of_a_merged_asset_are_about_the_on
         assert shown is not None
         assert shown.asset_id == "newest"
         assert await assets("main") == {"load": "newest", "late": "newest"}
+
+
+async def test_what_is_open_or_planned_for_a_merged_asset_is_for_the_one_that_stays() -> None:
+    office = Office()
+    group = reactions.merges(Alerts(office.store), office.quiet)
+    with ctx.use(BOSS):
+        for name in ("old", "new"):
+            await office.asset(name)
+        await office.intake.take([down("old"), down("new")])
+        await office.intake.take([up("old", 0, 30)])
+        await office.intake.take([down("old", 60)])
+        window = {"name": "w", "asset_ids": ["old", "new", "third"], "end_time": at(600), "comment": "new disks"}
+        await office.quiet.create_window(window)
+        over = asset_pb.Asset(id="old", state=asset_pb.Asset.MERGED, merged_into_id="new")
+        for _ in range(2):
+            await heard(group, asset_pb.AssetMoved(asset=over))
+        rows = await office.store.find("alerts", {})
+        assert sorted((row["state"], row["asset_id"]) for row in rows) == [
+            ("FIRING", "new"),
+            ("FIRING", "new"),
+            ("RESOLVED", "old"),
+        ]
+        ((found,), _) = await office.quiet.windows("", "", Paging())
+        assert found["asset_ids"] == ["new", "third"]
+        assert found["version"] == 2
 
 
 async def test_the_end_of_a_cause_wakes_what_followed_from_it_after_one_hold() -> None:
