@@ -9,7 +9,6 @@ import asyncio
 import platform
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 from chassis.peers import SERVICES
@@ -18,6 +17,7 @@ from deploy.image.archive import Image
 from deploy.image.errors import BuildError
 from deploy.image.layers import Layer, Layers
 from deploy.image.rootfs import Rootfs
+from deploy.version import version
 from stack.console import Console
 from stack.errors import StackError
 from stack.fetch import fetch
@@ -33,12 +33,6 @@ _PYTHON = {
 }
 _JAVA_HOME = "/usr/lib/jvm/java-17-openjdk-amd64"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-def version() -> str:
-    """Of the platform, and so the tag of its images."""
-    found: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return found
 
 
 def labels(component: str, tag: str) -> dict[str, str]:

@@ -17,13 +17,22 @@
 {{- if and (ne .Values.console.clientId "itsm-console") (not .Values.oidc.existingSecret) -}}
 {{- fail (printf "console.clientId is %s, and backing makes the secret of itsm-console alone: set oidc.existingSecret, with a key per client" .Values.console.clientId) -}}
 {{- end -}}
-{{- if and (ne .Values.kafka.topicManagement "job") (not .Values.kafka.bootstrapServers) -}}
+{{- if .Values.kafka.bootstrapServers -}}
+{{- fail (printf "kafka.bootstrapServers is %s, and backing has a broker that nobody would use: brokers of your own need backing.enabled: false" .Values.kafka.bootstrapServers) -}}
+{{- end -}}
+{{- if .Values.mongodb.existingSecret -}}
+{{- fail (printf "mongodb.existingSecret is %s, and backing has a database that nobody would use: one of your own needs backing.enabled: false" .Values.mongodb.existingSecret) -}}
+{{- end -}}
+{{- if ne .Values.kafka.topicManagement "job" -}}
 {{- fail (printf "kafka.topicManagement: %s leaves the broker of backing without topics: leave it at job, or set backing.enabled: false" .Values.kafka.topicManagement) -}}
 {{- end -}}
 {{- end -}}
 {{- $components := dict -}}
 {{- include "itsm.collect" (dict "root" . "into" $components) -}}
 {{- range $name, $values := $components -}}
+{{- if and $.Values.backing.enabled $values.mongodb.existingSecret -}}
+{{- fail (printf "%s.mongodb.existingSecret is %s, and backing has a database that it would not use: one of your own needs backing.enabled: false" $name $values.mongodb.existingSecret) -}}
+{{- end -}}
 {{- if and $values.autoscaling.enabled (lt (int $values.autoscaling.maxReplicas) (int $values.autoscaling.minReplicas)) -}}
 {{- fail (printf "%s.autoscaling.maxReplicas is below its minReplicas" $name) -}}
 {{- end -}}
