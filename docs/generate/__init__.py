@@ -19,6 +19,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/permissions.md": permissions.page,
     "docs/reference/rest.md": rest.page,
     "docs/reference/settings.md": settings.page,
+    **events.documents(),
     "docs/coverage.md": coverage.page,
     "helm/itsm/README.md": chart.page,
 }

@@ -4,17 +4,16 @@ import importlib
 import inspect
 import typing
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
-from google.protobuf import descriptor_pool
-from itsm.type.v1 import annotations_pb2
+import orjson
 
 from chassis.events.subscriptions import Subscriptions
 from chassis.peers import SERVICES
-from chassis.store.changes import SNAPSHOT_FIELD
 from docs.generate.markdown import table, text
-from services.gateway.comments import comments
-from services.gateway.routes import descriptors
+from services.gateway import eventdocs
+from services.gateway.eventdocs import catalog
 
 _INTRODUCTION = """
 # Events
@@ -29,7 +28,9 @@ and the record as it is now. Field numbers 14 and 15 are these two in every even
 
 ## On the wire
 
-CloudEvents 1.0 in binary mode: the value is the event as proto3 JSON, the rest are headers.
+CloudEvents 1.0 in binary mode: the value is the event as proto3 JSON, the rest are headers. The schemas of all events are in
+[events/](events), their topics and messages in [asyncapi.json](asyncapi.json) (AsyncAPI 3); the gateway serves both, the latter
+at `/api/v1/asyncapi.json`. How to read the topics from outside: [../how-to/consume-events.md](../how-to/consume-events.md).
 """
 
 _EVOLUTION = """
@@ -48,7 +49,7 @@ HEADERS = {
     "ce_type": "full name of the event: `itsm.incident.v1.IncidentResolved`",
     "ce_source": "`/itsm/<installation>/<service>`",
     "ce_subject": "the record: `incidents/inc_…`",
-    "ce_dataschema": "`/api/v1/schemas/<type>`, the name of the event's JSON Schema; nothing is served there yet",
+    "ce_dataschema": "`/api/v1/schemas/<type>`: the event's JSON Schema; the gateway serves it there",
     "ce_partitionkey": "the key of the record on the topic: `tenant/id`",
     "ce_itsmtenant": "the tenant",
     "ce_itsmversion": "the record's version after the change, padded with zeros to 20 digits; without gaps for each record",
@@ -63,7 +64,7 @@ HEADERS = {
 
 def page() -> str:
     """The whole page."""
-    texts = comments(descriptors())
+    texts = {event.type: event.text for event in catalog()}
     listeners = _listeners()
     blocks: list[typing.Any] = [
         _INTRODUCTION,
@@ -81,18 +82,21 @@ def page() -> str:
     return text(*blocks)
 
 
+def documents() -> Mapping[str, Callable[[], str]]:
+    """Path → what other systems are told: a JSON Schema for each event, and all of them as AsyncAPI."""
+    schemas = {f"docs/reference/events/{name}.json": partial(_json, schema) for name, schema in eventdocs.schemas().items()}
+    return {"docs/reference/asyncapi.json": partial(_json, eventdocs.document())} | schemas
+
+
+def _json(document: typing.Any) -> str:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
 def _events() -> dict[str, list[tuple[str, str]]]:
     """Owner → its events with the resource that each is about, in the order of the protos."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for file in descriptors().file:
-        if not file.name.endswith("_events.proto"):
-            continue
-        for message in file.message_type:
-            name = f"{file.package}.{message.name}"
-            field: typing.Any = descriptor_pool.Default().FindMessageTypeByName(name).fields_by_number.get(SNAPSHOT_FIELD)
-            if field is not None:
-                plural = field.message_type.GetOptions().Extensions[annotations_pb2.resource].plural
-                found[file.package.split(".")[1]].append((name, plural))
+    for event in catalog():
+        found[event.owner].append((event.type, event.plural))
     return found
 
 

@@ -15,7 +15,7 @@ from chassis.assembly import Assembly
 from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
-from services.gateway import answers, openapi
+from services.gateway import answers, eventdocs, openapi
 from services.gateway.console import BUILT, Console
 from services.gateway.credentials import Auth, Credentials
 from services.gateway.exchange import Receive, Scope, Send
@@ -95,7 +95,7 @@ def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, asse
     routes, failpoints = declared(), assembly.failpoints
     discovery = f"{settings.oidc_issuer}/.well-known/openid-configuration"
     description = orjson.dumps(openapi.document(routes, version="v1", oidc_url=discovery))
-    documents = {"/api/v1/openapi.json": description}
+    documents = {"/api/v1/openapi.json": description, **eventdocs.documents()}
     transcoder = Transcoder(routes, upstream, credentials, documents=documents, metrics=assembly.service.metrics)
 
     async def entry(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,1 @@
+"""What other systems are told of our events, held to the code and to what releases promised."""
