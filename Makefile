@@ -23,10 +23,6 @@ ifeq ($(wildcard web/dist/index.html),)
 .PHONY: .state/web
 endif
 
-# What failed is tried once more, by itself and on a platform of its own (docs/decisions/020-one-more-try.md).
-ONCE_MORE = { [ $$? -eq 1 ] && echo "Tests failed: each of them once more, on a fresh platform." >&2 && \
-  $(PY) -m pytest tests --last-failed --last-failed-no-failures none --maxfail 1; }
-
 .PHONY: help up down test lint bench soak docs protos web lock tools images e2e-k8s
 
 help: ## list the targets
@@ -42,7 +38,7 @@ down: .state/venv ## stop the platform that `make up` started
 ifeq ($(T),)
 test: checks ## what CI runs: lint, types, contracts, all tests; T=path narrows to one folder or file of tests
 	$(PY) -m stack.web test
-	$(PY) -m pytest tests || $(ONCE_MORE)
+	$(PY) -m tests
 else
 test: .state/protos
 	$(PY) -m pytest $(T)

@@ -32,19 +32,19 @@ def state(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-async def stack(state: Path):
+async def own(state: Path):
     async with running(Options(state=state, only_backing=True, light=True)) as started:
         yield started
 
 
-def signed_in(stack: Stack, service: str) -> dict[str, str]:
+def signed_in(own: Stack, service: str) -> dict[str, str]:
     user = f"itsm_{service}"
     return {
-        "bootstrap_servers": stack.kafka.bootstrap,
+        "bootstrap_servers": own.kafka.bootstrap,
         "security_protocol": "SASL_PLAINTEXT",
         "sasl_mechanism": "SCRAM-SHA-256",
         "sasl_plain_username": user,
-        "sasl_plain_password": stack.kafka.password(user),
+        "sasl_plain_password": own.kafka.password(user),
     }
 
 
@@ -54,8 +54,8 @@ async def refused(call) -> int | None:
     return caught.value.code
 
 
-async def test_a_service_uses_transactions_in_its_own_database(stack: Stack) -> None:
-    async with AsyncMongoClient(stack.mongo.uri("incident")) as client:
+async def test_a_service_uses_transactions_in_its_own_database(own: Stack) -> None:
+    async with AsyncMongoClient(own.mongo.uri("incident")) as client:
         notes = client.itsm_incident.notes
         async with client.start_session() as session, await session.start_transaction():
             await notes.insert_one({"_id": "a"}, session=session)
@@ -64,8 +64,8 @@ async def test_a_service_uses_transactions_in_its_own_database(stack: Stack) -> 
         await notes.create_index("text")
 
 
-async def test_a_service_is_refused_every_other_database_and_every_drop(stack: Stack) -> None:
-    async with AsyncMongoClient(stack.mongo.uri("incident")) as client:
+async def test_a_service_is_refused_every_other_database_and_every_drop(own: Stack) -> None:
+    async with AsyncMongoClient(own.mongo.uri("incident")) as client:
         await client.itsm_incident.kept.insert_one({})
         foreign = client.itsm_asset
         assert await refused(foreign.items.find_one({})) == UNAUTHORIZED
@@ -76,23 +76,23 @@ async def test_a_service_is_refused_every_other_database_and_every_drop(stack: S
         assert await refused(client.drop_database("itsm_incident")) == UNAUTHORIZED
 
 
-async def test_nobody_reads_without_signing_in(stack: Stack) -> None:
-    async with AsyncMongoClient(stack.mongo.address) as client:
+async def test_nobody_reads_without_signing_in(own: Stack) -> None:
+    async with AsyncMongoClient(own.mongo.address) as client:
         assert await refused(client.itsm_incident.notes.find_one({})) == UNAUTHORIZED
 
 
-async def test_a_migration_may_drop_an_index_of_its_own_database_alone(stack: Stack) -> None:
-    async with AsyncMongoClient(stack.mongo.migration_uri("asset")) as client:
+async def test_a_migration_may_drop_an_index_of_its_own_database_alone(own: Stack) -> None:
+    async with AsyncMongoClient(own.mongo.migration_uri("asset")) as client:
         name = await client.itsm_asset.items.create_index("old")
         await client.itsm_asset.items.drop_index(name)
         assert await refused(client.itsm_incident.notes.find_one({})) == UNAUTHORIZED
 
 
-async def test_an_event_goes_from_its_owner_to_another_service(stack: Stack) -> None:
-    async with AIOKafkaProducer(**signed_in(stack, "incident"), enable_idempotence=True, compression_type="zstd") as producer:
+async def test_an_event_goes_from_its_owner_to_another_service(own: Stack) -> None:
+    async with AIOKafkaProducer(**signed_in(own, "incident"), enable_idempotence=True, compression_type="zstd") as producer:
         sent = await producer.send_and_wait("itsm.incident.v1", b"opened", key=b"main/inc_1")
     consumer = AIOKafkaConsumer(
-        "itsm.incident.v1", **signed_in(stack, "asset"), group_id="itsm.asset.impact", auto_offset_reset="earliest"
+        "itsm.incident.v1", **signed_in(own, "asset"), group_id="itsm.asset.impact", auto_offset_reset="earliest"
     )
     async with consumer:
         record = await asyncio.wait_for(consumer.getone(), 60)
@@ -100,18 +100,18 @@ async def test_an_event_goes_from_its_owner_to_another_service(stack: Stack) -> 
 
 
 @pytest.mark.parametrize("topic", ["itsm.asset.v1", "itsm.asset.v1.dead", "itsm.missing.v1"])
-async def test_a_service_is_refused_to_write_what_belongs_to_another(stack: Stack, topic: str) -> None:
-    async with AIOKafkaProducer(**signed_in(stack, "incident")) as producer:
+async def test_a_service_is_refused_to_write_what_belongs_to_another(own: Stack, topic: str) -> None:
+    async with AIOKafkaProducer(**signed_in(own, "incident")) as producer:
         with pytest.raises(TopicAuthorizationFailedError):
             await producer.send_and_wait(topic, b"forged")
 
 
-async def test_only_the_auth_service_reads_the_audit_topic(stack: Stack) -> None:
-    async with AIOKafkaProducer(**signed_in(stack, "incident")) as producer:
+async def test_only_the_auth_service_reads_the_audit_topic(own: Stack) -> None:
+    async with AIOKafkaProducer(**signed_in(own, "incident")) as producer:
         await producer.send_and_wait("itsm.audit.v1", b"who did it")
-    async with AIOKafkaConsumer("itsm.audit.v1", **signed_in(stack, "auth"), auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer("itsm.audit.v1", **signed_in(own, "auth"), auto_offset_reset="earliest") as consumer:
         assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"who did it"
-    curious = AIOKafkaConsumer("itsm.audit.v1", **signed_in(stack, "analytics"), auto_offset_reset="earliest")
+    curious = AIOKafkaConsumer("itsm.audit.v1", **signed_in(own, "analytics"), auto_offset_reset="earliest")
     try:
         with pytest.raises(TopicAuthorizationFailedError):
             async with asyncio.timeout(60):
@@ -121,8 +121,8 @@ async def test_only_the_auth_service_reads_the_audit_topic(stack: Stack) -> None
         await curious.stop()
 
 
-async def test_a_service_is_refused_the_group_of_another(stack: Stack) -> None:
-    consumer = AIOKafkaConsumer("itsm.incident.v1", **signed_in(stack, "asset"), group_id="itsm.monitor.alerts")
+async def test_a_service_is_refused_the_group_of_another(own: Stack) -> None:
+    consumer = AIOKafkaConsumer("itsm.incident.v1", **signed_in(own, "asset"), group_id="itsm.monitor.alerts")
     try:
         with pytest.raises(GroupAuthorizationFailedError):
             async with asyncio.timeout(60):
@@ -132,8 +132,8 @@ async def test_a_service_is_refused_the_group_of_another(stack: Stack) -> None:
         await consumer.stop()
 
 
-async def test_a_service_creates_no_topics_and_a_wrong_password_is_refused(stack: Stack) -> None:
-    admin = AIOKafkaAdminClient(**signed_in(stack, "incident"))
+async def test_a_service_creates_no_topics_and_a_wrong_password_is_refused(own: Stack) -> None:
+    admin = AIOKafkaAdminClient(**signed_in(own, "incident"))
     await admin.start()
     try:
         answer = await admin.create_topics([NewTopic("itsm.incident.v2", 1, 1)])
@@ -141,51 +141,51 @@ async def test_a_service_creates_no_topics_and_a_wrong_password_is_refused(stack
         await admin.close()
     assert answer.topic_errors[0][1] == TopicAuthorizationFailedError.errno
     with pytest.raises(KafkaConnectionError):
-        await AIOKafkaProducer(**{**signed_in(stack, "incident"), "sasl_plain_password": "guessed"}).start()
+        await AIOKafkaProducer(**{**signed_in(own, "incident"), "sasl_plain_password": "guessed"}).start()
 
 
-async def test_the_realm_answers_and_the_provisioning_client_can_sign_in(stack: Stack) -> None:
-    settings = stack.services.provision_environment()
+async def test_the_realm_answers_and_the_provisioning_client_can_sign_in(own: Stack) -> None:
+    settings = own.services.provision_environment()
     async with httpx.AsyncClient(trust_env=False) as client:
-        discovery = (await client.get(f"{stack.keycloak.issuer}/.well-known/openid-configuration")).json()
+        discovery = (await client.get(f"{own.keycloak.issuer}/.well-known/openid-configuration")).json()
         form = {
             "grant_type": "client_credentials",
             "client_id": settings["ITSM_KEYCLOAK_CLIENT_ID"],
             "client_secret": settings["ITSM_KEYCLOAK_CLIENT_SECRET"],
         }
-        address = f"{stack.keycloak.url}/realms/master/protocol/openid-connect/token"
+        address = f"{own.keycloak.url}/realms/master/protocol/openid-connect/token"
         granted = await client.post(address, data=form)
         guessed = await client.post(address, data={**form, "client_secret": "guessed"})
-    assert discovery["issuer"] == stack.keycloak.issuer
+    assert discovery["issuer"] == own.keycloak.issuer
     assert granted.status_code == httpx.codes.OK
     assert guessed.status_code == httpx.codes.UNAUTHORIZED
 
 
-async def test_every_process_listens_on_the_loopback_alone(stack: Stack) -> None:
+async def test_every_process_listens_on_the_loopback_alone(own: Stack) -> None:
     addresses = {
         connection.laddr.ip.removeprefix("::ffff:")
-        for process in lock.leftovers(stack.layout.state)
+        for process in lock.leftovers(own.layout.state)
         for connection in process.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
     assert addresses == {"127.0.0.1"}
 
 
-async def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack) -> None:
+async def test_a_second_stack_on_the_same_folder_is_refused(own: Stack) -> None:
     with pytest.raises(StackError, match="another stack"):
-        async with running(stack.options):
+        async with running(own.options):
             pass
 
 
-async def test_a_killed_mongod_is_reported_by_name_and_comes_back_with_its_data(stack: Stack, capsys) -> None:
-    pid = stack.process("mongo").pid
+async def test_a_killed_mongod_is_reported_by_name_and_comes_back_with_its_data(own: Stack, capsys) -> None:
+    pid = own.process("mongo").pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: stack.deaths == ["mongo"])
+    await eventually(lambda: own.deaths == ["mongo"])
     assert "mongo ended with signal SIGKILL" in capsys.readouterr().err
-    assert stack.describe()["processes"]["mongo"] is None
-    await stack.restart("mongo")
-    async with AsyncMongoClient(stack.mongo.uri("incident")) as client:
+    assert own.describe()["processes"]["mongo"] is None
+    await own.restart("mongo")
+    async with AsyncMongoClient(own.mongo.uri("incident")) as client:
         assert await client.itsm_incident.kept.count_documents({}) == 1
 
 

@@ -250,18 +250,18 @@ async def test_while_it_drains_it_is_unready_and_not_serving_and_still_answers()
 
 
 async def test_a_running_call_finishes_and_a_health_watch_does_not_delay_the_stop() -> None:
-    service = a_service(stop_grace_seconds=5)
+    service = a_service(stop_grace_seconds=60)
     echo = Echo(0.4)
     service.serve(add_echo, echo)
     await service.start()
     async with grpc.aio.insecure_channel(service.address) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
-        call = channel.unary_unary("/test.Echo/Call")(b"hello", timeout=5)
+        call = channel.unary_unary("/test.Echo/Call")(b"hello", timeout=60)
         await echo.entered.wait()
         began = time.monotonic()
         await service.stop()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30
         assert await call == b"hello"
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert await watch.read() is grpc.aio.EOF
