@@ -48,7 +48,9 @@ def _lines(app: typer.Typer) -> Iterator[str]:
 
 
 def _command(command: Any, path: list[str]) -> Iterator[str]:
-    children = getattr(command, "commands", {})
+    made = typer.Context(command)
+    names = command.list_commands(made) if hasattr(command, "list_commands") else []
+    children = {name: command.get_command(made, name) for name in names}
     for name, child in children.items():
         if not child.hidden:
             yield from _command(child, [*path, name])

@@ -1,4 +1,4 @@
-"""How an incident looks on a terminal."""
+"""How a record looks on a terminal; incidents have a page of their own."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import clean, plain, span, styled
+from cli.output import clean, heading, plain, span, styled
 
 _FACTS = (
     ("Service", "serviceId"),
@@ -53,6 +53,24 @@ def incident_page(record: dict[str, Any], timeline: Sequence[dict[str, Any]] | N
     if timeline is not None:
         parts.append(Padding(_timeline(timeline), (1, 0, 0, 0)))
     return Group(*parts)
+
+
+def record_page(record: dict[str, Any]) -> RenderableType:
+    """Any record: a line a field, what is empty left out."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in record.items():
+        if value in _NOTHING or value == {}:
+            continue
+        if isinstance(value, dict):
+            value = "\n".join(f"{key}: {clean(plain(each))}" for key, each in value.items())
+            table.add_row(heading(name).capitalize(), Text(value))
+        elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+            table.add_row(heading(name).capitalize(), Text("\n".join(clean(plain(each)) for each in value)))
+        else:
+            table.add_row(heading(name).capitalize(), styled(value))
+    return table
 
 
 def _facts(record: dict[str, Any]) -> Table:

@@ -57,6 +57,8 @@ class Platform:
     device: dict[str, Any] = field(default_factory=dict)
     device_answers: deque[tuple[int, dict[str, Any]]] = field(default_factory=deque)
     forms: list[dict[str, str]] = field(default_factory=list)
+    kept: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """Records of any other resource, by its plural and their id."""
 
     def add(self, **fields: Any) -> dict[str, Any]:
         """An incident that is there already."""
@@ -92,6 +94,13 @@ class Platform:
         if request.path.startswith("/api/v1/kpis/"):
             row = {"group": "net", "value": 16244.5, "median": 10800.0, "p90": 200000.0, "count": 12, "series": ""}
             return 200, {}, {"name": request.path.rpartition("/")[2], "definitionVersion": 2, "unit": self.unit, "rows": [row]}
+        plural, _, id = request.path.removeprefix("/api/v1/").partition("/")  # noqa: A001 - the field's name everywhere
+        if plural in self.kept:
+            return self._any(request, plural, id)
+        return self._desk(request)
+
+    def _desk(self, request: Request) -> tuple[int, dict[str, str], Any]:
+        """Incidents."""
         if request.path == "/api/v1/incidents:import":
             return self._import(request)
         if request.path == "/api/v1/incidents:count":
@@ -99,6 +108,21 @@ class Platform:
         if request.path == "/api/v1/incidents":
             return self._create(request) if request.method == "POST" else self._list(request)
         return self._one(request)
+
+    def _any(self, request: Request, plural: str, id: str) -> tuple[int, dict[str, str], Any]:  # noqa: A002 - as above
+        """A resource that keeps what it is told."""
+        records = self.kept[plural]
+        if not id and request.method == "GET":
+            return 200, {}, {plural: list(records.values()), "nextPageToken": ""}
+        if not id:
+            made = {"id": f"rec_{len(records) + 1}", "etag": "1", **request.body}
+            return 201, {}, records.setdefault(made["id"], made)
+        if request.headers.get("if-match") != f'"{records[id]["etag"]}"':
+            return problem(412, "The record is not as the request expects", "it is at another version")
+        if request.method == "DELETE":
+            return 200, {}, records.pop(id)
+        records[id] |= {**request.body, "etag": str(int(records[id]["etag"]) + 1)}
+        return 200, {}, records[id]
 
     def _realm(self, request: Request) -> tuple[int, dict[str, str], Any]:
         realm = f"{self.url}/realm"
