@@ -54,6 +54,11 @@ class Services:
         return f"127.0.0.1:{self._ports.get(f'{service}-management')}"
 
     @property
+    def gateway_rpc_target(self) -> str:
+        """The gateway's gRPC listener as host:port."""
+        return f"127.0.0.1:{self._ports.get('gateway-rpc')}"
+
+    @property
     def gateway_url(self) -> str:
         return f"http://{self.target('gateway')}"
 
@@ -99,15 +104,17 @@ class Services:
             "ITSM_CLOCK_FILE": str(self._layout.clock),
             **{f"ITSM_{peer.upper()}_TARGET": self.target(peer) for peer in SERVICES if peer != "gateway"},
         }
-        if service == "monitor":
-            settings["ITSM_INGEST_LISTEN"] = self.ingest_url.removeprefix("http://")
-            settings["ITSM_OTLP_LISTEN"] = self.otlp_target
+        if service in ("monitor", "gateway"):
             # Whoever tries webhooks here has the receiver on this machine.
             settings["ITSM_OUTBOUND_NETWORKS"] = "127.0.0.0/8,::1/128"
             settings["ITSM_OUTBOUND_PORTS"] = "80,443,1024-65535"
             settings["ITSM_OUTBOUND_HTTP"] = "true"
+        if service == "monitor":
+            settings["ITSM_INGEST_LISTEN"] = self.ingest_url.removeprefix("http://")
+            settings["ITSM_OTLP_LISTEN"] = self.otlp_target
         if service == "gateway":
             settings["ITSM_PUBLIC_URL"] = self.gateway_url
+            settings["ITSM_GRPC_LISTEN"] = self.gateway_rpc_target
             settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"
             settings["ITSM_CONSOLE_CLIENT_SECRET"] = self.client_secret("itsm-console")
         if service == "auth":
@@ -172,6 +179,8 @@ class Services:
         ports = [self._ports.get(service), self._ports.get(f"{service}-management")]
         if service == "monitor":
             ports += [self._ports.get("ingest"), self._ports.get("otlp")]
+        if service == "gateway":
+            ports.append(self._ports.get("gateway-rpc"))
         return Spec(
             name=service,
             argv=(sys.executable, "-m", f"services.{service}"),

@@ -126,6 +126,7 @@ class Stack:
             "processes": {name: process.pid for name, (process, _) in self._processes.items()},
             "services": {
                 name: {"target": self.services.target(name), "management": f"http://{self.services.management(name)}"}
+                | ({"rpc": self.services.gateway_rpc_target} if name == "gateway" else {})
                 for name in names
             },
             "backing": self._describe_backing(),

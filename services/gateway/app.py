@@ -1,4 +1,4 @@
-"""The gateway, plugged together: one HTTP listener for REST, sign-in and the live stream."""
+"""The gateway, plugged together: one HTTP listener for REST, sign-in and the live stream, one for RPCs of what it owns."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,17 +10,18 @@ from fastapi import FastAPI
 from pydantic import Field, SecretStr
 from starlette.routing import Route
 
-from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
-from services.gateway import answers, eventdocs, openapi
+from services.gateway import answers, eventdocs, openapi, owned
+from services.gateway import store as kept
 from services.gateway.console import BUILT, Console
 from services.gateway.credentials import Auth, Credentials
 from services.gateway.exchange import Receive, Scope, Send
 from services.gateway.hub import Hub
 from services.gateway.limits import App, Limits
+from services.gateway.owned import OwnSettings
 from services.gateway.ring import Cursors, Ring
 from services.gateway.routes import declared
 from services.gateway.session import Realm, SignIn
@@ -33,7 +34,7 @@ _LAST_WORDS_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 
 
-class Settings(chassis_settings.Settings):
+class Settings(OwnSettings):
     """What the gateway is told beside what every process is."""
 
     public_url: str = Field("http://127.0.0.1:8080", description="how browsers and programs reach this installation")
@@ -45,6 +46,7 @@ class Settings(chassis_settings.Settings):
     asset_target: str = Field("", description="gRPC address of the asset service")
     monitor_target: str = Field("", description="gRPC address of the monitor service")
     analytics_target: str = Field("", description="gRPC address of the analytics service")
+    gateway_target: str = Field("", description="gRPC address of what gateways own; empty for this very process")
 
     def targets(self) -> Mapping[str, str]:
         """Where each proto package is served."""
@@ -54,6 +56,7 @@ class Settings(chassis_settings.Settings):
             "monitor": self.monitor_target,
             "auth": self.auth_target,
             "analytics": self.analytics_target,
+            "gateway": self.gateway_target,
         }
         return {f"itsm.{name}.v1": target for name, target in named.items() if target}
 
@@ -61,7 +64,8 @@ class Settings(chassis_settings.Settings):
 def build(settings: Settings) -> Service:
     """The process with all its parts."""
     # The address that the gateway is known by is that of HTTP; RPCs of its own come from this very process.
-    assembly = Assembly("gateway", settings.model_copy(update={"listen": settings.grpc_listen}))
+    by_rpc = settings.model_copy(update={"listen": settings.grpc_listen})
+    assembly = Assembly("gateway", by_rpc, kinds=kept.KINDS, indexes=kept.INDEXES)
     service, channels = assembly.service, assembly.channels
     auth = Auth(channels, settings.auth_target)
     credentials = Credentials(auth, settings.public_url)
@@ -79,12 +83,15 @@ def build(settings: Settings) -> Service:
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))
     api.include_router(sign_in.router)
     api.router.routes.append(_Get(PATH, stream))
-    rest = _rest(settings, Upstream(channels, settings.targets()), credentials, assembly)
+    owned.build(settings, assembly)
+    upstream = Upstream(channels, settings.targets(), own=lambda: service.address)
+    rest = _rest(settings, upstream, credentials, assembly)
     api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
     app = Limits(api, secure=settings.public_url.startswith("https://"))
     listener = Listener(settings.listen, app, partial(stream.hub.close, _LAST_WORDS_SECONDS))
     # A gateway that is new among others is given its share at once; who is away now is found later.
-    service.on_start(partial(channels.open, settings.targets().values(), _CONNECT_SECONDS))
+    others = [target for target in settings.targets().values() if target != settings.gateway_target]
+    service.on_start(partial(channels.open, others, _CONNECT_SECONDS))
     service.on_start(listener.start)
     service.on_stop(Stage.EDGE, listener.stop)
     service.check("auth", partial(_reachable, channels, settings.auth_target))

@@ -8,7 +8,7 @@ it is too slow.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from chassis.errors import NotFound, Unavailable, from_rpc
 from chassis.rpc import Channels, Method, connected, repeated
 
+OWN_PACKAGE = "itsm.gateway.v1"
 _EVERYWHERE = "itsm.operations.v1"  # served by every service; the request names which one is meant
 
 Metadata = Sequence[tuple[str, str]]
@@ -42,10 +43,11 @@ class Call(Protocol):
 
 
 class Upstream:
-    """`Call` over gRPC. `targets` says where each proto package (`itsm.incident.v1`) is served."""
+    """`Call` over gRPC. `targets` says where each proto package (`itsm.incident.v1`) is served, `own` where this process
+    serves what gateways own, which is known when it listens."""
 
-    def __init__(self, channels: Channels, targets: Mapping[str, str]) -> None:
-        self._channels, self._targets = channels, targets
+    def __init__(self, channels: Channels, targets: Mapping[str, str], own: Callable[[], str] | None = None) -> None:
+        self._channels, self._targets, self._own = channels, targets, own
         self._stubs: dict[tuple[str, str], Any] = {}
 
     async def __call__(
@@ -77,13 +79,13 @@ class Upstream:
                 found: Message = await repeated(attempt, timeout)
                 return found
             began = time.monotonic()
-            await connected(self._channels.to(self._targets[package]), timeout)
+            await connected(self._channels.to(self._target(package) or ""), timeout)
             return await attempt(began + timeout - time.monotonic())
         except grpc.aio.AioRpcError as failure:
             raise from_rpc(failure) from failure
 
     def _stub(self, package: str, method: Method) -> Any:
-        target = self._targets.get(package)
+        target = self._target(package)
         if target is None and method.path.startswith(f"/{_EVERYWHERE}."):
             raise NotFound("service", package.split(".")[1])
         if target is None:
@@ -94,3 +96,8 @@ class Upstream:
             response_deserializer=method.response.FromString,
         )
         return self._stubs.setdefault((package, method.path), stub)
+
+    def _target(self, package: str) -> str | None:
+        if package == OWN_PACKAGE and package not in self._targets and self._own is not None:
+            return self._own()
+        return self._targets.get(package)

@@ -10,6 +10,7 @@ import pytest
 
 from chassis.codec import is_map
 from services.asset.store import KINDS as ASSET
+from services.gateway.store import KINDS as GATEWAY
 from services.incident.store import KINDS as INCIDENT
 from services.monitor.store import KINDS as MONITOR
 
@@ -29,6 +30,10 @@ INSIDE = {
     "Silence.version": "shown as etag",
     "MaintenanceWindow.version": "shown as etag",
     "NotificationTarget.version": "shown as etag",
+    "Webhook.version": "shown as etag",
+    "Webhook.limits": "what its maker's token permitted",
+    "Webhook.enable_time": "since when it is told",
+    "Webhook.delete_time": "since when it is gone",
     "Alert.version": "shown as etag",
     "Alert.expire_time": "when the clock ends it",
     "Alert.purge_time": "since when its record may go",
@@ -104,7 +109,7 @@ def type_name(field: Any) -> str:
     return names[field.type]
 
 
-ALL = [pair for kind in (*ASSET, *INCIDENT, *MONITOR) for pair in pairs(kind.aggregate, kind.message.DESCRIPTOR)]
+ALL = [pair for kind in (*ASSET, *INCIDENT, *MONITOR, *GATEWAY) for pair in pairs(kind.aggregate, kind.message.DESCRIPTOR)]
 
 
 @pytest.mark.parametrize(("kind", "descriptor"), ALL, ids=lambda each: getattr(each, "__name__", ""))

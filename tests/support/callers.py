@@ -55,7 +55,8 @@ class Callers:
     ) -> Answer:
         """The same for an RPC that no descriptor of ours lists."""
         if owner not in self._channels:
-            self._channels[owner] = connect(self.stack["services"][owner]["target"])
+            addresses = self.stack["services"][owner]  # the gateway's first address is that of HTTP
+            self._channels[owner] = connect(addresses.get("rpc", addresses["target"]))
         metadata = [("authorization", f"Bearer {token}")] if token else []
         metadata += [("x-itsm-tenant", tenant)] if tenant else []
         stub = self._channels[owner].unary_unary(

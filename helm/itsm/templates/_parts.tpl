@@ -252,8 +252,8 @@ spec:
     {{- if .root.Values.telemetry.enabled }}
     {{- include "itsm.rule" $policy.egress.otlp | nindent 4 }}
     {{- end }}
-    {{- if and (eq .component "monitor") $policy.egress.monitored.enabled }}
-    {{- with $policy.egress.monitored }}
+    {{- with get (dict "monitor" $policy.egress.monitored "gateway" $policy.egress.deliveries) .component }}
+    {{- if .enabled }}
     {{- if or .to .ports }}
     - {{- if .to }}
       to:

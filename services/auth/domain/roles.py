@@ -6,7 +6,7 @@ A permission that an RPC asks for and no role has is a defect, found by a test.
 from collections.abc import Mapping
 from typing import Any
 
-VERSION = 4
+VERSION = 5
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
 _EVERYBODY = (
@@ -105,6 +105,16 @@ _NOTIFICATIONS_SET = (
     "notificationTargets.rotate",
     "notificationTargets.key",
 )
+_WEBHOOKS = (
+    "webhooks.create",
+    "webhooks.get",
+    "webhooks.list",
+    "webhooks.update",
+    "webhooks.rotate",
+    "webhooks.test",
+    "webhooks.redeliver",
+    "webhooks.delete",
+)
 
 _SERIES_READ = ("series.list", "series.query")
 _ALERTS_READ = ("alerts.get", "alerts.list", "integrations.get", "integrations.list")
@@ -153,6 +163,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _REBUILD,
         _KEYS,
         _GRANTS,
+        _AUDIT,
         _ASSETS_WORK,
         _ASSETS_SET,
         _GRAPH_SET,
@@ -162,6 +173,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _NOTIFICATIONS_SET,
         _ALERTS_WORK,
         _INTEGRATIONS_SET,
+        _WEBHOOKS,
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Held by keys of machines alone: each can do this and nothing else.
@@ -174,11 +186,24 @@ ROLES: Mapping[str, frozenset[str]] = {
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ),
-    "service:gateway": frozenset(),
+    "service:gateway": _together(("users.get",)),
 }
 
 KEY_ROLES = frozenset({"enroller", "endpoint", "integration"})
 """Roles that no person and no group holds, only keys."""
+
+SENSITIVE = frozenset(
+    {
+        "roles.grant",
+        "roles.revoke",
+        "notificationTargets.rotate",
+        "notificationTargets.key",
+        "webhooks.rotate",
+        "tokens.issue",
+    }
+)
+"""What people must prove for who they are: all that the protos mark with `step_up`, and making keys. A token that may do
+any of it is made by somebody who has proved it."""
 
 PEOPLE_ROLES = frozenset(role for role in ROLES if not role.startswith("service:")) - KEY_ROLES
 

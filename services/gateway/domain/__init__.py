@@ -1,0 +1,1 @@
+"""What the gateway itself keeps: webhooks and what is handed to people and programs outside. Pure."""

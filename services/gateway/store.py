@@ -1,0 +1,68 @@
+"""What the gateway keeps where, and what lists may ask for.
+
+Fails at start, with `ValueError`, when an allow-list contradicts itself.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from itsm.gateway import v1 as pb
+
+from chassis.domain import Clock
+from chassis.due import due_index
+from chassis.listing import Field, Fields, Listing
+from chassis.listing import Kind as Of
+from chassis.store import Index, Kind
+from services.gateway.domain.delivery import KEPT, DeliveryState
+from services.gateway.domain.webhook import State, Webhook
+from services.gateway.usecases.log import DELIVERIES, DUE_FIELD
+from services.gateway.usecases.webhooks import WEBHOOKS
+
+KINDS = (Kind(Webhook, pb.Webhook, WEBHOOKS),)
+
+INDEXES = (
+    Index(WEBHOOKS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(WEBHOOKS, [("delete_time", 1)], expire_after=KEPT),
+    Index(DELIVERIES, [("tenant", 1), ("target_id", 1), ("create_time", -1), ("_id", 1)]),
+    due_index(DELIVERIES, DUE_FIELD),
+    Index(DELIVERIES, [("expire_time", 1)], expire_after=timedelta(0)),
+)
+
+
+def _enum(path: str, kind: type[StrEnum]) -> Field:
+    return Field(path=path, kind=Of.ENUM, values=tuple(value.value for value in kind))
+
+
+def _time(path: str, *, sortable: bool = False) -> Field:
+    return Field(path=path, kind=Of.TIMESTAMP, sortable=sortable)
+
+
+WEBHOOK_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "url": Field(path="url", kind=Of.TEXT),
+    "description": Field(path="description", kind=Of.TEXT),
+    "eventTypes": Field(path="event_types", many=True),
+    "state": _enum("state", State),
+    "creatorId": Field(path="creator_id"),
+    "createTime": _time("create_time", sortable=True),
+    "updateTime": _time("update_time", sortable=True),
+}
+DELIVERY_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "eventId": Field(path="event_id"),
+    "eventType": Field(path="event_type"),
+    "subject": Field(path="subject"),
+    "state": _enum("state", DeliveryState),
+    "createTime": _time("create_time", sortable=True),
+    "nextDueTime": _time("next_due_time"),
+}
+
+
+def webhook_listing(key: bytes, clock: Clock) -> Listing:
+    """The list of webhooks."""
+    return Listing("webhooks", WEBHOOK_FIELDS, "createTime desc", key, clock)
+
+
+def delivery_listing(key: bytes, clock: Clock) -> Listing:
+    """The list of deliveries of a target."""
+    return Listing("deliveries", DELIVERY_FIELDS, "createTime desc", key, clock)

@@ -1,0 +1,1 @@
+"""What callers may do with what the gateway itself keeps."""
