@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stack.options import ROOT
-from tests.k8s import steps
+from tests.k8s import again, away, looks, mutual, steps
 from tests.k8s.cluster import Cluster, Refused
 from tests.k8s.connections import Ports
 from tests.k8s.steps import Run
@@ -30,13 +30,24 @@ STEPS: tuple[Callable[[Run], Awaitable[dict[str, Any]]], ...] = (
     steps.story,
     steps.suite,
     steps.network,
+    looks.outside,
+    looks.strange_requests,
     steps.outages,
+    away.all_away,
+    away.broker_away,
+    looks.logs,
+    looks.silence,
+    again.neighbors,
     steps.kills,
     steps.replicas,
     steps.rolling_upgrade,
+    away.signals,
     steps.eviction,
+    again.rollback,
     steps.scale,
+    mutual.mutual_tls,
     steps.uninstall,
+    again.applied,
     steps.foreign_user,
 )
 _NEEDED = {"install"}
@@ -52,6 +63,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--helm", default="helm")
     parser.add_argument("--rate", type=float, default=20, help="requests a second while pods are replaced")
     parser.add_argument("--seconds", type=float, default=120, help="length of a load")
+    parser.add_argument("--away", type=float, default=60, help="seconds for which the broker is away")
+    parser.add_argument("--idle", type=float, default=180, help="seconds for which nobody asks anything")
+    parser.add_argument(
+        "--previous", default="", help="tag of images of an older version, for the way back; the same when empty"
+    )
     parser.add_argument("--skip", action="append", default=[], choices=[step.__name__ for step in STEPS])
     parser.add_argument(
         "--only", action="append", default=[], choices=[step.__name__ for step in STEPS], help="on what is there"
@@ -67,7 +83,9 @@ async def main() -> int:
     cluster = Cluster(options.namespace, options.release, options.kubectl, options.helm)
     folder = options.report.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
-    at = Run(cluster, Ports.choose(), folder, options.rate, options.seconds)
+    at = Run(cluster, Ports.choose(), folder)
+    at.rate, at.seconds = options.rate, options.seconds
+    at.away, at.idle, at.previous = options.away, options.idle, options.previous
     chosen = [
         step for step in STEPS if step.__name__ not in options.skip and (not options.only or step.__name__ in options.only)
     ]
@@ -88,7 +106,11 @@ async def main() -> int:
             if step.__name__ in _NEEDED:
                 break
     if not options.keep and not options.only:
-        await cluster.kubectl("delete", "namespace", cluster.namespace, "--wait=false")
+        begun = time.monotonic()
+        # An object that nothing finalizes would keep it.
+        await cluster.kubectl("delete", "namespace", cluster.namespace, "--wait=true", within=300)
+        report["seconds_until_the_namespace_was_gone"] = round(time.monotonic() - begun, 1)
+        options.report.write_text(json.dumps(report, indent=2) + "\n")
     return 0 if all(outcome["ok"] for outcome in report["steps"].values()) else 1
 
 

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from stack.options import ROOT
 
 
@@ -76,6 +78,23 @@ class Cluster:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[httpx.AsyncClient]:
+        """The Kubernetes API below the namespace, as `pods/<name>:8081/proxy/livez`, without a process for each question."""
+        port = free_port(0)
+        child = await asyncio.create_subprocess_exec(
+            self.kubectl_program, "proxy", "--address", "127.0.0.1", "--port", str(port),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            await _until_open(port)
+            address = f"http://127.0.0.1:{port}/api/v1/namespaces/{self.namespace}/"
+            async with httpx.AsyncClient(base_url=address, timeout=20, trust_env=False) as client:
+                yield client
+        finally:
+            child.terminate()
+            await child.wait()
 
     async def _keep_forwarding(self, target: str, pairs: Sequence[tuple[int, int]]) -> None:
         ports = [f"{local}:{remote}" for local, remote in pairs]

@@ -31,6 +31,7 @@ _WIDE = (
 )  # fmt: skip
 # As on a cluster that gives every namespace its own range of users.
 _FOREIGN = 1_000_650_000
+_FINALIZED_WITHIN = 60.0  # seconds
 _CONNECTION_AGE = 100.0  # seconds after which every client has looked up addresses anew
 
 
@@ -43,6 +44,9 @@ class Run:
     folder: Path
     rate: float = 20
     seconds: float = 120
+    away: float = 60
+    idle: float = 180
+    previous: str = ""
 
     @property
     def gateway(self) -> str:
@@ -56,6 +60,11 @@ class Run:
             "upgrade", self.cluster.release, presets.CHART, *values, "--wait", "--timeout", "15m", within=960
         )
         await self.settled()
+
+    async def emptied(self) -> None:
+        """Takes away what a release leaves: volumes and the Secrets that belong to them."""
+        selector = f"app.kubernetes.io/instance={self.cluster.release}"
+        await self.cluster.kubectl("delete", "persistentvolumeclaims,secrets", "--selector", selector, within=180)
 
     async def settled(self) -> None:
         """Waits until no pod is about to go: helm waits for those that come."""
@@ -224,7 +233,7 @@ async def scale(at: Run) -> dict[str, Any]:
         await at.cluster.rolled_out(name)
     calls = {replica: count - before.get(replica, 0) for replica, count in after.items()}
     shares = {replica: round(count / max(1, sum(calls.values())), 2) for replica, count in calls.items()}
-    outcome = {"shares_of_calls": shares, **load.summary}
+    outcome = {"shares_of_calls": shares, "killed_under_load": pod["metadata"]["name"], **load.summary}
     if load.summary["errors"] or load.summary["lost"] or not all(0.2 <= share <= 0.45 for share in shares.values()):
         raise AssertionError(json.dumps(outcome))
     return outcome
@@ -253,24 +262,31 @@ async def uninstall(at: Run) -> dict[str, Any]:
     """Only what is documented stays: volumes, the Secrets that belong to them, and until it is deleted the pod of the test."""
     await at.cluster.helm("uninstall", at.cluster.release, "--wait", "--timeout", "5m", within=360)
     selector = f"app.kubernetes.io/instance={at.cluster.release}"
-    # As NOTES say: the pod of the test outlives the release.
-    await at.cluster.kubectl("delete", "jobs,pods", "--selector", selector, "--wait=true", within=180)
+    tests = f"{selector},app.kubernetes.io/component=test"
     kinds = (
         "deployments,statefulsets,jobs,pods,services,configmaps,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,"
         "roles,rolebindings,serviceaccounts,pvc,secrets"
     )
-    left: dict[str, list[str]] = {}
-    for found in await at.cluster.get(kinds, "--selector", selector):
-        left.setdefault(found["kind"], []).append(found["metadata"]["name"])
-    if set(left) - {"PersistentVolumeClaim", "Secret"}:
+    # As NOTES say: the pod of the test outlives the release.
+    kept = [pod["metadata"]["name"] for pod in await at.cluster.get("pods", "--selector", tests)]
+    await at.cluster.kubectl("delete", "pods", "--selector", tests, "--wait=true", within=180)
+    begun = time.monotonic()
+    while True:
+        left: dict[str, list[str]] = {}
+        for found in await at.cluster.get(kinds, "--selector", selector):
+            left.setdefault(found["kind"], []).append(found["metadata"]["name"])
+        more = set(left) - {"PersistentVolumeClaim", "Secret"}
+        if not more or time.monotonic() - begun > _FINALIZED_WITHIN:
+            break
+        await asyncio.sleep(1)
+    if more:
         raise AssertionError(f"more stayed than is documented: {left}")
-    return {"left": left}
+    return {"left": left, "pods_of_tests": kept}
 
 
 async def foreign_user(at: Run) -> dict[str, Any]:
     """On an empty namespace all of it runs as a user that no image knows, in the group 0."""
-    selector = f"app.kubernetes.io/instance={at.cluster.release}"
-    await at.cluster.kubectl("delete", "persistentvolumeclaims,secrets", "--selector", selector, within=180)
+    await at.emptied()
     contexts = ("serviceDefaults.podSecurityContext", "backing.podSecurityContext")
     users = [f"{context}.{name}={_FOREIGN}" for context in contexts for name in ("runAsUser", "fsGroup")]
     values = ",".join([*users, *(f"{context}.runAsGroup=0" for context in contexts)])

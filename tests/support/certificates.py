@@ -1,6 +1,7 @@
 """An authority made for a test, and the folders of certificates that it hands out."""
 
 import ipaddress
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,10 +28,11 @@ class Authority:
         """Its own, as a file has it."""
         return self._own.public_bytes(Encoding.PEM)
 
-    def issue(self, folder: Path, name: str, *, common: str = "") -> Path:
-        """A certificate for 127.0.0.1 that is known by `name`, in `folder` as a Secret would be."""
+    def issue(self, folder: Path, name: str, *, common: str = "", hosts: Collection[str] = ()) -> Path:
+        """A certificate for 127.0.0.1 and `hosts` that is known by `name`, in `folder` as a Secret would be."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.UniformResourceIdentifier(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(name)]
+        names += [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *(x509.DNSName(host) for host in hosts)]
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common or "somebody")])
         usages = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ExtendedKeyUsageOID.CLIENT_AUTH])
         made = (
@@ -44,6 +46,11 @@ class Authority:
         (folder / "tls.crt").write_bytes(made.public_bytes(Encoding.PEM))
         (folder / "ca.crt").write_bytes(self.certificate)
         return folder
+
+    @staticmethod
+    def serial(certificate: str) -> str:
+        """The number of a certificate, by which it is told from another of the same names."""
+        return str(x509.load_pem_x509_certificate(certificate.encode()).serial_number)
 
     def _started(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
