@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -114,6 +115,22 @@ class Client:
                 self.told(f"the platform is busy ({response.status_code}), trying again in {wait:.0f} s")
             if over.wait(wait):
                 return _answer(response, trace_id)
+
+    @contextmanager
+    def lines(self, path: str, *, query: Query, headers: Mapping[str, str], timeout: float) -> Iterator[Iterator[str]]:
+        """The lines of an answer that goes on, for the block; `timeout` is for how many seconds it may be silent.
+
+        Raises `Problem` when it is refused, `CliError` when the connection breaks, then or later.
+        """
+        given = {**headers, "authorization": f"Bearer {self.token()}"}
+        try:
+            with self._http.stream("GET", path, params=query, headers=given, timeout=timeout) as response:
+                if not response.is_success:
+                    response.read()
+                    _answer(response, "")
+                yield response.iter_lines()
+        except httpx.TransportError as error:
+            raise CliError(f"{self.url} does not answer: {error or type(error).__name__}") from error
 
     def _try(self, method: str, path: str, **how: Any) -> httpx.Response | CliError:
         """The answer, or why there is none."""

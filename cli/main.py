@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, doctor, importing, incidents, kpis, raw, reference, resources, signin
+from cli import admin, doctor, events, importing, incidents, kpis, raw, reference, resources, signin
 from cli.errors import CliError, ExitCode
 from cli.output import Output
 from cli.session import report
@@ -31,6 +31,7 @@ app.add_typer(kpis.app, name="kpi")
 app.add_typer(importing.app, name="import")
 for _name in resources.RESOURCES:
     app.add_typer(resources.group(_name), name=_name)
+app.add_typer(events.app, name="events")
 app.add_typer(admin.app, name="admin")
 app.command("doctor")(doctor.doctor)
 app.command()(raw.api)
