@@ -27,7 +27,7 @@ from services.monitor.api.series import SeriesApi
 from services.monitor.api.silences import SilenceApi
 from services.monitor.domain.stages import PIPELINE
 from services.monitor.ingest.app import Door
-from services.monitor.ingest.keys import Keys, exchanging
+from services.monitor.ingest.keys import KEPT_SECONDS, Keys, exchanging
 from services.monitor.ingest.otlp_grpc import OtlpServer
 from services.monitor.ingest.samples import SampleDoor
 from services.monitor.ports import Assets
@@ -68,6 +68,9 @@ class Settings(chassis_settings.Settings):
 
     ingest_listen: str = Field("", description="host:port of the HTTP listener for signals and samples; empty: none")
     otlp_listen: str = Field("", description="host:port of the gRPC listener for OpenTelemetry metrics; empty: none")
+    keys_seconds: float = Field(
+        KEPT_SECONDS, gt=0, le=KEPT_SECONDS, description="how long a sender's key that was good is not asked about again"
+    )
     checks_denied: str = Field("", description="networks that no check looks at, separated by commas: `10.0.0.0/8,fd00::/8`")
     rules_seconds: float = Field(15, gt=0, description="how often alert rules are evaluated")
     checks_roots: Path | None = Field(None, description="file with further certificates that checks trust")
@@ -113,7 +116,12 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     mirror = Mirror(store)
     situations = _pipeline(assembly, settings, mirror)
     intake = Intake(store, situations, stages=PIPELINE, follow=(situations.after,))
-    keys = Keys(exchanging(assembly.channels, settings.auth_target), assembly.guard, integrations)
+    keys = Keys(
+        exchanging(assembly.channels, settings.auth_target),
+        assembly.guard,
+        integrations,
+        kept_seconds=settings.keys_seconds,
+    )
     door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached, service.metrics)
     series = _series(assembly, settings, keys, door, mirror)
     _listen(service, settings.ingest_listen, door)

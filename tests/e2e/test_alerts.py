@@ -149,7 +149,7 @@ async def refused(sender: Sender) -> int:
             answer = await sender.notify(named(uuid4().hex[:16]))
             if answer.status_code != httpx.codes.OK:
                 return answer.status_code
-            await asyncio.sleep(2)
+            await asyncio.sleep(0.5)
 
 
 async def test_refusals_are_what_senders_understand(stack: dict[str, Any], sender: Sender, agent: Gateway) -> None:

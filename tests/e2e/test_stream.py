@@ -58,6 +58,7 @@ async def _second(stack: dict[str, Any], http: int, management: int) -> AsyncIte
     environment = stack["backing"]["service_environment"]["gateway"] | {
         "ITSM_LISTEN": f"127.0.0.1:{http}",
         "ITSM_MANAGEMENT_LISTEN": f"127.0.0.1:{management}",
+        "ITSM_GRPC_LISTEN": "127.0.0.1:0",
         "PATH": os.environ["PATH"],
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.gateway", cwd=ROOT, env=environment)

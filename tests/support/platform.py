@@ -96,6 +96,8 @@ async def started(state: Path, *, only_backing: bool, agent: bool = False) -> As
             "ITSM_FAILPOINTS": str(failpoints),
             "ITSM_OTLP_ENDPOINT": traces.address,
             "ITSM_TRACE_RATIO": "0",
+            # That a key counts for less than a minute as usual is for the unit tests, which have a clock of their own.
+            "ITSM_KEYS_SECONDS": "5",
         }
         stack = await parts.enter_async_context(running(Options(state=state, light=True, agent=agent, extra=extra)))
         yield Platform(stack.describe(), Breakable(stack, failpoints, traces))

@@ -27,7 +27,7 @@ from services.monitor.domain.integration import Integration, IntegrationState
 from services.monitor.usecases.integrations import Integrations
 
 KEPT_SECONDS = 45.0
-"""How long a revoked key, a withdrawn permission or a changed integration may still count."""
+"""How long a revoked key, a withdrawn permission or a changed integration may still count, at most and unless said."""
 _REFUSED_SECONDS = 5.0
 _KEPT_ENTRIES = 10_000
 _LONGEST_KEY = 8192
@@ -71,6 +71,7 @@ class Keys:
     guard: Guard
     integrations: Integrations
     now: Callable[[], float] = time.monotonic
+    kept_seconds: float = KEPT_SECONDS
     _kept: "OrderedDict[bytes, _Kept]" = field(default_factory=OrderedDict)
     _asking: dict[bytes, "asyncio.Task[Sender]"] = field(default_factory=dict)
 
@@ -105,7 +106,7 @@ class Keys:
         except Unauthenticated as refusal:
             self._keep(key, _Kept(began + _REFUSED_SECONDS, refusal=refusal))
             raise
-        self._keep(key, _Kept(began + KEPT_SECONDS, sender=sender))
+        self._keep(key, _Kept(began + self.kept_seconds, sender=sender))
         return sender
 
     async def _exchanged(self, secret: str) -> Sender:

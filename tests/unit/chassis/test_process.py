@@ -123,7 +123,7 @@ def test_a_call_that_runs_when_the_signal_comes_is_answered() -> None:
 
 def test_a_process_that_no_task_can_stop_ends_with_its_stacks() -> None:
     blocked = PROCESS.replace("await asyncio.sleep(float(sys.argv[1]))", "import time; time.sleep(float(sys.argv[1]))")
-    shortened = "import chassis.service as s; s._MARGIN_SECONDS = s._LAST_RESORT_SECONDS = 0.2\n"
+    shortened = "import chassis.service as s; s._MARGIN_SECONDS, s._LAST_RESORT_SECONDS = 0.2, 2.5\n"
     process = python(shortened + blocked.replace("drain_seconds=0", "drain_seconds=0, stop_grace_seconds=0"), "60")
     assert process.stdout
     assert process.stdout.readline() == "started\n"
