@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from chassis.errors import Invalid
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
@@ -24,6 +26,7 @@ class Context:
 
     `scope` is the row scope of the caller: a Mongo filter over the stored fields, ANDed into each query beside the tenant.
     `request_id` is the caller's idempotency key, empty when none was given. `token` is passed on to other services.
+    `dry_run` says that the call only shows what it would do: no transaction of it is written (docs/decisions/027-manners.md).
     """
 
     tenant: str
@@ -34,6 +37,7 @@ class Context:
     scope: Mapping[str, Any] = field(default_factory=dict)
     request_id: str = ""
     request_hash: str = ""
+    dry_run: bool = False
     correlation_id: str = ""
     causation_id: str = ""
     trace: str = ""
@@ -66,3 +70,10 @@ def use(context: Context) -> Iterator[Context]:
         yield context
     finally:
         _current.reset(token)
+
+
+def refuse_dry_run() -> None:
+    """For what no transaction takes back, such as a message that is sent. Raises `Invalid` in a dry run."""
+    context = _current.get(None)
+    if context is not None and context.dry_run:
+        raise Invalid({"dryRun": "this cannot be tried: its effects are not only in records"}, reason="DRY_RUN_IMPOSSIBLE")

@@ -23,6 +23,7 @@ from typing import Final, Self
 
 import httpx
 
+from chassis.context import refuse_dry_run
 from chassis.errors import Invalid
 
 Address = IPv4Address | IPv6Address
@@ -215,7 +216,8 @@ class Outbound:
     _slots: asyncio.Semaphore | None = None
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer | Failure:
-        """One exchange. `headers` are ours, never a user's."""
+        """One exchange. `headers` are ours, never a user's. Raises `Invalid` in a dry run."""
+        refuse_dry_run()
         if self._slots is None:
             self._slots = asyncio.Semaphore(self.at_once)
         try:

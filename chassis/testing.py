@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from chassis.context import Actor, Context
+from chassis.context import Actor, Context, refuse_dry_run
 from chassis.errors import Busy
 from chassis.store.backend import Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write
 
@@ -82,6 +82,7 @@ class MemoryBackend:
 
     async def write(self, writes: Sequence[Write]) -> None:
         """See `Backend`."""
+        refuse_dry_run()
         kept = copy.deepcopy(self.collections)
         inserted: list[tuple[str, Document]] = []
         try:
@@ -120,6 +121,7 @@ class MemoryBackend:
 
     async def update_many(self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """See `Backend`. Pipelines, as leases use them, need the real server's clock and are refused."""
+        refuse_dry_run()
         if not isinstance(update, Mapping):
             raise NotImplementedError("an update pipeline needs the real database")
         found = [document for document in self._documents(collection).values() if matches(document, query)]
@@ -131,6 +133,7 @@ class MemoryBackend:
         self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, upsert: bool = False
     ) -> Document | None:
         """See `Backend`. Pipelines are refused as there."""
+        refuse_dry_run()
         if not isinstance(update, Mapping):
             raise NotImplementedError("an update pipeline needs the real database")
         self._apply(Update(collection, query, update, strict=False, upsert=upsert))

@@ -136,6 +136,8 @@ async def call(
         metadata["x-itsm-tenant"] = tenant
     if context and context.correlation_id:
         metadata["x-request-id"] = context.correlation_id
+    if context and context.dry_run:
+        metadata["dry-run"] = "true"
     telemetry.inject(metadata)
     pairs = tuple(metadata.items())
     try:

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 LONGEST = 30.0  # seconds that a call may take, whatever its client says
 KEY_LENGTH = 255
 REPLAYED_KEY = "x-idempotency-replayed"  # in the trailing metadata of an answer that was given before
+DRY_RUN_KEY = "dry-run"  # in the metadata of a call that only shows what it would do, and of its answer
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _CORRELATION = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 
@@ -143,7 +144,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             raise Invalid(dict.fromkeys(incomplete, "is required, with a known value"))
         with ctx.use(context):
             try:
-                return await self._run(call, request)
+                answer = await self._run(call, request)
             except (Replay, Error) as end:
                 replay = end if isinstance(end, Replay) else await self._earlier(context)
                 if replay is None:
@@ -151,6 +152,9 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                 answer = self._replayed(call, context, replay)
                 servicer_context.set_trailing_metadata(((REPLAYED_KEY, "true"),))
                 return answer
+            if context.dry_run:
+                servicer_context.set_trailing_metadata(((DRY_RUN_KEY, "true"),))
+            return answer
 
     async def _earlier(self, context: ctx.Context) -> Replay | None:
         """A verb that was done before is refused by the state that it left; its key tells that it was this very call."""
@@ -183,6 +187,9 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         policy = self._guard.policy()
         policy.require(requires, principal.roles, principal.limits, caveat=principal.caveat)
         plain = requires in (ANONYMOUS, SIGNED_IN)
+        dry_run = metadata.get(DRY_RUN_KEY) == "true" and not call.method.safe
+        if dry_run:
+            request_id = ""  # what is not done can be done later with the same key
         return ctx.Context(
             tenant=principal.tenant,
             actor=ctx.Actor(id=principal.subject, kind=principal.kind),
@@ -192,6 +199,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             scope={} if plain else policy.scope(principal.roles, requires, principal.subject),
             request_id=f"{principal.subject}|{call.name}|{request_id}" if request_id else "",
             request_hash=_digest(request) if request_id else "",
+            dry_run=dry_run,
             correlation_id=_correlation(metadata.get("x-request-id", "")),
             trace=telemetry.current_trace(),
             token=token,

@@ -34,6 +34,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
+from chassis.context import refuse_dry_run
 from chassis.errors import Busy, Unavailable
 from chassis.settings import MongoDriver
 from chassis.store.backend import Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write
@@ -125,6 +126,7 @@ class MongoBackend:
         """See `Backend`. A caller that is canceled does not know what became of it, as with silence during a commit."""
         if not writes:
             return
+        refuse_dry_run()
         batches = _batches(writes)
         with _translated():
             if self._motor:
@@ -136,6 +138,7 @@ class MongoBackend:
 
     async def update_many(self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """See `Backend`."""
+        refuse_dry_run()
         with _translated():
             result = await self._database[collection].update_many(query, update)
         return int(result.modified_count)
@@ -144,6 +147,7 @@ class MongoBackend:
         self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, upsert: bool = False
     ) -> Document | None:
         """See `Backend`."""
+        refuse_dry_run()
         with _translated():
             found: Document | None = await self._database[collection].find_one_and_update(
                 query, update, upsert=upsert, return_document=ReturnDocument.AFTER

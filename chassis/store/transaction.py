@@ -18,12 +18,11 @@ from chassis.errors import Busy, Error, NotFound, Stale
 from chassis.failpoints import OFF, Failpoints
 from chassis.store.backend import Backend, Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write, leaving
 from chassis.store.changes import CHANGES, INDEXES, Kind, change_row
+from chassis.store.numbers import Numbers
 
 A = TypeVar("A", bound=Aggregate)
 
 CLAIMS = "claims"
-NUMBERS = "numbers"
-BLOCK = 100
 REQUEST_KEPT = timedelta(hours=24)  # how long an idempotency key is remembered (docs/reference/rest.md)
 
 RECENT = 2_000  # records that a process remembers as it saved them: spares the next command on them a read
@@ -74,7 +73,7 @@ class Store:
         self.kinds: dict[type[Aggregate], Kind] = {kind.aggregate: kind for kind in kinds}
         self.indexes: tuple[Index, ...] = (*INDEXES, *indexes)
         self._listeners: list[CommitListener] = []
-        self._blocks: dict[tuple[str, str], list[int]] = {}
+        self._numbers = Numbers(backend)
         self.recent: OrderedDict[tuple[str, type[Aggregate], str], Document] = OrderedDict()
 
     def on_commit(self, listener: CommitListener) -> None:
@@ -157,21 +156,8 @@ class Store:
         return scoped
 
     async def number(self, prefix: str) -> str:
-        """The next human number, `INC0001042`, from a block that this process reserved. Gaps are allowed, doubles are not."""
-        tenant = ctx.current().tenant
-        block = self._blocks.get((tenant, prefix))
-        if not block:
-            reserved = await self.backend.find_one_and_update(
-                NUMBERS,
-                {"_id": f"{tenant}|{prefix}", "tenant": tenant},
-                {"$inc": {"next": BLOCK}},
-                upsert=True,
-            )
-            end = int((reserved or {})["next"])
-            block = self._blocks.setdefault((tenant, prefix), [])
-            # Two requests may have reserved at once; both blocks are ours.
-            block.extend(range(end, end - BLOCK, -1))
-        return f"{prefix}{block.pop():07d}"
+        """The next human number (chassis/store/numbers.py)."""
+        return await self._numbers.next(prefix)
 
     async def replay(self, tenant: str, request_id: str) -> Replay | None:
         """What a request key was used for, if it was."""
@@ -203,7 +189,9 @@ class Transaction:
         loaded = self._records.get((tenant, kind, id))
         if loaded is None and (tenant, kind, id) in self._absent:
             raise NotFound(kind.__name__.lower(), id)
-        remembered = None if loaded or ctx.current().scope else self.store.recent.get((tenant, kind, id))
+        # Nothing would prove in a dry run that what is remembered is still so.
+        fresh = ctx.current().scope or ctx.current().dry_run
+        remembered = None if loaded or fresh else self.store.recent.get((tenant, kind, id))
         if loaded is None:
             document = remembered or await self.store.document(kind, id)
             loaded = self._records.get((tenant, kind, document["_id"]))
@@ -227,7 +215,8 @@ class Transaction:
 
     async def load(self, kind: type[Aggregate], ids: Iterable[str]) -> None:
         """Reads records by id in one question, so that `get` asks no more; what is remembered is not read again."""
-        tenant, recent = ctx.current().tenant, {} if ctx.current().scope else self.store.recent
+        tenant = ctx.current().tenant
+        recent = {} if ctx.current().scope or ctx.current().dry_run else self.store.recent
         keys = {(tenant, kind, each) for each in ids}
         if wanted := {key for key in keys if key not in self._records and key not in recent}:
             await self.find(kind, {"_id": {"$in": sorted(key[2] for key in wanted)}})
@@ -310,11 +299,13 @@ class Transaction:
         self._writes.append(write)
 
     async def commit(self) -> None:
-        """Writes everything at once. Raises `Busy` when a record changed since it was read.
+        """Writes everything at once; nothing at all in a dry run. Raises `Busy` when a record changed since it was read.
 
         A caller that is canceled meanwhile does not learn how it ended; it ends nevertheless.
         """
         context = ctx.current_or_none()
+        if context is not None and context.dry_run:
+            return
         if any(loaded.remembered and not loaded.touched for loaded in self._records.values()):
             # No compare-and-set will prove what was only read from memory.
             self.forget_remembered()

@@ -10,8 +10,8 @@ from itsm.incident import v1 as pb
 
 from chassis import context as ctx
 from chassis.domain import Aggregate, new_id
-from chassis.errors import Busy, ForbiddenMove, NotFound, Stale
-from chassis.store import Backend, Kind, Replay, Store, Taken, Update
+from chassis.errors import Busy, ForbiddenMove, Invalid, NotFound, Stale
+from chassis.store import Backend, Delete, Kind, Replay, Store, Taken, Update
 from chassis.testing import FakeClock, caller
 
 NOON = datetime(2126, 3, 27, 12, tzinfo=UTC)  # ahead of the server's clock, so that its TTL index leaves request keys alone
@@ -301,6 +301,32 @@ class StoreCases:
                     tx.save(again)
             assert pb.Incident.FromString(caught.value.answer).etag == "1"
             assert (await store.get(Ticket, ticket.id)).version == 1
+
+    async def test_a_dry_run_decides_on_what_is_there_and_leaves_it_as_it_is(self, store: Store) -> None:
+        told: list[object] = []
+        store.on_commit(told.append)
+        with ctx.use(caller()):
+            ticket = await self._added(store, number=await store.number("T"))
+        with ctx.use(caller(dry_run=True, request_id="k-9", request_hash="h")):
+            async with store.transaction() as tx:
+                loaded = await tx.get(Ticket, ticket.id, etag="1")
+                loaded.resolve()
+                tx.save(loaded)
+                tx.claim("name", "taken", ticket.id)
+            assert (loaded.state, loaded.version) == (State.RESOLVED, 2)
+            assert await store.number("T") == await store.number("T") == "T0000002"
+            assert await store.replay("main", "k-9") is None
+            with pytest.raises(Stale):
+                async with store.transaction() as tx:
+                    await tx.get(Ticket, ticket.id, etag="7")
+            with pytest.raises(Invalid):
+                await store.backend.write([Delete("tickets", {"tenant": "main", "_id": ticket.id})])
+        with ctx.use(caller()):
+            assert await store.get(Ticket, ticket.id) == ticket
+            assert await store.number("T") == "T0000002"
+            async with store.transaction() as tx:
+                assert await tx.holder("name", "taken") is None
+        assert len(told) == 1
 
     async def test_a_write_without_a_tenant_is_a_defect(self, store: Store) -> None:
         with ctx.use(caller()):

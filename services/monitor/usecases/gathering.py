@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from chassis import context as ctx
 from chassis import telemetry
-from chassis.context import Actor, Context
+from chassis.context import Actor, Context, refuse_dry_run
 from chassis.domain import uuid7
 from chassis.errors import Unavailable
 from services.monitor.domain.signal import Signal
@@ -50,6 +50,7 @@ class Gatherer:
         be written; then some may have been, which a repetition of all of them does no harm to."""
         if not signals:
             return
+        refuse_dry_run()  # what joins a line with others is written with them
         if self._waiting and self._waiting + len(signals) > self._most_waiting:
             raise Unavailable("more signals wait than can be kept here", _RETRY_AFTER, reason="OVERLOADED")
         entry = _Entry(signals, asyncio.get_running_loop().create_future(), telemetry.current_trace())

@@ -8,8 +8,9 @@ import grpc
 import pytest
 from itsm.auth import v1 as pb
 
+from chassis import context as ctx
 from chassis.auth import Policy, Principal
-from chassis.rpc import Edge, connect
+from chassis.rpc import DRY_RUN_KEY, Edge, connect
 from chassis.telemetry import Metrics
 from tests.support.eventually import eventually
 
@@ -83,3 +84,24 @@ async def test_calls_of_methods_that_do_not_exist_leave_nothing_behind(served: S
             await method(b"", timeout=5)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert not [name for name in served.edge._wrapped if "Nonsense" in name]
+
+
+class Telling(pb.PolicyServiceServicer):
+    """Tells what it knows of its caller."""
+
+    async def GetPolicy(self, request: pb.GetPolicyRequest, context: Any) -> pb.Policy:
+        return pb.Policy(version=2 if ctx.current().dry_run else 1)
+
+
+@pytest.mark.parametrize(("said", "told"), [("true", 2), ("false", 1), ("", 1)])
+async def test_a_dry_run_is_known_to_the_use_case_and_told_to_the_caller(said: str, told: int) -> None:
+    server = grpc.aio.server(interceptors=[Edge(Anybody(), [SERVICE], Metrics())])
+    pb.add_PolicyServiceServicer_to_server(Telling(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with connect(f"127.0.0.1:{port}") as channel:
+        metadata = (("authorization", "Bearer somebody"), (DRY_RUN_KEY, said))
+        call = pb.PolicyServiceStub(channel).GetPolicy(pb.GetPolicyRequest(), timeout=5, metadata=metadata)
+        assert (await call).version == told
+        assert dict(await call.trailing_metadata()).get(DRY_RUN_KEY) == ("true" if told == 2 else None)
+    await server.stop(0)
