@@ -38,9 +38,12 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 Handle = Callable[[str, str], Awaitable[object]]
 
 
-def due_index(collection: str, field: str) -> Index:
-    """The index that a `DueWorker` needs: over those records alone that wait for something."""
-    return Index(collection, [(field, 1)], partial={field: {"$gt": _EVER}})
+def due_index(collection: str, field: str, *further: str) -> Index:
+    """The index that a `DueWorker` needs: over those records alone that wait for something.
+
+    By `further` fields a worker passes over records without reading them.
+    """
+    return Index(collection, [(name, 1) for name in (field, *further)], partial={field: {"$gt": _EVER}})
 
 
 @dataclass(frozen=True, slots=True)

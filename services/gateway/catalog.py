@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -32,21 +32,16 @@ class Catalog:
         self._clock = clock
         self._predicates: dict[tuple[str, str], Predicate | None] = {}
 
-    @cached_property
-    def messages(self) -> Mapping[str, Any]:
-        """Event type → descriptor, of all events that services tell on topics of their own."""
-        return {found.full_name: found for service in SERVICES for found in _events(f"itsm.{service}.v1")}
-
     @property
     def types(self) -> Collection[str]:
         """All event types."""
-        return self.messages.keys()
+        return types()
 
     def check(self, patterns: Collection[str], filter_text: str) -> None:
         """See `ports.Catalog`."""
         if not filter_text:
             return
-        meant = [name for name in self.messages if any(covers(pattern, name) for pattern in patterns)]
+        meant = [name for name in _messages() if any(covers(pattern, name) for pattern in patterns)]
         wrong = None
         for name in meant:
             try:
@@ -62,7 +57,7 @@ class Catalog:
         """See `ports.Catalog`."""
         if not filter_text:
             return True
-        message = self.messages.get(event.type)
+        message = _messages().get(event.type)
         predicate = self._predicate(filter_text, event.type) if message is not None else None
         if message is None or predicate is None:
             return False
@@ -71,7 +66,7 @@ class Catalog:
         return isinstance(record, dict) and predicate(_instants(record, snapshot.message_type, _DEPTH))
 
     def _fields(self, name: str) -> Fields:
-        return _fields(self.messages[name].fields_by_number[SNAPSHOT_FIELD].message_type)
+        return _fields(_messages()[name].fields_by_number[SNAPSHOT_FIELD].message_type)
 
     def _predicate(self, filter_text: str, name: str) -> Predicate | None:
         key = (filter_text, name)
@@ -85,8 +80,17 @@ class Catalog:
         return self._predicates[key]
 
 
+def types() -> Collection[str]:
+    """All event types that services tell on topics of their own."""
+    return _messages().keys()
+
+
+@cache
+def _messages() -> Mapping[str, Any]:
+    return {found.full_name: found for service in SERVICES for found in _events(f"itsm.{service}.v1")}
+
+
 def _events(package: str) -> list[Any]:
-    import_module(package)
     pool: Any = descriptor_pool.Default()
     module = import_module(package)
     messages = (pool.FindMessageTypeByName(f"{package}.{name}") for name, kind in vars(module).items() if _is_message(kind))

@@ -5,12 +5,19 @@ from pydantic import Field, SecretStr
 
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
-from chassis.context import Context
-from chassis.outbound import USUAL_PORTS, Policy
+from chassis.outbound import USUAL_PORTS, Outbound, Policy
+from chassis.service import Stage
+from services.gateway import reactions
 from services.gateway import store as kept
 from services.gateway.api.webhooks import WebhookApi
 from services.gateway.catalog import Catalog
+from services.gateway.deliveries.webhooks import LIMITS, WebhookSender
+from services.gateway.deliveries.worker import AT_ONCE, Sender, Worker
+from services.gateway.domain.delivery import Channel
+from services.gateway.owners import Owners, asking
+from services.gateway.usecases.health import Health
 from services.gateway.usecases.log import Log
+from services.gateway.usecases.telling import Telling
 from services.gateway.usecases.webhooks import Webhooks
 
 WEBHOOK = "itsm.gateway.v1.WebhookService"
@@ -40,23 +47,19 @@ def build(settings: OwnSettings, assembly: Assembly) -> None:
     """Adds it all to the process."""
     key = settings.page_token_key.get_secret_value().encode()
     log = Log(assembly.store, kept.delivery_listing(key, assembly.clock))
-    _webhooks(settings, assembly, log, key)
+    senders: dict[Channel, Sender] = {Channel.WEBHOOK: _webhooks(settings, assembly, log, key)}
+    Worker(assembly.store, senders, assembly.service.metrics).attach(assembly.service)
 
 
-def _webhooks(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -> None:
-    webhooks = Webhooks(
-        assembly.store,
-        log,
-        kept.webhook_listing(key, assembly.clock),
-        policy=settings.outbound_policy(),
-        catalog=Catalog(assembly.clock),
-        limits=lambda caller: _limits(assembly, caller),
-        master=settings.webhook_key.get_secret_value().encode() or key,
-    )
+def _webhooks(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -> WebhookSender:
+    """Webhooks as a resource, the group that tells them of events, and what hands it over."""
+    store, service, policy = assembly.store, assembly.service, settings.outbound_policy()
+    master = settings.webhook_key.get_secret_value().encode() or key
+    catalog, owners = Catalog(store.clock), Owners(assembly.guard, asking(assembly))
+    listing = kept.webhook_listing(key, store.clock)
+    webhooks = Webhooks(store, log, listing, policy=policy, catalog=catalog, master=master)
     assembly.serve(WEBHOOK, pb.add_WebhookServiceServicer_to_server, WebhookApi(webhooks))
-
-
-def _limits(assembly: Assembly, caller: Context) -> list[str] | None:
-    """What a caller's token permits, where that is less than his roles do."""
-    whole = assembly.guard.policy().permissions(caller.roles)
-    return None if caller.permissions == whole else sorted(caller.permissions)
+    assembly.react(reactions.webhooks(Telling(store, log, catalog, owners)))
+    outbound = Outbound(policy, limits=LIMITS, at_once=AT_ONCE)
+    service.on_stop(Stage.STORE, outbound.close)
+    return WebhookSender(store, outbound, owners, Health(store), master)

@@ -1,14 +1,9 @@
 """What the use cases need from the rest of the gateway."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
-
-from chassis.context import Context
-
-Limits = Callable[[Context], list[str] | None]
-"""The permissions that a caller has where his token permits only a part of what his roles do; None where it permits all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +42,8 @@ class Catalog(Protocol):
 class Owners(Protocol):
     """Knows what people may read."""
 
-    async def sees(self, owner_id: str, limits: Collection[str] | None, event: Told) -> bool:
-        """Whether somebody may read, now, the record of an event of the current tenant. Raises `Unavailable`."""
+    async def sees(self, owner_id: str, limits: Collection[str], event: Told) -> bool:
+        """Whether somebody may read, now and within these permissions, the record of an event of the current tenant.
+
+        Raises `Unavailable`.
+        """

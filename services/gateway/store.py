@@ -24,7 +24,7 @@ INDEXES = (
     Index(WEBHOOKS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(WEBHOOKS, [("delete_time", 1)], expire_after=KEPT),
     Index(DELIVERIES, [("tenant", 1), ("target_id", 1), ("create_time", -1), ("_id", 1)]),
-    due_index(DELIVERIES, DUE_FIELD),
+    due_index(DELIVERIES, DUE_FIELD, "target_id", "tenant"),
     Index(DELIVERIES, [("expire_time", 1)], expire_after=timedelta(0)),
 )
 
@@ -43,7 +43,7 @@ WEBHOOK_FIELDS: Fields = {
     "description": Field(path="description", kind=Of.TEXT),
     "eventTypes": Field(path="event_types", many=True),
     "state": _enum("state", State),
-    "creatorId": Field(path="creator_id"),
+    "ownerId": Field(path="owner_id"),
     "createTime": _time("create_time", sortable=True),
     "updateTime": _time("update_time", sortable=True),
 }

@@ -50,7 +50,9 @@ def test_the_groups_that_are_scaled_by_are_those_that_the_code_reads_with() -> N
         for group in events._subscriptions(service):  # the same look at the code as the generated page takes
             in_code[f"itsm.{service}.{group.group}"] = set(group.topics)
     in_chart = {
-        group: set(topics) for part in VALUES["services"].values() for group, topics in (part or {}).get("consumes", {}).items()
+        group: set(topics)
+        for part in (*VALUES["services"].values(), VALUES["gateway"])
+        for group, topics in (part or {}).get("consumes", {}).items()
     }
     assert in_chart == in_code
 

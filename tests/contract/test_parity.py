@@ -31,7 +31,7 @@ INSIDE = {
     "MaintenanceWindow.version": "shown as etag",
     "NotificationTarget.version": "shown as etag",
     "Webhook.version": "shown as etag",
-    "Webhook.limits": "what its maker's token permitted",
+    "Webhook.limits": "what its owner might read when he decided on it",
     "Webhook.enable_time": "since when it is told",
     "Webhook.delete_time": "since when it is gone",
     "Alert.version": "shown as etag",

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -41,7 +41,7 @@ class State(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Webhook(Aggregate):
-    """An address that is told of events. `limits` are what its creator's token permitted, where that was a part only."""
+    """An address that is told of events, by the rights of its owner; `limits` are those that he had when he decided on it."""
 
     url: str
     description: str = ""
@@ -51,29 +51,35 @@ class Webhook(Aggregate):
     disabled_reason: str = ""
     key_version: int = 1
     previous_key_expire_time: datetime | None = None
-    creator_id: str
-    limits: list[str] | None = None
+    owner_id: str
+    limits: list[str] = field(default_factory=list)
     enable_time: datetime
     delete_time: datetime | None = None
     create_time: datetime
     update_time: datetime
 
     @classmethod
-    def made(cls, *, id: str, at: datetime, creator_id: str, limits: list[str] | None, **given: Any) -> Self:  # noqa: A002 - as its field
+    def made(cls, *, id: str, at: datetime, owner_id: str, limits: list[str], **given: Any) -> Self:  # noqa: A002 - as its field
         """A new one. Raises `Invalid`; its address is judged by whoever connects, its filter by who knows the events."""
         missing = {name: "is needed" for name in ("url", "event_types") if not given.get(name)}
         if missing:
             raise Invalid(missing)
-        webhook = cls(id=id, creator_id=creator_id, limits=limits, enable_time=at, create_time=at, update_time=at, **given)
+        webhook = cls(id=id, owner_id=owner_id, limits=limits, enable_time=at, create_time=at, update_time=at, **given)
         webhook.validate()
         webhook.record(pb.WebhookCreated())
         return webhook
 
-    def edit(self, at: datetime, **fields: Any) -> None:
-        """Changes named fields. Nothing changed, nothing is told."""
+    def edit(self, at: datetime, *, by: str, limits: list[str], **fields: Any) -> None:
+        """Changes named fields. Nothing changed, nothing is told.
+
+        Who changes where it goes, or what it is told of, owns it from then on: else he would be told of what only the owner
+        before may read.
+        """
         fields = {name: value for name, value in fields.items() if getattr(self, name) != value}
         for name, value in fields.items():
             setattr(self, name, value)
+        if fields.keys() & {"url", "event_types", "filter"}:
+            self.owner_id, self.limits = by, limits
         if fields:
             self.validate()
             self._changed(pb.WebhookUpdated(), at)

@@ -12,7 +12,7 @@ from chassis.outbound import Policy
 from chassis.store import Store, Transaction
 from services.gateway.domain.delivery import Channel
 from services.gateway.domain.webhook import Webhook, signing_key, spelled, unknown
-from services.gateway.ports import Catalog, Limits
+from services.gateway.ports import Catalog
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
 
@@ -27,7 +27,7 @@ _THERE: Mapping[str, Any] = {"delete_time": None}
 class Webhooks:
     """What callers may do with webhooks. `etag` is the version that the caller decided on, or empty.
 
-    `policy` judges addresses, `catalog` knows the events, `limits` what a caller's token permits; secrets follow from `master`.
+    `policy` judges addresses, `catalog` knows the events; secrets follow from `master`.
     """
 
     def __init__(
@@ -38,21 +38,18 @@ class Webhooks:
         *,
         policy: Policy,
         catalog: Catalog,
-        limits: Limits,
         master: bytes,
         ids: Ids = new_id,
     ) -> None:
         self._store, self._log, self._listing = store, log, listing
-        self._policy, self._catalog, self._limits, self._master, self._ids = policy, catalog, limits, master, ids
+        self._policy, self._catalog, self._master, self._ids = policy, catalog, master, ids
 
     async def create(self, fields: Mapping[str, Any]) -> tuple[Webhook, str]:
         """A new one and its secret. Raises `Invalid`, also for an address that is never reached."""
         if await self._store.count(WEBHOOKS, _THERE, limit=MOST) >= MOST:
             raise Invalid({"": f"there may be {MOST} webhooks at most"})
-        caller = ctx.current()
-        webhook = Webhook.made(
-            id=self._ids("whk"), at=self._store.clock(), creator_id=caller.actor.id, limits=self._limits(caller), **fields
-        )
+        owner, limits = _rights()
+        webhook = Webhook.made(id=self._ids("whk"), at=self._store.clock(), owner_id=owner, limits=limits, **fields)
         self._judge(webhook)
         async with self._store.transaction() as tx:
             tx.add(webhook)
@@ -61,7 +58,8 @@ class Webhooks:
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Webhook:  # noqa: A002 - as its field
         """Changes named fields. Raises `Invalid`."""
         async with self._changing(id, etag) as webhook:
-            webhook.edit(self._store.clock(), **fields)
+            owner, limits = _rights()
+            webhook.edit(self._store.clock(), by=owner, limits=limits, **fields)
             self._judge(webhook)
         return webhook
 
@@ -154,3 +152,9 @@ class Webhooks:
 
     def _secret(self, webhook: Webhook) -> str:
         return spelled(signing_key(self._master, ctx.current().tenant, webhook.id, webhook.key_version))
+
+
+def _rights() -> tuple[str, list[str]]:
+    """Who calls, and what he may read with the token that he shows, which may permit less than his roles."""
+    caller = ctx.current()
+    return caller.actor.id, sorted(name for name in caller.permissions if name.endswith(".get"))

@@ -1,0 +1,23 @@
+"""What the gateway does when events arrive: it tells webhooks of them.
+
+The live stream reads the same topics by itself (`tail.py`): it needs what is new, on every process; this needs each event once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.events import Subscriptions
+from chassis.events.wire import Envelope
+from services.gateway.catalog import types
+from services.gateway.usecases.telling import Telling
+
+
+def webhooks(telling: Telling) -> Subscriptions:
+    """The group that hears all events for webhooks. Receivers know an event by its id, and are promised no order."""
+    group = Subscriptions("webhooks", ordered=False, gather=0.1)
+
+    async def heard(data: Mapping[str, Any], envelope: Envelope) -> None:
+        await telling.tell(data, envelope)
+
+    group.on_json(types(), heard)
+    return group
