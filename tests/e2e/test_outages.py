@@ -1,6 +1,8 @@
 """What is away is not missed: without Kafka every write works, without Keycloak every valid token does."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -90,3 +92,19 @@ async def test_opening_an_incident_needs_no_other_service(breakable: Breakable, 
             assert absent.status_code == httpx.codes.SERVICE_UNAVAILABLE
             assert absent.headers["content-type"].startswith("application/problem+json")
     await callers.close()
+
+
+async def test_a_service_that_hangs_is_told_in_time_and_keeps_nobody_else(breakable: Breakable, agent: Gateway) -> None:
+    await agent.get("kpis")
+    hanging = breakable.stack.process("analytics").pid
+    assert hanging is not None
+    os.killpg(hanging, signal.SIGSTOP)
+    try:
+        late, meanwhile = await asyncio.gather(
+            agent.http.get("/api/v1/kpis", timeout=60), agent.http.get("/api/v1/incidents", timeout=60)
+        )
+    finally:
+        os.killpg(hanging, signal.SIGCONT)
+    assert (late.status_code, late.json()["reason"]) == (httpx.codes.GATEWAY_TIMEOUT, "DEADLINE"), late.text
+    assert meanwhile.status_code == httpx.codes.OK, meanwhile.text
+    assert meanwhile.elapsed < late.elapsed

@@ -1,8 +1,10 @@
 """One trace holds what became of a request: gateway, service, database, change row, Kafka and every consumer."""
 
+import re
 import secrets
 from typing import Any
 
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from pymongo import AsyncMongoClient
 
 from tests.support.gateway import Gateway
@@ -43,6 +45,19 @@ async def test_an_opened_incident_is_one_trace_from_the_gateway_to_its_consumers
     for consumer in steps - {("itsm-gateway", "HTTP POST"), ("itsm-incident", OPEN)}:
         assert ids[found[consumer].parent_span_id][0] == "itsm-incident", f"{consumer} hangs in the air"
     assert {service for service, _ in found} >= {"itsm-gateway", "itsm-incident", "itsm-analytics", "itsm-auth"}
+    ours_alone = [span for span in breakable.traces.spans if span.trace_id.hex() == trace_id]
+    served = [span.name for span in ours_alone if span.kind == Span.SPAN_KIND_SERVER]
+    assert (served.count("HTTP POST"), served.count(OPEN)) == (1, 1), "a library records what we record already"
+
+
+async def test_a_slow_bucket_leads_to_a_trace_that_the_collector_has(breakable: Breakable, agent: Gateway) -> None:
+    trace_id = secrets.token_hex(16)
+    await agent.send("POST", "incidents", {"title": "to be found"}, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01")
+    address = f"{breakable.stack.describe()['services']['incident']['management']}/metrics"
+    answer = await agent.http.get(address, headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    named = set(re.findall(r'itsm_grpc_server_duration_seconds_bucket.* # \{trace_id="(\w+)"\}', answer.text))
+    assert trace_id in named
+    await breakable.traces.until(lambda traces: any(span.trace_id.hex() == trace_id for span in traces.spans))
 
 
 async def test_a_request_that_nobody_samples_leaves_no_span(breakable: Breakable, agent: Gateway) -> None:
