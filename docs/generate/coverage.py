@@ -32,6 +32,7 @@ _STREAM = "e2e/test_stream.py"
 _IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
 _PIPELINE = "e2e/test_alert_pipeline.py"
+_WEBHOOKS = "e2e/test_webhooks.py"
 _ASSETS = "e2e/test_assets.py"
 _ALERTS = "e2e/test_alerts.py"
 _CHECKS = "e2e/test_checks.py"
@@ -56,14 +57,48 @@ CAPABILITIES = (
         ("integration/incident/test_incidents.py",),
     ),
     Capability(
+        "lists as files: CSV, JSON Lines, workbook",
+        (
+            "e2e/test_exports.py::test_a_list_is_a_file_of_each_kind",
+            "e2e/test_exports.py::test_an_export_shows_no_more_than_the_list",
+        ),
+        ("e2e/test_exports.py::test_what_a_list_refuses_is_a_problem_document",),
+        ("e2e/test_exports.py::test_nobody_exports_without_a_sign_in",),
+        ("unit/gateway/test_exports.py",),
+    ),
+    Capability(
+        "command line: every resource, graphs, tables, alerts, configuration as code, doctor",
+        (
+            "e2e/test_cli.py::test_assets_are_made_related_drawn_and_imported",
+            "e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",
+            "e2e/test_cli.py::test_an_alert_is_sent_silenced_and_ended_from_a_shell",
+            "e2e/test_cli.py::test_a_doctor_looks_at_the_whole_way",
+        ),
+        ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
+        ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
+        ("unit/cli/test_admin.py", "unit/cli/test_resources.py"),
+    ),
+    Capability(
         "notes and timeline",
         ("e2e/test_story.py::test_an_incident_from_report_to_resolution",),
         (),
         _MATRIX,
         ("integration/incident/test_incidents.py",),
     ),
-    Capability("service-level policies and clocks", (), (), _MATRIX, ("integration/incident/test_service_levels.py",)),
-    Capability("calendars", (), (), _MATRIX, ("integration/incident/test_service_levels.py",)),
+    Capability(
+        "service-level policies and clocks",
+        ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),
+        ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),
+        _MATRIX,
+        ("integration/incident/test_service_levels.py",),
+    ),
+    Capability(
+        "calendars",
+        ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),
+        (),
+        _MATRIX,
+        ("integration/incident/test_service_levels.py",),
+    ),
     Capability(
         "import of a ServiceNow log",
         (
@@ -162,6 +197,16 @@ CAPABILITIES = (
         (f"{_PIPELINE}::test_a_target_inside_or_by_a_viewer_is_refused",),
         (f"{_PIPELINE}::test_a_target_inside_or_by_a_viewer_is_refused", *_MATRIX),
         ("unit/monitor/test_notifications.py", "unit/chassis/test_outbound.py"),
+    ),
+    Capability(
+        "webhooks",
+        (
+            f"{_WEBHOOKS}::test_a_receiver_is_told_of_what_it_wants_and_verifies_it",
+            f"{_WEBHOOKS}::test_a_death_beside_a_delivery_loses_nothing_and_a_double_has_the_same_id",
+        ),
+        (f"{_WEBHOOKS}::test_an_address_of_the_inside_is_refused",),
+        (f"{_WEBHOOKS}::test_only_administrators_and_nobody_of_another_tenant_reach_a_webhook", *_MATRIX),
+        ("unit/gateway/test_webhooks.py", "unit/chassis/test_outbound.py"),
     ),
     Capability(
         "integrations and their keys",

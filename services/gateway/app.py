@@ -19,6 +19,7 @@ from services.gateway import store as kept
 from services.gateway.console import BUILT, Console
 from services.gateway.credentials import Auth, Credentials
 from services.gateway.exchange import Receive, Scope, Send
+from services.gateway.exports import Exports
 from services.gateway.hub import Hub
 from services.gateway.limits import App, Limits
 from services.gateway.owned import OwnSettings
@@ -104,10 +105,11 @@ def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, asse
     description = orjson.dumps(openapi.document(routes, version="v1", oidc_url=discovery))
     documents = {"/api/v1/openapi.json": description, **eventdocs.documents()}
     transcoder = Transcoder(routes, upstream, credentials, documents=documents, metrics=assembly.service.metrics)
+    exports = Exports(transcoder, routes)
 
     async def entry(scope: Scope, receive: Receive, send: Send) -> None:
         await failpoints.reached("R1")
-        await transcoder(scope, receive, send)
+        await exports(scope, receive, send)
 
     return entry
 

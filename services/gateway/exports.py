@@ -11,7 +11,7 @@ as many exports as may run are running.
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
@@ -27,7 +27,7 @@ from services.gateway.exchange import Exchange, Receive, Scope, Send
 from services.gateway.limits import App
 from services.gateway.routes import Route, Routes
 
-VERB = ":export"
+EXPORT = ":export"
 AT_ONCE = 4
 WORKBOOK_ROWS = 100_000
 _PAGE = 200
@@ -63,6 +63,7 @@ class File(Protocol):
     """How records become a file. Each call gives what can be sent already."""
 
     media: str
+    extension: str
 
     async def begin(self) -> bytes:
         """What comes before the records."""
@@ -73,14 +74,16 @@ class File(Protocol):
     def end(self) -> AsyncIterator[bytes]:
         """What comes after them."""
 
+    def close(self) -> None:
+        """Gives back what it holds, finished or not."""
+
 
 class Exports:
     """An ASGI application around that of the API: it answers for lists as files, and leaves the rest to the other."""
 
     def __init__(self, rest: App, routes: Routes) -> None:
         self._rest = rest
-        found = (route for route in routes.all if route.verb == "GET" and route.paged and not route.variables)
-        self._lists = {route.template + VERB: _List.of(route) for route in found if ":" not in route.template}
+        self._lists = {route.template + EXPORT: _List.of(route) for route in routes.all if exportable(route)}
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,15 +94,16 @@ class Exports:
             await self._rest(scope, receive, send)
             return
         try:
-            file, query = _asked(exchange, found)
             if self._running >= AT_ONCE:
                 text = f"{AT_ONCE} exports are running"
                 raise Problem(503, "overloaded", text, headers={"retry-after": "5"})
+            file, query = _asked(exchange, found)
             self._running += 1
             try:
                 await self._export(exchange, found, file, query, receive, send)
             finally:
                 self._running -= 1
+                file.close()
         except Problem as problem:
             await refusal(problem, exchange).send(send)
 
@@ -177,14 +181,18 @@ class Exports:
         return answer
 
 
+def exportable(route: Route) -> bool:
+    """Whether it is a list of a whole resource."""
+    return route.verb == "GET" and route.paged and not route.variables and ":" not in route.template
+
+
 def _asked(exchange: Exchange, found: _List) -> tuple[File, dict[str, str]]:
     """The file that is wanted, and the query of the list. Raises `Problem`."""
     if exchange.method != "GET":
         raise Problem(405, "method", "this address takes GET", headers={"allow": "GET"})
     query = {name: texts[-1] for name, texts in exchange.parameters().items()}
-    wrong: list[tuple[str, str]] = [
-        (f"/{name}", "is said by the export itself") for name in ("pageSize", "pageToken") if name in query
-    ]
+    said = [name for name in ("pageSize", "pageToken") if name in query]
+    wrong = [(f"/{name}", "is said by the export itself") for name in said]
     form, named = (query.pop(name, "") for name in _OWN)
     columns = [name for name in named.split(",") if name] or list(found.fields)
     if unknown := [name for name in columns if name not in found.fields]:
@@ -201,6 +209,7 @@ class _Table:
     """Comma-separated values as in RFC 4180, with a header line."""
 
     media = "text/csv; charset=utf-8; header=present"
+    extension = "csv"
 
     def __init__(self, columns: Mapping[str, bool]) -> None:
         self._columns = columns
@@ -218,6 +227,9 @@ class _Table:
         return
         yield b""  # a generator of nothing
 
+    def close(self) -> None:
+        """See `File`."""
+
     @staticmethod
     def _lines(rows: Iterable[list[Any]]) -> bytes:
         text = io.StringIO()
@@ -229,6 +241,7 @@ class _Lines:
     """A JSON object a line, with the values exactly as the API gives them."""
 
     media = "application/x-ndjson"
+    extension = "jsonl"
 
     def __init__(self, columns: Mapping[str, bool]) -> None:
         self._columns = columns
@@ -247,16 +260,20 @@ class _Lines:
         return
         yield b""  # a generator of nothing
 
+    def close(self) -> None:
+        """See `File`."""
+
 
 class _Workbook:
     """A workbook of one sheet. It lies in a file of its own until it is whole: its format has its index at the end."""
 
     media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    extension = "xlsx"
 
     def __init__(self, columns: Mapping[str, bool]) -> None:
         self._columns = columns
         self._rows = 0
-        self._file: IO[bytes] = TemporaryFile()
+        self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - `close` is called by whoever made this
         settled = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
         self._book = xlsxwriter.Workbook(self._file, settled)
         self._sheet = self._book.add_worksheet()
@@ -274,7 +291,6 @@ class _Workbook:
     async def add(self, records: Sequence[Mapping[str, Any]]) -> bytes:
         """See `File`. Raises `Problem` 413."""
         if self._rows + len(records) > WORKBOOK_ROWS:
-            self._file.close()
             text = f"a workbook may have {WORKBOOK_ROWS} rows: narrow the filter, or take csv or jsonl"
             raise Problem(413, "too-large", text)
         await asyncio.to_thread(self._write, records)
@@ -282,11 +298,14 @@ class _Workbook:
 
     async def end(self) -> AsyncIterator[bytes]:
         """See `File`."""
-        with self._file:
-            await asyncio.to_thread(self._book.close)
-            self._file.seek(0)
-            while piece := await asyncio.to_thread(self._file.read, _PIECE):
-                yield piece
+        await asyncio.to_thread(self._book.close)
+        self._file.seek(0)
+        while piece := await asyncio.to_thread(self._file.read, _PIECE):
+            yield piece
+
+    def close(self) -> None:
+        """See `File`."""
+        self._file.close()
 
     def _write(self, records: Sequence[Mapping[str, Any]]) -> None:
         for record in records:
@@ -308,7 +327,10 @@ class _Workbook:
             self._sheet.write_string(self._rows, at, _plain(value)[:32_767])
 
 
-_FILES = {"csv": _Table, "jsonl": _Lines, "xlsx": _Workbook}
+_FILES: Mapping[str, Callable[[Mapping[str, bool]], File]] = {"csv": _Table, "jsonl": _Lines, "xlsx": _Workbook}
+
+FORMATS: Mapping[str, str] = {"csv": _Table.media.partition(";")[0], "jsonl": _Lines.media, "xlsx": _Workbook.media}
+"""What kinds of file there are, and their media types."""
 
 
 def _plain(value: Any) -> str:
@@ -328,8 +350,7 @@ def _harmless(value: Any) -> str:
 
 
 async def _start(send: Send, found: _List, file: File, exchange: Exchange) -> None:
-    extension = next(name for name, kind in _FILES.items() if isinstance(file, kind))
-    name = f"{found.path.rpartition('/')[2]}-{datetime.now(UTC):%Y-%m-%d}.{extension}"
+    name = f"{found.path.rpartition('/')[2]}-{datetime.now(UTC):%Y-%m-%d}.{file.extension}"
     headers = [
         (b"content-type", file.media.encode()),
         (b"content-disposition", f'attachment; filename="{name}"'.encode()),

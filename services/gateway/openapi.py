@@ -14,6 +14,7 @@ from chassis.codec import has_behavior
 from chassis.http.problems import CONTENT_TYPE, TITLES
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.gateway.comments import comments, summary
+from services.gateway.exports import EXPORT, FORMATS, exportable
 from services.gateway.routes import PREFIX, Route, Routes, declared, descriptors
 from services.gateway.schemas import Schema, Schemas, Use, example
 from services.gateway.transcode import MAX_PAGE
@@ -41,6 +42,8 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
         if taken != route.rpc.path or route.verb.lower() in paths.get(route.template, {}):
             raise ValueError(f"{route.rpc.path} and {taken} would both be {operation['operationId']}")
         paths.setdefault(route.template, {})[route.verb.lower()] = operation
+        if exportable(route):
+            paths[route.template + EXPORT] = {"get": _export(route, operation)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -62,6 +65,33 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
                 "oidc": {"type": "openIdConnect", "openIdConnectUrl": oidc_url},
             },
         },
+    }
+
+
+def _export(route: Route, listing: Schema) -> Schema:
+    """The same list as a file."""
+    name = _tag(route)
+    kept = [each for each in listing["parameters"] if each.get("name") not in ("pageSize", "pageToken")]
+    form = {"type": "string", "enum": list(FORMATS), "default": "csv"}
+    fields = {"in": "query", "name": "fields", "description": "Columns, with commas between them; all when absent."}
+    own = [
+        {"in": "query", "name": "format", "description": "What kind of file.", "schema": form},
+        {**fields, "schema": {"type": "string"}, "example": "id"},
+    ]
+    file: Schema = {
+        "description": "The file",
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
+        "content": {media: {"schema": {"type": "string"}} for media in FORMATS.values()},
+    }
+    refused = {status: answer for status, answer in listing["responses"].items() if int(status) >= 400}
+    too_large = {"413": {"$ref": f"#/components/responses/{_response_name(413)}"}}
+    return {
+        **listing,
+        "operationId": f"{name}_export",
+        "summary": f"The list of {name} as a file.",
+        "description": f"The list of {name} as a file, streamed. In CSV an apostrophe leads what would run as a formula.",
+        "parameters": [*kept, *own],
+        "responses": {"200": file, **refused, **too_large},
     }
 
 
