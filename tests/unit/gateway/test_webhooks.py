@@ -1,7 +1,10 @@
 """Webhooks: who is told of what, how it is signed, tried again and given up, and what is never reached."""
 
+import asyncio
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import orjson
@@ -489,3 +492,33 @@ async def test_an_error_before_the_answer_is_written_sends_again_under_the_same_
             (row,) = await post.rows(webhook)
     assert [sent.id for sent in receiver.seen] == ["e1", "e1"]
     assert (row["state"], row["attempt_count"]) == ("DELIVERED", 1)
+
+
+async def test_the_receiver_that_the_page_shows_takes_what_is_genuine_once(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/receive-webhooks.md").read_text(encoding="utf-8")
+    shown = page.partition("```python\n")[2].partition("```")[0]
+    namespace: dict[str, Any] = {"__name__": "shown"}
+    exec(shown, namespace)  # noqa: S102 - what the page of ours says
+    namespace["SECRET"] = "whsec_" + "A" * 43 + "="
+    server = namespace["HTTPServer"](("127.0.0.1", 0), namespace["Hook"])
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    post = Post()
+    try:
+        with ctx.use(boss()):
+            webhook, secret = await post.webhook(f"http://127.0.0.1:{server.server_port}/")
+            await post.tell("forged")
+            await post.deliver()
+            namespace["SECRET"] = secret
+            await post.tell("e1")
+            post.seconds += 3600
+            await post.deliver()
+            (good, _) = await post.rows(webhook)
+            await post.webhooks.redeliver(webhook.id, good["_id"])
+            await post.deliver()
+            found = {row["event_id"]: [each["status"] for each in row["attempts"]] for row in await post.rows(webhook)}
+    finally:
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+    assert found == {"forged": [401], "e1": [204, 204]}
+    assert capsys.readouterr().out.count(OPENED) == 1
