@@ -169,8 +169,10 @@ class Aftercare:
             await self._publisher.send([self._outgoing(letter)], partial(_answer, answer))
             answers.append(answer)
         outcomes = await asyncio.gather(*answers)
-        arrived = [letter["_id"] for letter, error in zip(letters, outcomes, strict=True) if error is None]
-        await self._backend.update_many(DEAD_LETTERS, {"_id": {"$in": arrived}}, {"$unset": {"pending": ""}})
+        arrived = [letter for letter, error in zip(letters, outcomes, strict=True) if error is None]
+        tenants, ids = sorted({letter["tenant"] for letter in arrived}), [letter["_id"] for letter in arrived]
+        query = {"tenant": {"$in": tenants}, "_id": {"$in": ids}}
+        await self._backend.update_many(DEAD_LETTERS, query, {"$unset": {"pending": ""}})
 
     def _outgoing(self, letter: Document) -> Outgoing:
         record = Record.kept(letter)

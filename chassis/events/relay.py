@@ -63,7 +63,7 @@ class Relay:
         self._shards = Shards(store.backend, f"{service}-{uuid4().hex}", self._gained, self._lanes.drop)
         self._wake = asyncio.Event()
         self._sweep_now = asyncio.Event()
-        self._clearing: list[str] = []
+        self._clearing: list[tuple[str, str]] = []
         self._clear_now = asyncio.Event()
         self._unswept: set[int] = set()
         self._overflowed = False
@@ -160,7 +160,7 @@ class Relay:
         self._wake.set()
 
     def _settle(self, rows: list[Document]) -> None:
-        self._clearing.extend(row["_id"] for row in rows)
+        self._clearing.extend((row["tenant"], row["_id"]) for row in rows)
         if len(self._clearing) >= _CLEAR_ROWS:
             self._clear_now.set()
 
@@ -197,10 +197,12 @@ class Relay:
                 await self._clear_some()
 
     async def _clear_some(self) -> None:
-        ids = self._clearing[: 4 * _CLEAR_ROWS]
-        if ids:
-            await self._backend.update_many(CHANGES, {"_id": {"$in": ids}}, {"$unset": {"pending": ""}})
-            del self._clearing[: len(ids)]
+        cleared = self._clearing[: 4 * _CLEAR_ROWS]
+        if cleared:
+            tenants, ids = sorted({tenant for tenant, _ in cleared}), [id for _, id in cleared]  # noqa: A001 - the field's name
+            query = {"tenant": {"$in": tenants}, "_id": {"$in": ids}}
+            await self._backend.update_many(CHANGES, query, {"$unset": {"pending": ""}})
+            del self._clearing[: len(cleared)]
 
     async def _sweep(self) -> None:
         while True:

@@ -53,7 +53,9 @@ class Versions:
             await self._load([key])
 
     async def _load(self, keys: list[str]) -> None:
-        found: list[Document] = await self._backend.find(SEEN, {"_id": {"$in": [self._id(key) for key in keys]}})
+        tenants = sorted({key.partition("/")[0] for key in keys})
+        query = {"tenant": {"$in": tenants}, "_id": {"$in": [self._id(key) for key in keys]}}
+        found: list[Document] = await self._backend.find(SEEN, query)
         states = {document["_id"]: Seen(document["version"], document["epoch"]) for document in found}
         for key in keys:
             self._cache[key] = states.get(self._id(key))

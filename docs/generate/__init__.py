@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.main import app
 from cli.reference import page as cli_page
-from docs.generate import chart, coverage, events, permissions, rest, settings
+from docs.generate import chart, coverage, events, permissions, rest, scale, settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +21,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings.page,
     **events.documents(),
     "docs/coverage.md": coverage.page,
+    "docs/scale.md": scale.page,
     "helm/itsm/README.md": chart.page,
 }
 """Path in the repository → its text."""
