@@ -56,7 +56,7 @@ class WebhookSender:
         return judged(await self._outbound.send("POST", webhook.url, headers, body), self._store.clock)
 
     async def settled(self, delivery: Document, outcome: Outcome) -> None:
-        """See `Sender`. What a test brings about says nothing of the webhook's days."""
+        """See `Sender`. A test that fails is not counted against the webhook."""
         webhook_id = delivery["target_id"]
         if outcome.delivered:
             await self._health.worked(webhook_id)
