@@ -26,13 +26,13 @@ _KILLED = ("asset", "incident", "monitor", "auth", "analytics", "gateway", "mong
 _WIDE = (
     "--set", "serviceDefaults.replicas=2",
     "--set", "serviceDefaults.resources.requests.cpu=50m",
-    "--set-string", "serviceDefaults.settings.ITSM_CONNECTION_AGE_SECONDS=60",
+    "--set-string", "serviceDefaults.settings.ITSM_CONNECTION_AGE_SECONDS=30",
     "--set-json", 'networkPolicy.ingressFrom=[{"podSelector":{"matchLabels":{"itsm-e2e":"load"}}}]',
 )  # fmt: skip
 # As on a cluster that gives every namespace its own range of users.
 _FOREIGN = 1_000_650_000
 _FINALIZED_WITHIN = 60.0  # seconds
-_CONNECTION_AGE = 100.0  # seconds after which every client has looked up addresses anew
+_CONNECTION_AGE = 60.0  # seconds after which every client has looked up addresses anew
 
 
 @dataclass(slots=True)
@@ -221,7 +221,7 @@ async def scale(at: Run) -> dict[str, Any]:
     await at.cluster.kubectl("scale", name, "--replicas=1")
     await at.cluster.rolled_out(name)
     await at.settled()
-    async with loaded(at.cluster, at.gateway, rate=at.rate, seconds=_CONNECTION_AGE + 120) as load:
+    async with loaded(at.cluster, at.gateway, rate=at.rate, seconds=_CONNECTION_AGE + 90) as load:
         await at.cluster.kubectl("scale", name, "--replicas=3")
         await at.cluster.rolled_out(name)
         await asyncio.sleep(_CONNECTION_AGE)
