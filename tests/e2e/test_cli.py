@@ -117,7 +117,7 @@ targets:
   - {{priority: P1, kind: RESOLVE, amount: 60, unit: BUSINESS_MINUTES}}
 """
     (folder / "desk.yaml").write_text(office)
-    (folder / "senders.yml").write_text(f"resource: integrations\nname: Build {mark}\n")
+    (folder / "senders.yml").write_text(f"resource: integrations\nname: Build {mark}\nkind: OTHER\n")
     plan = await itsm("admin", "admin", "apply", "-f", str(folder), "--plan")
     assert plan.code == 3, plan.err
     assert plan.out.splitlines() == [
@@ -162,7 +162,7 @@ async def test_an_alert_is_sent_silenced_and_ended_from_a_shell(itsm: Cli, stack
     about = ("alert", "send", "-m", "backup failed", "--severity", "critical", "--dedup", f"cli-{mark}")
     sent = await itsm("monitor-manager", *about, ITSM_INGEST_KEY=key.secret)
     assert sent.code == 0, sent.err
-    listed = ("alert", "list", "--filter", f'labels.dedup_key = "cli-{mark}"')
+    listed = ("alert", "list", "--filter", f'labels = "dedup_key=cli-{mark}"')
     (alert,) = (await itsm("agent", *listed)).records
     assert (alert["severity"], alert["state"]) == ("CRITICAL", "SUPPRESSED")
     assert (await itsm("monitor-manager", *about, "--resolve", ITSM_INGEST_KEY=key.secret)).code == 0
