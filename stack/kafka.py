@@ -1,5 +1,7 @@
 """Kafka as one broker that is its own controller, with a user per service and rights to exactly what that service needs.
 
+One more user is for systems beside the platform: it reads the public topics and nothing else (docs/how-to/consume-events.md).
+
 Fails with `ProcessDied` when the broker does not come up, and with `StackError` when it refuses a topic or a right.
 """
 
@@ -31,6 +33,10 @@ _LITERAL, _PREFIXED = 3, 4
 _READ, _WRITE = 3, 4
 _ALLOW = 3
 
+READER = "itsm_reader"
+READER_GROUPS = "reader."
+"""What the names of that user's consumer groups begin with."""
+
 AclRow = tuple[int, str, int, str, str, int, int]
 
 LOGGING = """Configuration:
@@ -60,6 +66,13 @@ def acl_rows(service: str) -> list[AclRow]:
     if service == "auth":
         rows.append(allow(_TOPIC, AUDIT_TOPIC, _LITERAL, _READ))
     return rows
+
+
+def reader_rows() -> list[AclRow]:
+    """The rights of systems beside the platform: they read what is public, each topic by its name."""
+    user = f"User:{READER}"
+    rows: list[AclRow] = [(_TOPIC, public_topic(service), _LITERAL, user, "*", _READ, _ALLOW) for service in SERVICES]
+    return [*rows, (_GROUP, READER_GROUPS, _PREFIXED, user, "*", _READ, _ALLOW)]
 
 
 def server_properties(
@@ -145,13 +158,13 @@ class Kafka:
         return f"127.0.0.1:{self.port}"
 
     def password(self, user: str) -> str:
-        """The password of `admin`, `broker`, `controller` or of a service's user `itsm_<service>`."""
+        """The password of `admin`, `broker`, `controller`, of a service's user `itsm_<service>`, or of `itsm_reader`."""
         return self._credentials.get(f"kafka/{user}")
 
     @property
     def users(self) -> tuple[str, ...]:
         """Those who may sign in as clients."""
-        return ("admin", *(f"itsm_{service}" for service in SERVICES))
+        return ("admin", *(f"itsm_{service}" for service in SERVICES), READER)
 
     async def spec(self, libs: Path) -> Spec:
         """The command, after the settings are written and the data folder is formatted."""
@@ -254,8 +267,8 @@ async def _create_topics(admin: AIOKafkaAdminClient) -> None:
 
 
 async def grant(admin: AIOKafkaAdminClient) -> None:
-    """Give every service its rights; a right that is there already stays as it is."""
-    rows = [row for service in SERVICES for row in acl_rows(service)]
+    """Give every service its rights, and readers theirs; a right that is there already stays as it is."""
+    rows = [row for service in SERVICES for row in acl_rows(service)] + reader_rows()
     answer = await admin._send_request(_Acls(rows))  # noqa: SLF001  (the client has no call for rights)
     for row, outcome in zip(rows, answer.creation_responses, strict=True):
         if outcome[0] != 0:

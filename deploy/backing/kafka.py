@@ -45,7 +45,7 @@ def start(secrets: Path, data: Path, host: str, heap: str) -> None:
 def _users(secrets: Path) -> dict[str, str]:
     """Everybody who may sign in, with the passwords."""
     users = {"broker": _read(secrets / "kafka", "broker-password")}
-    for name in ("admin", *SERVICES):
+    for name in ("admin", *SERVICES, "reader"):
         folder = secrets / "users" / name
         users[_read(folder, "username")] = _read(folder, "password")
     return users
@@ -64,7 +64,7 @@ async def grant_rights(secrets: Path, bootstrap: str, wait: float) -> None:
             if time.monotonic() > deadline:
                 raise StackError(f"Kafka lets nobody in: {problem}") from problem
             await asyncio.sleep(1)
-    sys.stdout.write("the services have their rights\n")
+    sys.stdout.write("services and readers have their rights\n")
 
 
 def _read(folder: Path, name: str) -> str:

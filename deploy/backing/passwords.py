@@ -20,6 +20,7 @@ from urllib.parse import quote
 from chassis.peers import SERVICES
 from services.auth.domain.credential import Kind, Secret
 from stack.errors import StackError
+from stack.kafka import READER
 from stack.keycloak import BOOTSTRAP_ADMIN, BOOTSTRAP_CLIENT
 from stack.services import ROLES
 
@@ -34,6 +35,7 @@ def wanted(release: str, mongo_host: str, tenant: str) -> dict[str, dict[str, st
         f"{release}-mongod": {"keyfile": secrets.token_hex(48), "root-password": _password()},
         f"{release}-kafka": {"broker-password": _password(), "controller-password": _password()},
         f"{release}-kafka-admin": {"username": "admin", "password": _password()},
+        f"{release}-kafka-reader": {"username": READER, "password": _password()},
         f"{release}-keycloak-admin": {
             "username": BOOTSTRAP_ADMIN,
             "password": _password(),

@@ -4,7 +4,7 @@ import pytest
 
 from chassis.events.topics import wanted as topics
 from chassis.peers import SERVICES
-from stack.kafka import acl_rows, server_properties
+from stack.kafka import READER, acl_rows, reader_rows, server_properties
 
 TOPIC, GROUP, LITERAL, READ, WRITE = 2, 3, 3, 3, 4
 
@@ -31,6 +31,15 @@ def test_topics_are_granted_one_by_one_and_groups_by_the_prefix_of_the_service(s
     assert all(row[2] == LITERAL for row in rows if row[0] == TOPIC)
     assert [row[1] for row in rows if row[0] == GROUP] == [f"itsm.{service}."]
     assert {row[3] for row in rows} == {f"User:itsm_{service}"}
+
+
+def test_systems_beside_the_platform_read_public_topics_and_nothing_else() -> None:
+    rows = reader_rows()
+    assert {row[3] for row in rows} == {f"User:{READER}"}
+    assert {row[5] for row in rows} == {READ}
+    assert {row[1] for row in rows if row[0] == TOPIC} == {f"itsm.{service}.v1" for service in SERVICES}
+    assert all(row[2] == LITERAL for row in rows if row[0] == TOPIC)
+    assert [row[1] for row in rows if row[0] == GROUP] == ["reader."]
 
 
 def test_every_topic_that_a_right_names_is_created() -> None:
