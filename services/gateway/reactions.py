@@ -14,7 +14,7 @@ from services.gateway.usecases.telling import Telling
 
 def webhooks(telling: Telling) -> Subscriptions:
     """The group that hears all events for webhooks. Receivers know an event by its id, and are promised no order."""
-    group = Subscriptions("webhooks", ordered=False, gather=0.1)
+    group = Subscriptions("webhooks", ordered=False, gather=0.25)
 
     async def heard(data: Mapping[str, Any], envelope: Envelope) -> None:
         await telling.tell(data, envelope)
