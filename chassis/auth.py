@@ -64,6 +64,7 @@ class Principal:
 
     `limits` is the list of permissions that a restricted token was given (None: whatever the roles permit). `act` is the
     opaque id of whoever acts on the subject's behalf. Times are seconds since 1970; `auth_time` is 0 when not known.
+    `attended` says that somebody signed in and is at hand, unlike the bearer of a token made beforehand.
     `caveat` says why `roles` may hold less than expected.
     """
 
@@ -76,6 +77,7 @@ class Principal:
     act: str = ""
     auth_time: int = 0
     acr: str = ""
+    attended: bool = False
     session_id: str = ""
     token_id: str = ""
     scopes: frozenset[str] = frozenset()
@@ -184,6 +186,7 @@ class Verifier:
             tenant=tenant,
             roles=_words(claims.get("roles")),
             limits=None if limits is None else _words(limits),
+            attended="auth_time" in claims,
         )
 
     def _of_keycloak(self, claims: Mapping[str, Any], hint: str) -> Principal:
@@ -198,15 +201,16 @@ class Verifier:
         if len(tenants) > 1:
             if not hint:
                 raise _no_tenant(f"the tenant must be named: {_SEVERAL_TENANTS}")
-            return _principal(claims, kind="user", tenant=hint, roles=frozenset(), caveat=_SEVERAL_TENANTS)
+            return _principal(claims, kind="user", tenant=hint, roles=frozenset(), caveat=_SEVERAL_TENANTS, attended=True)
         (tenant,) = tenants
         if self.home_tenant and tenant != self.home_tenant:
             caveat = _OTHER_TENANT.format(home=self.home_tenant)
-            return _principal(claims, kind="user", tenant=tenant, roles=frozenset(), caveat=caveat)
+            return _principal(claims, kind="user", tenant=tenant, roles=frozenset(), caveat=caveat, attended=True)
         access = claims.get("resource_access")
         ours = access.get(AUDIENCE) if isinstance(access, dict) else None
         roles = _words(ours.get("roles")) if isinstance(ours, dict) else frozenset[str]()
-        return _principal(claims, kind="user", tenant=tenant, roles=frozenset(r for r in roles if ":" not in r))
+        held = frozenset(role for role in roles if ":" not in role)
+        return _principal(claims, kind="user", tenant=tenant, roles=held, attended=True)
 
     def _of_service(self, claims: Mapping[str, Any], party: str, hint: str) -> Principal:
         if "sid" in claims or "organization" in claims:
@@ -225,6 +229,7 @@ def _principal(
     roles: frozenset[str],
     limits: frozenset[str] | None = None,
     caveat: str = "",
+    attended: bool = False,
 ) -> Principal:
     auth_time = claims.get("auth_time")
     act = claims.get("act")
@@ -238,6 +243,7 @@ def _principal(
         act=_word(act, "sub") if isinstance(act, dict) else "",
         auth_time=auth_time if isinstance(auth_time, int) else 0,
         acr=_word(claims, "acr"),
+        attended=attended,
         session_id=_word(claims, "sid"),
         token_id=_word(claims, "jti"),
         scopes=frozenset(_word(claims, "scope").split()),

@@ -119,7 +119,9 @@ def of_error(error: Error, *, conditional: bool = False, locate: "Locate | None"
     if isinstance(error, Invalid):
         return _of_invalid(error, locate or plain_pointer)
     status, slug, headers = _PLAIN.get(type(error), (500, "internal", {}))
-    if isinstance(error, Stale):
+    if "acr_values" in error.facts:
+        facts, headers = _of_proof(error)
+    elif isinstance(error, Stale):
         status, slug = (412, "precondition") if conditional else (409, "conflict")
         headers = {"etag": f'"{error.facts["etag"]}"'} if error.facts.get("etag") else {}
     elif isinstance(error, Exhausted | Unavailable):
@@ -128,6 +130,13 @@ def of_error(error: Error, *, conditional: bool = False, locate: "Locate | None"
             slug = "overloaded"
         headers = {"retry-after": str(max(1, -(-int(error.retry_after.total_seconds() * 1000) // 1000)))}
     return Problem(status, slug, error.message, reason=error.reason, facts=facts, headers=headers)
+
+
+def _of_proof(error: Error) -> tuple[dict[str, str], dict[str, str]]:
+    """What a sign-in has to ask for, as a program reads it (RFC 9470, 3) and in the document."""
+    levels, age = error.facts["acr_values"], error.facts.get("max_age", "")
+    challenge = f'Bearer error="insufficient_user_authentication", acr_values="{levels}", max_age="{age}"'
+    return {"acrValues": levels, "maxAge": age}, {"www-authenticate": challenge}
 
 
 def _of_invalid(error: Invalid, locate: "Locate") -> Problem:

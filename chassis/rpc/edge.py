@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 
 from chassis import context as ctx
-from chassis import telemetry
+from chassis import proof, telemetry
 from chassis.auth import Policy, Principal
 from chassis.domain import uuid7
 from chassis.errors import STATUS_KEY, DeadlinePassed, Error, Internal, Invalid, Unauthenticated, to_status
@@ -186,6 +186,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         principal = await self._guard.verify(token, metadata.get("x-itsm-tenant", ""))
         policy = self._guard.policy()
         policy.require(requires, principal.roles, principal.limits, caveat=principal.caveat)
+        if call.method.step_up:
+            proof.require(attended=principal.attended, acr=principal.acr, auth_time=principal.auth_time)
         plain = requires in (ANONYMOUS, SIGNED_IN)
         dry_run = metadata.get(DRY_RUN_KEY) == "true" and not call.method.safe
         if dry_run:
@@ -204,6 +206,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             trace=telemetry.current_trace(),
             token=token,
             auth_time=principal.auth_time,
+            acr=principal.acr,
+            attended=principal.attended,
         )
 
 

@@ -24,7 +24,10 @@ _NAME_END = re.compile(r"[.\[]")
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """An RPC as its proto declares it. `safe` says that it only reads, as its HTTP verb promises (RFC 9110, 9.2.1)."""
+    """An RPC as its proto declares it. `safe` says that it only reads, as its HTTP verb promises (RFC 9110, 9.2.1).
+
+    `step_up` says that people must have proved a short while ago who they are (chassis/proof.py).
+    """
 
     path: str
     requires: str
@@ -32,6 +35,7 @@ class Method:
     response: type[Message]
     descriptor: Descriptor
     safe: bool = False
+    step_up: bool = False
 
 
 @cache
@@ -58,6 +62,7 @@ def _methods(service: str) -> Iterator[Method]:
             GetMessageClass(method.output_type),
             method,
             safe=options.Extensions[http_options.http].WhichOneof("pattern") == "get",
+            step_up=options.Extensions[annotations_pb2.step_up],
         )
 
 

@@ -7,7 +7,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from chassis.rpc.methods import methods
-from services.auth.domain.roles import ROLES, SCOPES
+from services.auth.domain.roles import ROLES, SCOPES, SENSITIVE
 from tests.support.rpcs import rpcs, services
 
 # Callable by nobody in particular, each for a reason: what they take is itself the proof, or names nobody.
@@ -45,6 +45,10 @@ def test_no_role_has_a_wildcard() -> None:
 
 def test_no_role_has_a_permission_that_nothing_asks_for() -> None:
     assert GRANTED - set(ASKED.values()) - ASKED_INSIDE == set()
+
+
+def test_tokens_that_may_do_what_is_sensitive_are_made_by_somebody_who_has_just_proved_who_he_is() -> None:
+    assert {rpc.method.requires for rpc in rpcs() if rpc.method.step_up} | {"tokens.issue"} == SENSITIVE
 
 
 def test_a_row_scope_is_of_a_role_and_a_resource_that_exist() -> None:

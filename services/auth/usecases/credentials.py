@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from chassis import context as ctx
+from chassis import proof
 from chassis.auth import Principal
 from chassis.codec import from_document
 from chassis.domain import Clock, Ids, new_id
@@ -16,7 +17,7 @@ from chassis.errors import Denied, Invalid
 from chassis.policy import Policy
 from chassis.store import Store, Update
 from services.auth.domain.credential import KEYS, Credential, Kind, Secret, SignIn, unknown
-from services.auth.domain.roles import issuable
+from services.auth.domain.roles import SENSITIVE, issuable
 from services.auth.usecases.people import People
 from services.auth.usecases.signing import Signer
 
@@ -49,7 +50,8 @@ class Credentials:
     async def create(
         self, kind: Kind, name: str, roles: Collection[str], permissions: Collection[str], expire_time: datetime | None
     ) -> tuple[Credential, Secret]:
-        """A token of the caller, or a key. Raises `Invalid`; `Denied` for more than the caller may do.
+        """A token of the caller, or a key. Raises `Invalid`; `Denied` for more than the caller may do; `Unauthenticated` for
+        somebody who signed in too long ago to make one that may do something sensitive.
 
         A service makes the keys that its role may give, and nothing else.
         """
@@ -70,6 +72,8 @@ class Credentials:
         if lacking := set(roles) - allowed:
             raise Denied("tokens.create", f"you do not hold the role {', '.join(sorted(lacking))}")
         asked = set(permissions) or self._policy.permissions(frozenset(roles) or context.roles)
+        if kind in KEYS or asked & SENSITIVE:
+            proof.require(attended=context.attended, acr=context.acr, auth_time=context.auth_time)
         if set(permissions) - context.permissions or (self._limited() and asked - context.permissions):
             raise Denied("tokens.create", "a token cannot do more than what made it")
         if not roles and not await self._people.roles(context.tenant, context.actor.id) <= context.roles:
