@@ -21,7 +21,7 @@ from tests.support.platform import Breakable
 T = TypeVar("T")
 
 PATIENCE = 120.0
-ROUNDS = {False: 3, True: 20}
+ROUNDS = {False: 2, True: 20}
 
 
 async def eventually(ask: Callable[[], Awaitable[T]], holds: Callable[[T], object], within: float = PATIENCE) -> T:

@@ -63,7 +63,7 @@ async def test_a_broker_that_is_killed_or_silent_costs_nothing_but_time(
         found = await effects(other, TICKETS + killed + silent, within=60)
         await cleared(store, within=60)
     assert {effect["times"] for effect in found} == {1}
-    assert max(slowest_killed, slowest_silent) < 5
+    assert max(slowest_killed, slowest_silent) < 30
     versions: dict[bytes, list[int]] = {}
     for record in await place.records(place.topic, len(found)):
         versions.setdefault(record.key, []).append(int(dict(record.headers)["ce_itsmversion"]))
