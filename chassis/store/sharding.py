@@ -80,8 +80,9 @@ def asked(command: str, body: Mapping[str, Any]) -> Iterator[tuple[Query | None,
 def astray(command: str, body: Mapping[str, Any], scans: Mapping[str, set[str]], whole: Mapping[str, str]) -> str:
     """Why a command cannot be sent to the shards that it is about; empty when it can, or is about the installation.
 
-    What writes one document names tenant and id. What reads, or writes many, names the tenant, or a field that an index of the
-    collection begins with (`scans`, see `across`), or asks for a collection that is read as a whole (`whole`).
+    What writes one document names tenant and id. What reads, or writes many, names the tenant, or says that all are meant, or
+    goes along the ids, or names a field that an index of the collection begins with (`scans`, see `across`), or asks for a
+    collection that is read as a whole (`whole`).
     """
     collection = str(body[command])
     if collection in INSTALLATION:
@@ -94,9 +95,20 @@ def astray(command: str, body: Mapping[str, Any], scans: Mapping[str, set[str]],
         elif single:
             if not (named(query, TENANT) and named(query, "_id")):
                 return f"{collection}: {command} of one document without tenant and id: {query}"
-        elif not named(query, TENANT) and collection not in whole and not _mentioned(query) & scans.get(collection, set()):
+        elif not (
+            named(query, TENANT)
+            or collection in whole
+            or _everywhere(query)
+            or _mentioned(query) & scans.get(collection, set())
+        ):
             return f"{collection}: {command} over all tenants that no index serves: {query}"
     return ""
+
+
+def _everywhere(query: Query) -> bool:
+    """Whether it says that every tenant is meant, or goes along the ids: each shard has an index for either."""
+    ids = query.get("_id")
+    return query.get(TENANT) == {"$gt": ""} or (isinstance(ids, Mapping) and bool({"$gt", "$gte"} & ids.keys()))
 
 
 def _placed(document: Document) -> bool:

@@ -1,5 +1,6 @@
 """`docs/scale.md`: words from a template, tables from `bench.scale` and from the collections that the code names."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from bench.costs import COSTS, IDLE_MS, KEPT, MARGIN, PROCESSES
 from bench.load_model import ESTATES, Estate
 from bench.scale import SERVICES as SERVED
 from bench.scale import Sizing, fares, proof, size, storm
-from chassis.store.sharding import INSTALLATION, across
+from chassis.store.sharding import INSTALLATION, SHARD_KEY, across, statements
 from docs.generate.markdown import BANNER, table
 from tests.support.collections import SERVICES, WHOLE, collections, indexes
 
@@ -29,6 +30,7 @@ def page() -> str:
         "fares": _fares(sizings),
         "growth": _growth(),
         "collections": _collections(),
+        "commands": list(_commands()),
         "installation": table(("collection", "what is in it"), [(f"`{name}`", why) for name, why in INSTALLATION.items()]),
         "whole": table(("collection", "what is read"), [(f"`{name}`", why) for name, why in WHOLE.items()]),
     }
@@ -150,6 +152,16 @@ def _growth() -> list[str]:
         for kept in KEPT
     ]
     return table(("collection", "documents", "bytes each, with indexes", "kept"), rows)
+
+
+def _commands() -> Iterator[str]:
+    """One line a database, for a shell."""
+    key = ", ".join(f"{name}: {json.dumps(kind)}" for name, kind in SHARD_KEY)
+    for service in SERVICES:
+        first, *each = statements(f"itsm_{service}", sorted(collections(service)))
+        names = json.dumps([str(one["shardCollection"]).partition(".")[2] for one in each])
+        yield f'sh.enableSharding("{first["enableSharding"]}")'
+        yield f'{names}.forEach(name => sh.shardCollection("itsm_{service}." + name, {{{key}}}))'
 
 
 def _collections() -> list[str]:

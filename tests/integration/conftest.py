@@ -23,7 +23,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture
 def unwatched() -> Iterator[ShardWatch]:
-    """For tests whose point are commands that no shard can be found for, and for migrations, which read all there is."""
+    """For tests whose point are commands that no shard can be found for."""
     WATCH.silent = True
     yield WATCH
     WATCH.silent = False

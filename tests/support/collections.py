@@ -23,6 +23,9 @@ WHOLE: Mapping[str, str] = {
 }
 """Collections that background work reads over all tenants without an index of their own for it → what it reads."""
 
+ONCE: Mapping[str, frozenset[str]] = {"incidents": frozenset({"firing_alert_ids.0"}), "claims": frozenset({"expire_time"})}
+"""Fields that data migrations look for over all tenants, once, without an index."""
+
 _PLACES: Mapping[str, int] = {
     **dict.fromkeys(("Index", "Insert", "Update", "Delete", "due_index"), 0),
     **dict.fromkeys(("find", "find_one", "count", "update_many", "find_one_and_update", "aggregate", "watch", "documents"), 0),

@@ -5,7 +5,7 @@ from typing import Any
 from pymongo import monitoring
 
 from chassis.store.sharding import across, asked, astray
-from tests.support.collections import SERVICES, WHOLE, indexes
+from tests.support.collections import ONCE, SERVICES, WHOLE, indexes
 
 _WATCHED = ("find", "count", "aggregate", "findAndModify", "update", "delete", "insert")
 
@@ -16,7 +16,7 @@ class ShardWatch(monitoring.CommandListener):
     def __init__(self) -> None:
         self.scans: dict[str, set[str]] = {}
         declared = [index for service in SERVICES for index in indexes(service)]
-        for collection, fields in across(declared).items():
+        for collection, fields in (*across(declared).items(), *ONCE.items()):
             self.scans.setdefault(collection, set()).update(fields)
         self.heard = 0
         self.astray: list[str] = []

@@ -20,8 +20,10 @@ async def test_a_rebuild_corrects_what_is_wrong_missing_or_too_much(figures: Fig
     await figures.told(*(History(f"inc_{n}").open().start().resolve() for n in range(5)))
     right = await figures.backend.find(INCIDENTS, {"tenant": "main"}, sort=[("_id", 1)])
     incidents = figures.backend._database[INCIDENTS]
-    await incidents.update_one({"_id": "inc_1"}, {"$set": {"state": "NEW", "stray": 1}, "$unset": {"resolved_at": ""}})
-    await incidents.delete_one({"_id": "inc_2"})
+    await incidents.update_one(
+        {"_id": "inc_1", "tenant": "main"}, {"$set": {"state": "NEW", "stray": 1}, "$unset": {"resolved_at": ""}}
+    )
+    await incidents.delete_one({"_id": "inc_2", "tenant": "main"})
     await incidents.insert_one({"_id": "inc_unknown", "tenant": "main", "version": 1})
 
     assert await figures.rebuild.run("main") == (5, 3)
@@ -31,7 +33,7 @@ async def test_a_rebuild_corrects_what_is_wrong_missing_or_too_much(figures: Fig
 async def test_live_events_during_a_rebuild_are_neither_lost_nor_undone(figures: Figures) -> None:
     histories = [History(f"inc_{n}").open() for n in range(300)]
     await figures.told(*histories)
-    await figures.backend._database[INCIDENTS].update_many({}, {"$set": {"state": "CLOSED"}})
+    await figures.backend._database[INCIDENTS].update_many({"tenant": "main"}, {"$set": {"state": "CLOSED"}})
     later = [History(history.id, told=list(history.told), incident=history.incident) for history in histories]
     for history in later:
         history.start().resolve()
@@ -50,7 +52,7 @@ async def test_live_events_during_a_rebuild_are_neither_lost_nor_undone(figures:
 
 async def test_who_asks_for_a_rebuild_is_told_when_it_is_through(figures: Figures) -> None:
     await figures.told(History("inc_1").open())
-    await figures.backend._database[INCIDENTS].update_many({}, {"$set": {"state": "CLOSED"}})
+    await figures.backend._database[INCIDENTS].update_many({"tenant": "main"}, {"$set": {"state": "CLOSED"}})
     with ctx.use(caller()):
         before = await figures.rebuild.ask(wait=0)
     assert not before.done

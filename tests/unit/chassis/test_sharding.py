@@ -20,6 +20,8 @@ def _of(command: str, **body: Any) -> str:
         ("find", {"filter": {"$and": [{"state": "NEW"}, {**MAIN, "_id": "a"}]}}),
         ("find", {"filter": {"$or": [MAIN, {"tenant": {"$in": ["a", "b"]}}]}}),
         ("find", {"filter": {"next_due_time": {"$lte": 1}, "tenant": {"$nin": ["a"]}}}),
+        ("find", {"filter": {"tenant": {"$gt": ""}, "done": False}}),
+        ("find", {"filter": {"_id": {"$gt": "a", "$lt": "b"}, "kind": "assets"}}),
         ("count", {"query": MAIN}),
         ("aggregate", {"pipeline": [{"$match": {**MAIN, "state": "NEW"}}, {"$count": "n"}]}),
         ("findAndModify", {"query": {**MAIN, "_id": "a"}}),
@@ -38,7 +40,8 @@ def test_a_command_that_names_its_tenant_finds_its_shards(command: str, body: di
     [
         ("find", {"filter": {}}),
         ("find", {"filter": {"tenant": {"$ne": "a"}}}),
-        ("find", {"filter": {"tenant": {"$gt": ""}}}),
+        ("find", {"filter": {"tenant": {"$gt": "a"}}}),
+        ("update", {"updates": [{"q": {"_id": {"$gt": "a"}}, "u": {}}]}),
         ("find", {"filter": {"$or": [MAIN, {"state": "NEW"}]}}),
         ("find", {"filter": {"_id": "a"}}),
         ("count", {"query": {"state": "NEW"}}),
