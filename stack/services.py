@@ -116,6 +116,10 @@ class Services:
             settings["ITSM_PUBLIC_URL"] = self.gateway_url
             settings["ITSM_GRPC_LISTEN"] = self.gateway_rpc_target
             settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"
+            # Loads and figures are of the platform, not of what it would let a caller have.
+            settings |= dict.fromkeys(
+                ("ITSM_RATE_PRINCIPAL", "ITSM_RATE_TENANT", "ITSM_RATE_SIGN_IN", "ITSM_MAX_IN_FLIGHT"), "0"
+            )
             settings["ITSM_CONSOLE_CLIENT_SECRET"] = self.client_secret("itsm-console")
         if service == "auth":
             settings |= self._realm_environment()

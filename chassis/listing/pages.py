@@ -22,6 +22,7 @@ import msgspec
 
 from chassis.errors import Invalid
 from chassis.listing.compiled import Query, compile_predicate, compile_query
+from chassis.listing.facets import asked
 from chassis.listing.fields import Document, Fields, utc
 from chassis.listing.filter import parse
 from chassis.listing.order import Order, after, compare, parse_order, position
@@ -175,6 +176,8 @@ class Listing:
             raise Invalid({"pageSize": f"expected 1 to {MAX_SIZE}, not {size}"})
         order = parse_order(order_by or self._default_order, self.fields)
         tree = self.parse(filter_text)
+        if (facets := asked()) is not None:
+            facets.settle(self.fields)
         query = self._hash(tenant, filter_text, order)
         now = utc(self._clock())
         if not page_token:

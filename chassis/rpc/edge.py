@@ -21,6 +21,9 @@ from chassis import proof, telemetry
 from chassis.auth import Policy, Principal
 from chassis.domain import uuid7
 from chassis.errors import STATUS_KEY, DeadlinePassed, Error, Internal, Invalid, Unauthenticated, to_status
+from chassis.listing.facets import ANSWER_KEY as COUNTS_KEY
+from chassis.listing.facets import ASKED_KEY as FACETS_KEY
+from chassis.listing.facets import Faceted, Facets, asking
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from chassis.races import again
 from chassis.rpc.methods import Method, methods, missing
@@ -142,9 +145,13 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             await self._reached("R2")
         if incomplete := list(missing(request)):
             raise Invalid(dict.fromkeys(incomplete, "is required, with a known value"))
-        with ctx.use(context):
+        facets = Facets.of(metadata.get(FACETS_KEY, "")) if call.method.safe else None
+        with ctx.use(context), asking(facets):
             try:
                 answer = await self._run(call, request)
+            except Faceted as counted:
+                servicer_context.set_trailing_metadata(((COUNTS_KEY, counted.answer),))
+                return call.method.response()
             except (Replay, Error) as end:
                 replay = end if isinstance(end, Replay) else await self._earlier(context)
                 if replay is None:
@@ -152,6 +159,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                 answer = self._replayed(call, context, replay)
                 servicer_context.set_trailing_metadata(((REPLAYED_KEY, "true"),))
                 return answer
+            if facets is not None:
+                raise Invalid({"fields": "this list cannot be counted"})
             if context.dry_run:
                 servicer_context.set_trailing_metadata(((DRY_RUN_KEY, "true"),))
             return answer

@@ -16,6 +16,7 @@ from chassis.codec import document_to_message, from_document, to_document, to_me
 from chassis.domain import Aggregate, Clock
 from chassis.errors import Busy, Error, NotFound, Stale
 from chassis.failpoints import OFF, Failpoints
+from chassis.listing.facets import Faceted, asked
 from chassis.store.backend import Backend, Delete, Document, Index, Insert, Query, Sort, Taken, Update, Write, leaving
 from chassis.store.changes import CHANGES, INDEXES, Kind, change_row
 from chassis.store.numbers import Numbers
@@ -121,7 +122,13 @@ class Store:
     async def find(
         self, collection: str, query: Query, *, sort: Sort = (), limit: int = 0, naive: bool = False
     ) -> list[Document]:
-        """Documents of the caller's tenant and scope. With `naive` they may only become messages (see `Backend.find`)."""
+        """Documents of the caller's tenant and scope. With `naive` they may only become messages (see `Backend.find`).
+
+        Where a list is to be counted instead, its counts leave as `Faceted`.
+        """
+        if sort and (facets := asked()) is not None and facets.fields:
+            (found,) = await self.aggregate(collection, facets.pipeline(query))
+            raise Faceted(facets.answer(found))
         return await self.backend.find(collection, self.scoped(query), sort=sort, limit=limit, naive=naive)
 
     async def count(self, collection: str, query: Query, *, limit: int) -> int:

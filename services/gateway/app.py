@@ -18,12 +18,14 @@ from services.gateway import answers, eventdocs, openapi, owned
 from services.gateway import store as kept
 from services.gateway.console import BUILT, Console
 from services.gateway.credentials import Auth, Credentials
+from services.gateway.entrance import Entrance, EntranceSettings
 from services.gateway.exchange import Receive, Scope, Send
 from services.gateway.exports import Exports
 from services.gateway.hub import Hub
 from services.gateway.limits import App, Limits
 from services.gateway.owned import OwnSettings
-from services.gateway.ring import Cursors, Ring
+from services.gateway.revocations import Revocations
+from services.gateway.ring import Cursors, Entry, Ring
 from services.gateway.routes import declared
 from services.gateway.session import Realm, SignIn
 from services.gateway.stream import PATH, Stream
@@ -35,7 +37,7 @@ _LAST_WORDS_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 
 
-class Settings(OwnSettings):
+class Settings(OwnSettings, EntranceSettings):
     """What the gateway is told beside what every process is."""
 
     public_url: str = Field("http://127.0.0.1:8080", description="how browsers and programs reach this installation")
@@ -86,9 +88,11 @@ def build(settings: Settings) -> Service:
     api.router.routes.append(_Get(PATH, stream))
     owned.build(settings, assembly)
     upstream = Upstream(channels, settings.targets(), own=lambda: service.address)
-    rest = _rest(settings, upstream, credentials, assembly)
+    entrance = Entrance.of(settings, service.metrics, assembly.guard)
+    service.background("shedding", entrance.shedding.watch)
+    rest = _rest(settings, upstream, credentials, assembly, entrance)
     api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
-    app = Limits(api, secure=settings.public_url.startswith("https://"))
+    app = Limits(entrance.doors(api), secure=settings.public_url.startswith("https://"))
     listener = Listener(settings.listen, app, partial(stream.hub.close, _LAST_WORDS_SECONDS))
     # A gateway that is new among others is given its share at once; who is away now is found later.
     others = [target for target in settings.targets().values() if target != settings.gateway_target]
@@ -99,12 +103,13 @@ def build(settings: Settings) -> Service:
     return service
 
 
-def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, assembly: Assembly) -> App:
+def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, assembly: Assembly, entrance: Entrance) -> App:
     routes, failpoints = declared(), assembly.failpoints
     discovery = f"{settings.oidc_issuer}/.well-known/openid-configuration"
     description = orjson.dumps(openapi.document(routes, version="v1", oidc_url=discovery))
     documents = {"/api/v1/openapi.json": description, **eventdocs.documents()}
-    transcoder = Transcoder(routes, upstream, credentials, documents=documents, metrics=assembly.service.metrics)
+    metrics = assembly.service.metrics
+    transcoder = Transcoder(routes, upstream, credentials, documents=documents, metrics=metrics, entrance=entrance)
     exports = Exports(transcoder, routes)
 
     async def entry(scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,11 +121,18 @@ def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, asse
 
 def _stream(settings: Settings, assembly: Assembly, credentials: Credentials, key: bytes) -> Stream:
     hub = Hub(Ring(Cursors(key, settings.epoch)))
-    tail = Tail(settings, hub.ring, hub.offer, hub.lost)
+
+    def offer(entry: Entry) -> None:
+        revocations(entry)
+        hub.offer(entry)
+
+    tail = Tail(settings, hub.ring, offer, hub.lost)
     if settings.kafka_bootstrap:
         assembly.service.background("stream", tail.run, stage=Stage.CONSUMERS)
         assembly.service.check("stream", tail.check, required=False)
-    return Stream(hub, tail, credentials, assembly.guard, assembly.failpoints, assembly.service.metrics)
+    stream = Stream(hub, tail, credentials, assembly.guard, assembly.failpoints, assembly.service.metrics)
+    revocations = Revocations(credentials, stream.again)
+    return stream
 
 
 class _Get(Route):

@@ -42,7 +42,10 @@ class Disconnected(Exception):
 class Exchange:
     """What a client sent. Nothing is read before it is asked for."""
 
-    __slots__ = ("_receive", "headers", "instance", "method", "path", "query", "request_id", "route", "scope", "trace_id")
+    __slots__ = (
+        "_receive", "dry_run", "fields", "headers", "instance", "method", "path", "query", "request_id", "route", "scope",
+        "standing", "trace_id", "upstream",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -57,6 +60,10 @@ class Exchange:
             self.headers[name] = b"%b, %b" % (self.headers[name], value) if name in self.headers else value
         self.request_id = request_id(scope)
         self.route = ""
+        self.fields: dict[str, Any] = {}
+        self.dry_run = False
+        self.standing: Any = None
+        self.upstream = 0.0
         self.trace_id = self.traceparent()[3:35]
 
     def header(self, name: str) -> str:

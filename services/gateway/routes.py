@@ -7,6 +7,8 @@ Fails at start with `ValueError` where an annotation asks for more than `/litera
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from email.utils import format_datetime
 from functools import cached_property
 from importlib import import_module
 from importlib.resources import files
@@ -23,6 +25,8 @@ from itsm.type.v1 import annotations_pb2 as itsm_options
 from chassis.codec import has_behavior
 from chassis.http.problems import Problem, Step, pointer, steps
 from chassis.rpc import Method, methods
+from services.gateway.generic import BATCH, derived
+from services.gateway.shedding import Class
 
 PREFIX = "/api/v1/"
 
@@ -30,6 +34,9 @@ Descriptor = Any
 _SEGMENT = re.compile(r"\{[a-z_]+\}|[A-Za-z0-9.-]+", re.ASCII)
 _QUERY_MESSAGES = {"google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask"}
 _UNSAFE = frozenset(("POST", "PUT", "PATCH", "DELETE"))
+_URGENT = ("acknowledge", "resolve")
+_HEAVY = ("count", "analyze", "impact")
+_BULK = ("export", "replay")
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -43,6 +50,8 @@ class Route:
     rpc: Method
     service: str
     variables: tuple[str, ...] = field(default=())
+    generic: str = ""
+    """Which operation this is of those that no proto names (services/gateway/generic.py)."""
 
     @cached_property
     def request(self) -> Descriptor:
@@ -124,6 +133,32 @@ class Route:
         return next((item.name for item in nested if "id" in item.message_type.fields_by_name), "")
 
     @cached_property
+    def kind(self) -> Class:
+        """How long it may be put off when there is too much to do."""
+        verb = self.template.partition(":")[2]
+        if verb in _URGENT:
+            return Class.CRITICAL
+        if self.generic == BATCH or self.imports or verb in _BULK:
+            return Class.BULK
+        if self.paged or self.generic or verb in _HEAVY:
+            return Class.SHEDDABLE
+        return Class.NORMAL
+
+    @cached_property
+    def leaving(self) -> tuple[tuple[bytes, bytes], ...]:
+        """How clients are told that it will go (RFC 9745, RFC 8594); none while it stays."""
+        options: Any = self.rpc.descriptor.GetOptions()
+        said = options.Extensions[itsm_options.deprecation]
+        if not said.since:
+            return ()
+        headers = [(b"deprecation", f"@{_midnight(said.since).timestamp():.0f}".encode())]
+        if said.sunset:
+            headers.append((b"sunset", format_datetime(_midnight(said.sunset), usegmt=True).encode()))
+        if said.link:
+            headers.append((b"link", f'<{said.link}>; rel="deprecation"; type="text/html"'.encode()))
+        return tuple(headers)
+
+    @cached_property
     def imports(self) -> bool:
         """Whether it takes many records at once."""
         return self.template.endswith(":import") or self.template.startswith("/api/v1/imports")
@@ -165,6 +200,10 @@ def _in_json(found: Iterable[Step], descriptor: Descriptor) -> Iterator[Step]:
         descriptor = known.message_type if known is not None else None
 
 
+def _midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time.min, UTC)
+
+
 class _Node:
     __slots__ = ("literals", "routes", "variable")
 
@@ -178,12 +217,13 @@ _NOWHERE = _Node()
 
 
 class Routes:
-    """The table of all bindings."""
+    """The table of all bindings, and of the operations that follow from them (`generic`)."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], generic: Iterable[Route] = ()) -> None:
         self.all = tuple(routes)
         self._root = _Node()
-        for route in self.all:
+        self.generic = tuple(generic)
+        for route in (*self.all, *self.generic):
             self._add(route)
 
     def _add(self, route: Route) -> None:
@@ -252,9 +292,10 @@ def descriptors() -> descriptor_pb2.FileDescriptorSet:
 
 
 def declared() -> Routes:
-    """The table of everything that the protos of the house bind to HTTP."""
+    """The table of everything that the protos of the house bind to HTTP, and of what follows from that."""
     services = [f"{file.package}.{service.name}" for file in descriptors().file for service in file.service]
-    return Routes(route for service in services for route in bindings(service))
+    routes = [route for service in services for route in bindings(service)]
+    return Routes(routes, derived(routes))
 
 
 def bindings(service: str) -> Iterator[Route]:

@@ -20,9 +20,13 @@ from chassis import protojson, telemetry
 from chassis.errors import Error, Invalid
 from chassis.http import problems
 from chassis.http.problems import Problem, pointer
-from chassis.rpc import REPLAYED_KEY
+from chassis.rpc import DRY_RUN_KEY, REPLAYED_KEY
+from services.gateway import batch, manners, many
 from services.gateway.answers import Answer, refusal
+from services.gateway.entrance import Entrance
 from services.gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
+from services.gateway.generic import BATCH, BATCH_GET
+from services.gateway.packing import pack
 from services.gateway.routes import Route, Routes
 from services.gateway.upstream import Call
 
@@ -56,7 +60,9 @@ class Transcoder:
         documents: Mapping[str, bytes] | None = None,
         timeout: float = TIMEOUT,
         metrics: telemetry.Metrics | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
+        self._entrance = entrance or Entrance()
         self._routes = routes
         self._call = call
         self._credentials = credentials
@@ -74,6 +80,7 @@ class Transcoder:
             exchange.trace_id = trace[3:35]
             try:
                 answer = await self._answer(exchange, trace)
+                pack(answer, exchange)
             except Disconnected:
                 return
             except Problem as problem:
@@ -82,8 +89,12 @@ class Transcoder:
                 _log.exception("Request failed.", extra={"request": exchange.request_id, "path": exchange.instance})
                 answer = refusal(problems.of_defect(exchange.request_id), exchange)
             span.set_attribute("http.response.status_code", answer.status)
-            self._measure(exchange, answer.status, time.perf_counter() - began)
+            took = time.perf_counter() - began
+            self._measure(exchange, answer.status, took)
         answer.add("x-request-id", exchange.request_id)
+        answer.headers.append((b"server-timing", manners.timing(took, exchange.upstream)))
+        if exchange.standing is not None:
+            answer.headers += exchange.standing.headers
         await answer.send(send, bodiless=exchange.method == "HEAD")
 
     def _measure(self, exchange: Exchange, status: int, seconds: float) -> None:
@@ -98,6 +109,74 @@ class Transcoder:
             return document.answer(exchange)
         route, values = self._routes.find(exchange.method, exchange.path)
         exchange.route = route.template
+        with self._entrance.shedding.admitted(route.kind):
+            if route.generic:
+                return await self._generic(exchange, route, trace)
+            return await self._one(exchange, route, values, trace)
+
+    async def _generic(self, exchange: Exchange, route: Route, trace: str) -> Answer:
+        exchange.check_accept()
+        if route.generic == BATCH:
+            return await self._batch(exchange, route, trace)
+        metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
+        parameters = exchange.parameters()
+        if route.generic == BATCH_GET:
+            parameters = manners.taken(exchange, route, parameters)
+        try:
+            metadata += await self._credentials(exchange.scope, route)
+            await self._entrance.take(exchange, route, metadata)
+            if route.generic == BATCH_GET:
+                body = await many.batch_get(route, parameters, exchange.fields, self._asking(exchange, route, metadata))
+            else:
+                body = await many.facets(route, parameters, self._asking(exchange, route, metadata))
+        except Error as error:
+            raise problems.of_error(error, locate=route.locate) from error
+        answer = Answer(200, body)
+        answer.add("content-type", "application/json")
+        return answer
+
+    async def _batch(self, exchange: Exchange, route: Route, trace: str) -> Answer:
+        parameters = manners.taken(exchange, route, exchange.parameters())
+        many.nothing_else(parameters)
+        content = await exchange.body(MAX_BODY)
+        exchange.check_content()
+        try:
+            todo = batch.operations(exchange, protojson.parse(content))
+            await self._entrance.take(exchange, route, await self._credentials(exchange.scope, route), operations=len(todo))
+        except Error as error:
+            raise problems.of_error(error) from error
+
+        async def perform(inner: Exchange) -> Answer:
+            found, values = self._routes.find(inner.method, inner.path)
+            if found.generic or found.imports:
+                raise Problem(422, "validation", "this cannot be part of a batch", reason=Invalid.reason)
+            try:
+                return await self._one(inner, found, values, trace, alone=False)
+            finally:
+                exchange.upstream += inner.upstream
+
+        began = time.perf_counter()
+        answer = Answer(207, await batch.results(exchange, todo, perform, dry_run=exchange.dry_run))
+        exchange.upstream = min(exchange.upstream, time.perf_counter() - began)  # what ran side by side took its time once
+        answer.add("content-type", "application/json")
+        return answer
+
+    def _asking(self, exchange: Exchange, route: Route, metadata: Metadata) -> many.Ask:
+        async def ask(request: Message, more: Metadata, trailing: dict[str, Any] | None) -> Message:
+            began = time.perf_counter()
+            try:
+                return await self._call(
+                    route.service, route.rpc, request, metadata=metadata + more, timeout=self._timeout, trailing=trailing
+                )
+            finally:
+                exchange.upstream = time.perf_counter() - began
+
+        return ask
+
+    async def _one(
+        self, exchange: Exchange, route: Route, values: tuple[str, ...], trace: str, *, alone: bool = True
+    ) -> Answer:
+        """One RPC; `alone` unless it is part of a batch, which has paid for it."""
         exchange.check_accept()
         metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
         trailing: dict[str, Any] | None = None
@@ -107,18 +186,31 @@ class Transcoder:
         conditional = False
         try:
             metadata += await self._credentials(exchange.scope, route)
+            if alone:
+                await self._entrance.take(exchange, route, metadata)
             version = exchange.if_match() if route.conditional else None
             conditional = version is not None
             if route.precondition_required and not conditional:
                 raise Problem(428, "precondition", "say in If-Match which version this is about", reason="IF_MATCH_REQUIRED")
             request = await _request(exchange, route, values, version or "")
             timeout = IMPORT_TIMEOUT if route.imports else self._timeout
-            reply = await self._call(route.service, route.rpc, request, metadata=metadata, timeout=timeout, trailing=trailing)
+            if exchange.dry_run:
+                metadata.append((DRY_RUN_KEY, "true"))
+                trailing = {}
+            began = time.perf_counter()
+            try:
+                reply = await self._call(
+                    route.service, route.rpc, request, metadata=metadata, timeout=timeout, trailing=trailing
+                )
+            finally:
+                exchange.upstream = time.perf_counter() - began
         except Error as error:
             raise problems.of_error(error, conditional=conditional, locate=route.locate) from error
         answer = self._success(exchange, route, reply)
         if trailing and REPLAYED_KEY in trailing:
             answer.add("idempotency-replayed", "true")
+        if trailing and DRY_RUN_KEY in trailing:
+            answer.add("dry-run", "true")
         return answer
 
     def _success(self, exchange: Exchange, route: Route, reply: Message) -> Answer:
@@ -134,13 +226,14 @@ class Transcoder:
             return answer
         if route.paged and resource.next_page_token:
             answer.add("link", f'<{exchange.address_with(pageToken=resource.next_page_token)}>; rel="next"')
-        if route.creates:
+        if route.creates and not exchange.dry_run:
             answer.status = 201
             if self._routes.has("GET", route.template + "/{id}"):
                 made = getattr(resource, route.created) if route.created else resource
                 answer.add("location", f"{exchange.instance}/{made.id}")
         answer.add("content-type", "application/json")
-        answer.body = protojson.encode(reply)
+        answer.headers += route.leaving
+        answer.body = manners.written(reply, exchange.fields)
         return answer
 
 
@@ -218,7 +311,7 @@ def _mask(route: Route, given: FieldMask | None, names: list[str]) -> FieldMask:
 def _parameters(exchange: Exchange, route: Route) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     wrong: list[tuple[str, str]] = []
-    for name, texts in exchange.parameters().items():
+    for name, texts in manners.taken(exchange, route, exchange.parameters()).items():
         item = route.parameters.get(name)
         if item is None:
             wrong.append((name, "is no parameter of this"))

@@ -1,7 +1,7 @@
 """A gateway in front of a real gRPC server of this process, whose answers each test sets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,25 +25,34 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 @dataclass
 class Incidents:
-    """Answers every RPC with what the test put into `answer`, and keeps what it was asked."""
+    """Answers every RPC with what the test put into `answer`, or what `by` says, and keeps what it was asked."""
 
     answer: Message | Error | None = None
+    by: Callable[[Any], Message | Error] | None = None
     delay: float = 0
-    trailing: tuple[tuple[str, str], ...] = ()
+    trailing: tuple[tuple[str, str | bytes], ...] = ()
     request: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[Any, dict[str, str]]] = field(default_factory=list)
+    most: int = 0
+    _running: int = 0
 
     async def serve(self, request: Message, context: grpc.aio.ServicerContext) -> Message:
         """Any RPC."""
         self.request = request
         self.metadata = dict(context.invocation_metadata())
+        self.asked.append((request, self.metadata))
+        self._running += 1
+        self.most = max(self.most, self._running)
         context.set_trailing_metadata(self.trailing)
         await asyncio.sleep(self.delay)
-        if isinstance(self.answer, Error):
-            status = to_status(self.answer)
+        self._running -= 1
+        answer = self.by(request) if self.by else self.answer
+        if isinstance(answer, Error):
+            status = to_status(answer)
             await context.abort(_CODES[status.code], status.message, ((STATUS_KEY, status.SerializeToString()),))
-        assert self.answer is not None
-        return self.answer
+        assert isinstance(answer, Message)
+        return answer
 
 
 @pytest.fixture
