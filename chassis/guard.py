@@ -1,12 +1,14 @@
 """Who is calling and what they may do, as one service enforces it: verified tokens and the policy as last heard.
 
 The policy is fetched from the auth service, kept in the service's own database and fetched again every 15 s, so that a
-service starts and works while the auth service is away. Fails: `Unavailable` until a policy was heard for the first time;
-a failed refresh is logged and the last policy stays.
+service starts and works while the auth service is away. So are the keys of both issuers, good for a day.
+
+Fails: `Unavailable` until a policy was heard for the first time; a failed refresh is logged and the last policy stays.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 import orjson
@@ -16,7 +18,9 @@ from chassis.errors import Error, Unavailable
 from chassis.store import Backend, Update
 
 POLICIES = "policies"
+ISSUER_KEYS = "issuer_keys"
 REFRESH_SECONDS = 15.0
+_NOTED_SECONDS = 600.0  # so much older than they are, at most, are keys taken to be after a restart
 _RETRY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -30,6 +34,7 @@ class Guard:
         self._fetch = fetch
         self._backend = backend
         self._policy: Policy | None = None
+        self._noted: dict[str, tuple[str, float]] = {}
 
     async def verify(self, token: str, tenant_hint: str = "") -> Principal:
         """The verified caller. Raises `Unauthenticated`, `Denied` or `Unavailable`."""
@@ -48,6 +53,7 @@ class Guard:
     async def begin(self) -> None:
         """Learns the policy before the first call, if the auth service or the own database can tell it."""
         await self._recall()
+        await self._recall_keys()
         await self._try_refresh()
 
     async def follow(self) -> None:
@@ -56,11 +62,39 @@ class Guard:
             for keys in self._verifier.keys:
                 tasks.create_task(keys.keep())
             tasks.create_task(self._keep_policy())
+            tasks.create_task(self._keep_keys())
 
     async def _keep_policy(self) -> None:
         while True:
             heard = await self._try_refresh()
             await asyncio.sleep(REFRESH_SECONDS if heard else _RETRY_SECONDS)
+
+    async def _keep_keys(self) -> None:
+        while True:
+            try:
+                await self.note_keys()
+            except Error as error:
+                _log.warning("Keys not noted.", extra={"reason": error.reason})
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def note_keys(self) -> None:
+        """Keeps the public keys of both issuers for the next start: what is valid then works while an issuer is away."""
+        now = time.time()
+        for keys in self._verifier.keys:
+            text = orjson.dumps(keys.document).decode()
+            known, at = self._noted.get(keys.url, ("", 0.0))
+            if not keys.url or keys.document is None or (text == known and now - at < _NOTED_SECONDS):
+                continue
+            noted = {"document": text, "time": now - keys.age}
+            query = {"_id": keys.url, "tenant": "-"}
+            await self._backend.write([Update(ISSUER_KEYS, query, {"$set": noted}, strict=False, upsert=True)])
+            self._noted[keys.url] = text, now
+
+    async def _recall_keys(self) -> None:
+        for keys in self._verifier.keys:
+            kept = await self._backend.find_one(ISSUER_KEYS, {"_id": keys.url, "tenant": "-"})
+            if kept is not None:
+                keys.remember(orjson.loads(kept["document"]), time.time() - kept["time"])
 
     async def _try_refresh(self) -> bool:
         try:

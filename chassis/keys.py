@@ -45,7 +45,8 @@ class Keys:
 
     `url` is its JWKS address. Keys are refreshed in the background once they are 45 s old and stay usable for 24 h after the
     last good answer. An unknown key id leads to one fetch at most every 30 s, shared by all who wait for it. `load` replaces
-    the download, for the issuer itself; `refreshes` counts by its label `outcome`: `done`, `failed`.
+    the download, for the issuer itself; `document` is the last good answer; `refreshes` counts by its label `outcome`:
+    `done`, `failed`.
     """
 
     def __init__(
@@ -57,12 +58,13 @@ class Keys:
         monotonic: Callable[[], float] = time.monotonic,
         refreshes: Counter | None = None,
     ) -> None:
-        self._url = url
+        self.url = url
         self._http = http
         self._load = load or self._download
         self._monotonic = monotonic
         self._refreshes = refreshes
         self._keys: dict[str, jwk.Key] = {}
+        self.document: Any = None
         self._good_at = float("-inf")
         self._tried_at = float("-inf")
         self._unknown_at = float("-inf")
@@ -79,6 +81,22 @@ class Keys:
         if key is None:
             key = await self._unknown(kid, now)
         return key
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last good answer; endless before the first."""
+        return self._monotonic() - self._good_at
+
+    def remember(self, document: Any, age: float) -> None:
+        """Begins with an answer that this process, or the one before, was given `age` seconds ago."""
+        if self._keys or not 0 <= age < USABLE_FOR:
+            return
+        try:
+            self._keys = usable_keys(document)
+        except _BadAnswer as problem:
+            _log.warning("Remembered keys are of no use.", extra={"url": self.url, "problem": str(problem)})
+            return
+        self._good_at = self._monotonic() - age
 
     async def fetch(self) -> None:
         """Asks for the keys once; what goes wrong is logged, and asked again when a token is there."""
@@ -127,14 +145,13 @@ class Keys:
     async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
-                keys = usable_keys(await self._load())
+                document = await self._load()
+                keys = usable_keys(document)
         except (httpx.HTTPError, TimeoutError, Unavailable, _BadAnswer) as problem:
-            _log.warning(
-                "Keys were not refreshed.", extra={"url": self._url, "problem": str(problem) or type(problem).__name__}
-            )
+            _log.warning("Keys were not refreshed.", extra={"url": self.url, "problem": str(problem) or type(problem).__name__})
             self._count("failed")
             return
-        self._keys = keys
+        self._keys, self.document = keys, document
         self._good_at = self._monotonic()
         self._count("done")
 
@@ -143,7 +160,7 @@ class Keys:
             self._refreshes.labels(outcome).inc()
 
     async def _download(self) -> Any:
-        async with self._http.stream("GET", self._url, follow_redirects=False) as answer:
+        async with self._http.stream("GET", self.url, follow_redirects=False) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise _BadAnswer(f"status {answer.status_code}")
             body = b""

@@ -2,10 +2,13 @@
 
 import pytest
 
-from chassis.auth import Policy, Verifier
+from chassis.auth import Issuer, Keys, Policy, Verifier
 from chassis.errors import Unavailable
-from chassis.guard import Guard
+from chassis.guard import ISSUER_KEYS, Guard
+from chassis.keys import USABLE_FOR
+from chassis.store import Update
 from chassis.testing import MemoryBackend
+from tests.support.issuers import KEYCLOAK, OWN, FakeIssuer, person
 
 AGENT = Policy(3, {"agent": frozenset({"incidents.resolve"})}, {"requester": {"incidents": {"requester_id": "$subject"}}})
 
@@ -23,8 +26,14 @@ class Auth:
 
 
 def a_guard(auth: Auth, backend: MemoryBackend) -> Guard:
-    nobody: Verifier = None  # type: ignore[assignment]
-    return Guard(nobody, auth.fetch, backend)
+    return Guard(a_verifier(FakeIssuer(KEYCLOAK), FakeIssuer(OWN, "Ed25519")), auth.fetch, backend)
+
+
+def a_verifier(keycloak: FakeIssuer, own: FakeIssuer) -> Verifier:
+    return Verifier(
+        Issuer(name=KEYCLOAK, keys=Keys("https://realm/certs", keycloak.client())),
+        Issuer(name=OWN, keys=Keys("https://auth/jwks.json", own.client())),
+    )
 
 
 async def test_before_the_first_policy_nothing_is_decided() -> None:
@@ -54,3 +63,27 @@ async def test_an_older_policy_never_replaces_a_newer_one() -> None:
     auth.policy = Policy(4, {})
     await guard.refresh()
     assert guard.policy().version == 4
+
+
+async def test_keys_once_fetched_outlive_their_issuer_and_the_process_for_a_day() -> None:
+    keycloak, own, backend = FakeIssuer(KEYCLOAK), FakeIssuer(OWN, "Ed25519"), MemoryBackend()
+    before = a_verifier(keycloak, own)
+    token = keycloak.sign(person())
+    await before.verify(token)
+    await Guard(before, Auth(AGENT).fetch, backend).note_keys()
+    keycloak.broken = own.broken = True
+
+    async def started() -> Verifier:
+        verifier = a_verifier(keycloak, own)
+        await Guard(verifier, Auth(None).fetch, backend).begin()
+        return verifier
+
+    assert (await (await started()).verify(token)).tenant == "main"
+    (kept,) = await backend.find(ISSUER_KEYS, {"tenant": "-"})
+    old = {"$set": {"time": kept["time"] - USABLE_FOR}}
+    await backend.write([Update(ISSUER_KEYS, {"_id": kept["_id"], "tenant": "-"}, old)])
+    with pytest.raises(Unavailable):
+        await (await started()).verify(token)
+    await backend.write([Update(ISSUER_KEYS, {"_id": kept["_id"], "tenant": "-"}, {"$set": {"document": "[]"}})])
+    with pytest.raises(Unavailable):
+        await (await started()).verify(token)
