@@ -58,6 +58,8 @@ class Credentials:
         address = urlsplit(public_url)
         self._origin = f"{address.scheme}://{address.netloc}".encode()
         self._kept: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
+        self._owners: dict[bytes, tuple[str, str, str]] = {}
+        self._forgotten = 0
         self._asking: dict[bytes, asyncio.Task[str]] = {}
 
     async def __call__(self, scope: Scope, route: Route) -> Sequence[tuple[str, str]]:
@@ -117,19 +119,40 @@ class Credentials:
 
     def forget(self, secret: str) -> None:
         """Drops the token of a session that has ended here."""
-        self._kept.pop(hashlib.sha256(secret.encode()).digest(), None)
+        self._forgotten += 1
+        self._drop(hashlib.sha256(secret.encode()).digest())
 
     def forget_all(self) -> None:
         """Drops every token that was exchanged here, when sessions ended elsewhere and nobody says which."""
+        self._forgotten += 1
         self._kept.clear()
+        self._owners.clear()
+
+    def forget_of(self, tenant: str, *, credential: str = "", subject: str = "") -> None:
+        """Drops what was exchanged for one credential, or for all of a person's in a tenant: the rights behind it changed.
+
+        What is being exchanged at this moment may have been answered before: it serves its request and is not kept.
+        """
+        self._forgotten += 1
+        for key, owner in list(self._owners.items()):
+            if owner in ((tenant, credential, owner[2]), (tenant, owner[1], subject)):
+                self._drop(key)
+
+    def _drop(self, key: bytes) -> None:
+        self._kept.pop(key, None)
+        self._owners.pop(key, None)
 
     async def _ask(self, key: bytes, secret: str) -> str:
+        forgotten = self._forgotten
         answer = await call(self._auth.exchange.Exchange, pb.ExchangeRequest(secret=secret), repeatable=True)
-        self._kept[key] = (time.monotonic() + _KEPT_SECONDS, answer.token)
+        token: str = answer.token
+        if forgotten != self._forgotten:
+            return token
+        self._kept[key] = (time.monotonic() + _KEPT_SECONDS, token)
+        self._owners[key] = answer.tenant, answer.credential_id, answer.subject
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT_ENTRIES:
-            self._kept.popitem(last=False)
-        token: str = answer.token
+            self._drop(next(iter(self._kept)))
         return token
 
 

@@ -22,7 +22,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from itsm.auth import v1 as pb
 
-from chassis import protojson
+from chassis import proof, protojson
+from chassis.errors import Unauthenticated
 from chassis.http.problems import Problem
 from chassis.rpc import call
 from services.gateway.credentials import COOKIE, Auth, Credentials, session_secret
@@ -34,6 +35,7 @@ _LOGIN_SECONDS = 600
 _SESSION_SECONDS = 24 * 3600
 _SCOPE = "openid organization:*"
 _MAX_NEXT = 2048
+_MAX_TENANT = 63
 _MAX_FORM = 64 << 10
 
 
@@ -79,13 +81,17 @@ class SignIn:
         return {"issuer": self._realm.issuer, "clientId": "itsm-cli", "deviceScopes": _SCOPE}
 
     async def login(self, request: Request) -> Response:
-        """Sends the browser to Keycloak; `next` is the path to come back to."""
+        """Sends the browser to Keycloak; `next` is the path to come back to, `tenant` the one to work in.
+
+        With `stepUp=true` the sign-in proves anew, at the second level, who this is (chassis/proof.py).
+        """
         verifier, state, nonce = (secrets.token_urlsafe(48) for _ in range(3))
         kept = {
             "state": state,
             "nonce": nonce,
             "verifier": verifier,
             "next": _path(request.query_params.get("next", "/")),
+            "tenant": _tenant(request.query_params.get("tenant", "")),
             "until": time.time() + _LOGIN_SECONDS,
         }
         question = {
@@ -98,6 +104,8 @@ class SignIn:
             "code_challenge": _unpadded(hashlib.sha256(verifier.encode()).digest()),
             "code_challenge_method": "S256",
         }
+        if request.query_params.get("stepUp") == "true":
+            question |= {"acr_values": proof.LEVEL, "max_age": str(proof.LONGEST)}
         answer = RedirectResponse(f"{self._realm.address('auth')}?{urlencode(question)}", 302)
         _set(answer, LOGIN_COOKIE, self._signed(kept), _LOGIN_SECONDS)
         return answer
@@ -115,11 +123,23 @@ class SignIn:
         tokens = await self._tokens(given["code"], kept["verifier"])
         if _claim(tokens.get("id_token", ""), "nonce") != kept["nonce"]:
             raise _unasked("the sign-in was not for this browser")
-        opened = await call(self._auth.exchange.OpenSession, pb.OpenSessionRequest(access_token=tokens["access_token"]))
+        asked = pb.OpenSessionRequest(access_token=tokens["access_token"], tenant=kept["tenant"])
+        opened = await call(self._auth.exchange.OpenSession, asked)
+        await self._close_former(session_secret(dict(request.headers.raw)))
         answer = RedirectResponse(kept["next"], 303)
         _set(answer, COOKIE, opened.secret, _SESSION_SECONDS)
         _set(answer, LOGIN_COOKIE, "", 0)
         return answer
+
+    async def _close_former(self, secret: str) -> None:
+        """A browser has one session: what it came with is worth nothing any more, to whoever else may have it."""
+        if not secret:
+            return
+        self._credentials.forget(secret)
+        try:
+            await call(self._auth.exchange.CloseSession, pb.CloseSessionRequest(secret=secret))
+        except Unauthenticated:  # it was over, or somebody planted it
+            return
 
     async def me(self, request: Request) -> Response:
         """Who is signed in, in which tenant, with which roles and permissions."""
@@ -205,6 +225,11 @@ def _path(given: str) -> str:
     """A path of ours to come back to; anything that a browser could take for another site becomes the start page."""
     harmless = given.startswith("/") and not given.startswith(("//", "/\\")) and given.isprintable() and "\\" not in given
     return given if harmless and len(given) <= _MAX_NEXT else "/"
+
+
+def _tenant(given: str) -> str:
+    """A name that a tenant may have; which ones are the person's is for the auth service to say."""
+    return given if len(given) <= _MAX_TENANT and given.isascii() and given.isprintable() else ""
 
 
 def _set(answer: Response, name: str, value: str, seconds: int) -> None:

@@ -71,6 +71,7 @@ class Stream:
     ) -> None:
         self.hub, self.tail, self.guard, self.failpoints, self.ping = hub, tail, guard, failpoints, ping
         self._credentials, self._metrics = credentials, metrics
+        self._open: dict[tuple[str, str], set[_Conversation]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one client until it leaves, or has to."""
@@ -83,12 +84,23 @@ class Stream:
         self.hub.enter(principal.tenant, principal.subject)
         self._metrics.sse_connections.inc()
         subscriber = self.hub.subscribe(principal.tenant, topics, seen)
+        conversation = _Conversation(self, scope, send, subscriber, principal)
+        caller = principal.tenant, principal.subject
+        self._open.setdefault(caller, set()).add(conversation)
         try:
-            await _Conversation(self, scope, send, subscriber, principal).run(receive, reset=not known)
+            await conversation.run(receive, reset=not known)
         finally:
+            self._open[caller].discard(conversation)
+            if not self._open[caller]:
+                del self._open[caller]
             self.hub.unsubscribe(subscriber)
             self._metrics.sse_connections.dec()
             self.hub.leave(principal.tenant, principal.subject)
+
+    def again(self, tenant: str, subject: str) -> None:
+        """Has the streams of somebody ask at once who that is by now: a right or a sign-in has ended."""
+        for conversation in self._open.get((tenant, subject), ()):
+            conversation.again.set()
 
     async def caller(self, scope: Scope) -> Principal:
         """Who this is by now. Raises `Unauthenticated`, `Denied`, `Unavailable`."""
@@ -120,6 +132,7 @@ class _Conversation:
         self._hub = stream.hub
         self._sight = Sight(principal, stream.guard.policy())
         self._gone = self._refused = self._over = False
+        self.again = asyncio.Event()
 
     async def run(self, receive: Receive, *, reset: bool) -> None:
         """All of it."""
@@ -238,7 +251,7 @@ class _Conversation:
         """Asks again who this is before each end of a token, and says when the answer is nobody."""
         while True:
             left = self._sight.principal.expires_at - _AHEAD_OF_EXPIRY - time.time()
-            await asyncio.sleep(max(left, _AGAIN_SECONDS))
+            await self._until_asked(max(left, _AGAIN_SECONDS))
             known = self._sight.principal
             try:
                 principal = await self._stream.caller(self._scope)
@@ -250,8 +263,17 @@ class _Conversation:
                 return
             if principal is None or (principal.tenant, principal.subject) != (known.tenant, known.subject):
                 self._refused = True
+                self._subscriber.wake.set()
                 return
             self._sight = Sight(principal, self._stream.guard.policy())
+
+    async def _until_asked(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.again.wait()
+        except TimeoutError:
+            return
+        self.again.clear()
 
 
 def _asked(exchange: Exchange) -> tuple[Topics, str]:

@@ -62,6 +62,16 @@ async def test_a_sign_in_asks_for_a_code_with_state_nonce_and_a_challenge(browse
     assert not any(flag.startswith("domain") for flag in flags)
 
 
+async def test_a_step_up_asks_for_the_second_level_and_nothing_else_does(browser: httpx.AsyncClient) -> None:
+    async def question(query: str) -> dict[str, list[str]]:
+        return parse_qs(urlsplit((await browser.get(f"/auth/login{query}")).headers["location"]).query)
+
+    asked = await question("?next=/users&stepUp=true")
+    assert (asked["acr_values"], asked["max_age"]) == (["urn:itsm:loa:2"], ["900"])
+    for query in ("", "?stepUp=", "?stepUp=false", "?acr_values=urn:itsm:loa:2"):
+        assert not {"acr_values", "max_age"} & (await question(query)).keys()
+
+
 @pytest.mark.parametrize("body", [b"", b"\xff", b"a=1&" * 20, b"logout_token="])
 async def test_a_logout_that_cannot_be_read_is_refused(browser: httpx.AsyncClient, body: bytes) -> None:
     answer = await browser.post("/auth/backchannel-logout", content=body)
