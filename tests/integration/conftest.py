@@ -1,6 +1,8 @@
 """What the services ask of the database in these tests is held against the shard key, command by command."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,24 +11,28 @@ from chassis.store.mongo import MongoBackend
 from tests.support.shard_watch import ShardWatch
 
 WATCH = ShardWatch()
-_make = MongoBackend.__init__
-
-
-def _watched(self: MongoBackend, *positional: Any, listeners: Any = (), **named: Any) -> None:
-    _make(self, *positional, listeners=[*listeners, WATCH], **named)
+_TESTS = str(Path(__file__).parents[1])
+_ASKING = ("find_one", "find", "count", "write", "update_many", "find_one_and_update", "aggregate")
 
 
 def pytest_configure() -> None:
-    """Every client of the services that is made from now on is listened to, those of the tests themselves are not."""
-    MongoBackend.__init__ = _watched  # type: ignore[method-assign]
+    """Every client of the services that is made from now on is listened to; what a test itself asks of it is not counted."""
+    make = MongoBackend.__init__
+
+    def watched(self: MongoBackend, *positional: Any, listeners: Any = (), **named: Any) -> None:
+        make(self, *positional, listeners=[*listeners, WATCH], **named)
+
+    MongoBackend.__init__ = watched  # type: ignore[method-assign]
+    for name in _ASKING:
+        setattr(MongoBackend, name, _telling_apart(getattr(MongoBackend, name)))
 
 
-@pytest.fixture
-def unwatched() -> Iterator[ShardWatch]:
-    """For tests whose point are commands that no shard can be found for."""
-    WATCH.silent = True
-    yield WATCH
-    WATCH.silent = False
+def _telling_apart(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def asked(*positional: Any, **named: Any) -> Awaitable[Any]:
+        own = sys._getframe(1).f_code.co_filename.startswith(_TESTS)
+        return WATCH.listening(ask(*positional, **named), own=own)
+
+    return asked
 
 
 @pytest.fixture(autouse=True)

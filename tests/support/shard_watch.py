@@ -1,5 +1,7 @@
 """Listens to every command of the drivers in the tests' own process, and keeps those that no shard could be found for."""
 
+from collections.abc import Awaitable
+from contextvars import ContextVar
 from typing import Any
 
 from pymongo import monitoring
@@ -20,11 +22,19 @@ class ShardWatch(monitoring.CommandListener):
             self.scans.setdefault(collection, set()).update(fields)
         self.heard = 0
         self.astray: list[str] = []
-        self.silent = False
+        self._own: ContextVar[bool] = ContextVar("asked by a test", default=False)
+
+    async def listening(self, work: Awaitable[Any], *, own: bool) -> Any:
+        """Does the work; what it asks is passed over where it is a test's own question."""
+        token = self._own.set(own)
+        try:
+            return await work
+        finally:
+            self._own.reset(token)
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """See pymongo."""
-        if event.command_name in _WATCHED and isinstance(event.command[event.command_name], str) and not self.silent:
+        if event.command_name in _WATCHED and isinstance(event.command[event.command_name], str) and not self._own.get():
             self.heard += sum(1 for _ in asked(event.command_name, event.command))
             if why := astray(event.command_name, event.command, self.scans, WHOLE):
                 self.astray.append(f"{event.database_name}.{why}"[:600])

@@ -73,7 +73,6 @@ class TestShardedStore(StoreCases):
         with pytest.raises(Taken):
             await backend.write([Insert("facts", {"_id": "main|a", "tenant": "main"})])
 
-    @pytest.mark.usefixtures("unwatched")
     async def test_a_write_that_does_not_name_its_shard_is_refused_by_the_real_router(self, backend: Backend) -> None:
         await backend.write([Insert("facts", {"_id": "a", "tenant": "main", "n": 1})])
         with pytest.raises(OperationFailure):

@@ -28,10 +28,15 @@ def test_what_declares_an_index_over_all_tenants_may_look_by_it() -> None:
     assert [each.partition(":")[0] for each in watch.astray] == ["itsm_incident.tickets"]
 
 
-def test_other_commands_and_silence_are_let_be() -> None:
+async def test_other_commands_and_a_tests_own_are_let_be() -> None:
     watch = ShardWatch()
     watch.started(_event(aggregate=1, pipeline=[]))
     watch.started(_event(listCollections=1))
-    watch.silent = True
-    watch.started(_event(find="incidents", filter={}))
+
+    async def ask() -> None:
+        watch.started(_event(find="incidents", filter={}))
+
+    await watch.listening(ask(), own=True)
     assert watch.astray == []
+    await watch.listening(ask(), own=False)
+    assert len(watch.astray) == 1
