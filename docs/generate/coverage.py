@@ -6,33 +6,20 @@ parts below REST are named as well, so that a gap is seen for what it is.
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from docs.generate.capability import MATRIX, Capability
+from docs.generate.coverage_edge import EDGE
 from docs.generate.markdown import table, text
 
 _TESTS = Path(__file__).parents[2] / "tests"
 
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """`works`, `refused` and `denied` are tests on the live stack as `file::test`; `below` are folders or files beneath it."""
-
-    name: str
-    works: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-    denied: tuple[str, ...] = ()
-    below: tuple[str, ...] = field(default=())
-
-
-_MATRIX = ("e2e/test_matrix.py::test_only_what_the_table_allows_is_let_in",)
 _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
 _STREAM = "e2e/test_stream.py"
 _IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
 _PIPELINE = "e2e/test_alert_pipeline.py"
-_WEBHOOKS = "e2e/test_webhooks.py"
 _ASSETS = "e2e/test_assets.py"
 _ALERTS = "e2e/test_alerts.py"
 _CHECKS = "e2e/test_checks.py"
@@ -53,50 +40,28 @@ CAPABILITIES = (
             "e2e/test_story.py::test_a_stale_version_is_refused_with_the_present_one_and_changes_nothing",
             "e2e/test_story.py::test_a_change_without_a_version_is_refused",
         ),
-        _MATRIX,
+        MATRIX,
         ("integration/incident/test_incidents.py",),
-    ),
-    Capability(
-        "lists as files: CSV, JSON Lines, workbook",
-        (
-            "e2e/test_exports.py::test_a_list_is_a_file_of_each_kind",
-            "e2e/test_exports.py::test_an_export_shows_no_more_than_the_list",
-        ),
-        ("e2e/test_exports.py::test_what_a_list_refuses_is_a_problem_document",),
-        ("e2e/test_exports.py::test_nobody_exports_without_a_sign_in",),
-        ("unit/gateway/test_exports.py",),
-    ),
-    Capability(
-        "command line: every resource, graphs, tables, alerts, configuration as code, doctor",
-        (
-            "e2e/test_cli.py::test_assets_are_made_related_drawn_and_imported",
-            "e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",
-            "e2e/test_cli.py::test_an_alert_is_sent_silenced_and_ended_from_a_shell",
-            "e2e/test_cli.py::test_a_doctor_looks_at_the_whole_way",
-        ),
-        ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
-        ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
-        ("unit/cli/test_admin.py", "unit/cli/test_resources.py"),
     ),
     Capability(
         "notes and timeline",
         ("e2e/test_story.py::test_an_incident_from_report_to_resolution",),
         (),
-        _MATRIX,
+        MATRIX,
         ("integration/incident/test_incidents.py",),
     ),
     Capability(
         "service-level policies and clocks",
         ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),
         ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),
-        _MATRIX,
+        MATRIX,
         ("integration/incident/test_service_levels.py",),
     ),
     Capability(
         "calendars",
         ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),
         (),
-        _MATRIX,
+        MATRIX,
         ("integration/incident/test_service_levels.py",),
     ),
     Capability(
@@ -107,7 +72,7 @@ CAPABILITIES = (
             f"{_LOG}::test_an_interrupted_import_goes_on_where_it_ended",
         ),
         (f"{_LOG}::test_a_malformed_row_is_told_and_the_rest_goes_in",),
-        _MATRIX,
+        MATRIX,
         ("integration/incident/test_imports.py",),
     ),
     Capability(
@@ -117,16 +82,16 @@ CAPABILITIES = (
             "e2e/test_story.py::test_an_incident_from_report_to_resolution",
         ),
         (),
-        (*_MATRIX, "e2e/test_matrix.py::test_a_figure_counts_its_own_tenant_only"),
+        (*MATRIX, "e2e/test_matrix.py::test_a_figure_counts_its_own_tenant_only"),
         ("integration/analytics/test_kpis.py", "integration/analytics/test_service.py"),
     ),
-    Capability("tokens and keys", (), (), _MATRIX, ("integration/auth/test_service.py",)),
-    Capability("users, teams, roles", (), (), _MATRIX, ("integration/auth/test_service.py",)),
+    Capability("tokens and keys", (), (), MATRIX, ("integration/auth/test_service.py",)),
+    Capability("users, teams, roles", (), (), MATRIX, ("integration/auth/test_service.py",)),
     Capability(
         "audit log",
         ("e2e/test_failpoints.py::test_a_death_loses_nothing_and_doubles_nothing",),
         (),
-        _MATRIX,
+        MATRIX,
         ("integration/chassis/test_events.py",),
     ),
     Capability(
@@ -166,7 +131,7 @@ CAPABILITIES = (
             "e2e/test_storm.py::test_a_storm_with_deaths_is_accounted_for",
         ),
         (f"{_ALERTS}::test_refusals_are_what_senders_understand",),
-        (f"{_ALERTS}::test_who_may_act_on_an_alert", *_MATRIX),
+        (f"{_ALERTS}::test_who_may_act_on_an_alert", *MATRIX),
         (
             "integration/monitor/test_intake.py",
             "integration/monitor/test_alert_kills.py",
@@ -178,7 +143,7 @@ CAPABILITIES = (
         "alerts: causes and consequences",
         (f"{_PIPELINE}::test_a_database_that_falls_is_one_incident_with_the_rest_as_its_consequences",),
         (),
-        _MATRIX,
+        MATRIX,
         ("integration/monitor/test_pipeline.py", "unit/monitor/test_pipeline.py", "unit/monitor/test_dependency.py"),
     ),
     Capability(
@@ -188,31 +153,21 @@ CAPABILITIES = (
             f"{_PIPELINE}::test_maintenance_of_a_database_keeps_what_depends_on_it_quiet_too",
         ),
         (f"{_PIPELINE}::test_a_silence_of_everything_or_for_too_long_is_refused",),
-        (f"{_PIPELINE}::test_a_silence_of_everything_or_for_too_long_is_refused", *_MATRIX),
+        (f"{_PIPELINE}::test_a_silence_of_everything_or_for_too_long_is_refused", *MATRIX),
         ("integration/monitor/test_pipeline.py", "unit/monitor/test_quiet.py", "unit/monitor/test_recurrence.py"),
     ),
     Capability(
         "notifications by webhook",
         (f"{_PIPELINE}::test_a_webhook_tells_of_an_alert_signed_and_again_until_it_is_taken",),
         (f"{_PIPELINE}::test_a_target_inside_or_by_a_viewer_is_refused",),
-        (f"{_PIPELINE}::test_a_target_inside_or_by_a_viewer_is_refused", *_MATRIX),
+        (f"{_PIPELINE}::test_a_target_inside_or_by_a_viewer_is_refused", *MATRIX),
         ("unit/monitor/test_notifications.py", "unit/chassis/test_outbound.py"),
-    ),
-    Capability(
-        "webhooks",
-        (
-            f"{_WEBHOOKS}::test_a_receiver_is_told_of_what_it_wants_and_verifies_it",
-            f"{_WEBHOOKS}::test_a_death_beside_a_delivery_loses_nothing_and_a_double_has_the_same_id",
-        ),
-        (f"{_WEBHOOKS}::test_an_address_of_the_inside_is_refused",),
-        (f"{_WEBHOOKS}::test_only_administrators_and_nobody_of_another_tenant_reach_a_webhook", *_MATRIX),
-        ("unit/gateway/test_webhooks.py", "unit/chassis/test_outbound.py"),
     ),
     Capability(
         "integrations and their keys",
         (f"{_ALERTS}::test_an_integration_says_how_its_senders_alerts_are_read",),
         (f"{_ALERTS}::test_a_revoked_key_and_a_disabled_integration_are_refused_within_a_minute",),
-        _MATRIX,
+        MATRIX,
         ("unit/monitor/test_alerts.py",),
     ),
     Capability(
@@ -226,7 +181,7 @@ CAPABILITIES = (
             f"{_SERIES}::test_samples_of_a_key_that_may_not_send_are_refused",
             f"{_SERIES}::test_questions_about_series_are_checked_and_need_a_permission",
         ),
-        _MATRIX,
+        MATRIX,
         ("integration/monitor/test_series.py", "unit/monitor/test_sample_door.py", "unit/monitor/test_otlp.py"),
     ),
     Capability(
@@ -240,28 +195,28 @@ CAPABILITIES = (
             f"{_ASSETS}::test_what_is_wrong_about_an_asset_is_told_by_field",
             f"{_ASSETS}::test_an_asset_does_not_jump_in_its_life_nor_share_its_serial",
         ),
-        (*_MATRIX, f"{_ASSETS}::test_who_looks_on_changes_nothing_and_who_only_reports_sees_nothing"),
+        (*MATRIX, f"{_ASSETS}::test_who_looks_on_changes_nothing_and_who_only_reports_sees_nothing"),
         ("integration/asset/test_assets.py", "unit/asset/test_items.py"),
     ),
     Capability(
         "one machine is one asset: identification and provenance",
         (f"{_ASSETS}::test_two_agents_and_a_table_tell_of_one_machine",),
         (f"{_ASSETS}::test_a_cloned_serial_waits_for_a_person_and_merges_nothing",),
-        _MATRIX,
+        MATRIX,
         ("integration/asset/test_assets.py", "unit/asset/test_reconciling.py", "unit/asset/test_identity.py"),
     ),
     Capability(
         "agents: enroll, report, revoke",
         (f"{_ASSETS}::test_an_agent_enrolls_reports_and_is_revoked",),
         (f"{_ASSETS}::test_an_agent_enrolls_reports_and_is_revoked",),
-        (*_MATRIX, f"{_ASSETS}::test_keys_of_machines_can_do_their_one_thing_and_no_other"),
+        (*MATRIX, f"{_ASSETS}::test_keys_of_machines_can_do_their_one_thing_and_no_other"),
         ("integration/asset/test_assets.py", "unit/asset/test_agents.py"),
     ),
     Capability(
         "tables of assets: preview and apply",
         (f"{_ASSETS}::test_a_table_is_previewed_applied_and_unchanged_the_second_time",),
         (f"{_ASSETS}::test_a_table_is_previewed_applied_and_unchanged_the_second_time",),
-        (*_MATRIX, f"{_ASSETS}::test_a_table_is_previewed_applied_and_unchanged_the_second_time"),
+        (*MATRIX, f"{_ASSETS}::test_a_table_is_previewed_applied_and_unchanged_the_second_time"),
         ("integration/asset/test_assets.py", "unit/asset/test_imports.py"),
     ),
     Capability(
@@ -277,7 +232,7 @@ CAPABILITIES = (
             f"{_AGENT}::test_whoever_has_no_enrollment_key_enrolls_nothing",
             f"{_AGENT}::test_a_revoked_agent_delivers_nothing_more",
         ),
-        (f"{_AGENT}::test_an_enrollment_key_enrolls_and_does_nothing_else", *_MATRIX),
+        (f"{_AGENT}::test_an_enrollment_key_enrolls_and_does_nothing_else", *MATRIX),
         ("integration/agent/test_agent.py", "integration/agent/test_cost.py", "unit/agent/test_delivery.py"),
     ),
     Capability(
@@ -287,7 +242,7 @@ CAPABILITIES = (
             f"{_IMPACT}::test_a_repeated_key_makes_one_relation",
         ),
         (f"{_IMPACT}::test_what_makes_no_sense_is_refused",),
-        (*_MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
+        (*MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
         ("integration/asset/test_graph.py", "unit/asset/test_relations.py"),
     ),
     Capability(
@@ -298,7 +253,7 @@ CAPABILITIES = (
             f"{_IMPACT}::test_the_graph_of_an_asset_is_laid_out_and_folds_what_is_alike",
         ),
         (f"{_IMPACT}::test_what_makes_no_sense_is_refused",),
-        (*_MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
+        (*MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
         (
             "integration/asset/test_graph.py",
             "unit/asset/test_impact.py",
@@ -310,7 +265,7 @@ CAPABILITIES = (
         "impact of incidents",
         (f"{_IMPACT}::test_an_incident_is_assessed_when_it_is_opened_and_again_when_its_assets_change",),
         (f"{_IMPACT}::test_what_makes_no_sense_is_refused",),
-        (*_MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
+        (*MATRIX, f"{_IMPACT}::test_who_may_not_is_refused"),
         ("unit/asset/test_questions.py",),
     ),
     Capability(
@@ -342,10 +297,10 @@ CAPABILITIES = (
             f"{_CONSOLE}/test_assets.py::test_the_drawing_the_table_and_the_list_tell_the_same",
         ),
         (f"{_CONSOLE}/test_triage.py::test_a_refusal_is_shown_with_the_names_it_is_found_by",),
-        _MATRIX,
+        MATRIX,
         ("unit/gateway/test_console.py",),
     ),
-    Capability("dead letters and replays", (), (), _MATRIX, ("integration/chassis/test_operations.py",)),
+    *EDGE,
 )
 
 _INTRODUCTION = """

@@ -1,0 +1,66 @@
+"""The rows of `docs/coverage.md` about what other systems meet."""
+
+from docs.generate.capability import MATRIX, Capability
+
+_WEBHOOKS = "e2e/test_webhooks.py"
+_WIRE = "e2e/test_wire.py"
+_CONSUMERS = "e2e/test_consumers.py"
+
+EDGE = (
+    Capability(
+        "lists as files: CSV, JSON Lines, workbook",
+        (
+            "e2e/test_exports.py::test_a_list_is_a_file_of_each_kind",
+            "e2e/test_exports.py::test_an_export_shows_no_more_than_the_list",
+        ),
+        ("e2e/test_exports.py::test_what_a_list_refuses_is_a_problem_document",),
+        ("e2e/test_exports.py::test_nobody_exports_without_a_sign_in",),
+        ("unit/gateway/test_exports.py",),
+    ),
+    Capability(
+        "command line: every resource, graphs, tables, alerts, configuration as code, doctor",
+        (
+            "e2e/test_cli.py::test_assets_are_made_related_drawn_and_imported",
+            "e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",
+            "e2e/test_cli.py::test_an_alert_is_sent_silenced_and_ended_from_a_shell",
+            "e2e/test_cli.py::test_a_doctor_looks_at_the_whole_way",
+        ),
+        ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
+        ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
+        ("unit/cli/test_admin.py", "unit/cli/test_resources.py"),
+    ),
+    Capability(
+        "webhooks",
+        (
+            f"{_WEBHOOKS}::test_a_receiver_is_told_of_what_it_wants_and_verifies_it",
+            f"{_WEBHOOKS}::test_a_death_beside_a_delivery_loses_nothing_and_a_double_has_the_same_id",
+        ),
+        (f"{_WEBHOOKS}::test_an_address_of_the_inside_is_refused",),
+        (f"{_WEBHOOKS}::test_only_administrators_and_nobody_of_another_tenant_reach_a_webhook", *MATRIX),
+        ("unit/gateway/test_webhooks.py", "unit/chassis/test_outbound.py"),
+    ),
+    Capability(
+        "events for other systems: schemas, AsyncAPI, consumers in Python, Java and Go",
+        (
+            f"{_WIRE}::test_everything_told_is_what_other_systems_are_promised",
+            f"{_WIRE}::test_the_document_of_the_topics_lists_those_of_this_platform",
+            f"{_CONSUMERS}::test_a_sample_of_the_guide_reads_what_happens",
+        ),
+        (f"{_CONSUMERS}::test_nobody_writes_to_the_topics_of_others",),
+        (
+            f"{_CONSUMERS}::test_a_reader_reads_public_topics_and_no_others",
+            f"{_CONSUMERS}::test_a_reader_joins_no_group_of_ours",
+        ),
+        ("contract/events", "unit/stack/test_kafka_rights.py", "integration/chassis/test_events.py"),
+    ),
+    Capability(
+        "dead letters and replays",
+        (
+            f"{_WIRE}::test_what_is_told_again_changes_nothing",
+            f"{_WIRE}::test_a_poison_record_is_set_aside_looked_at_tried_again_and_given_up",
+        ),
+        (f"{_WIRE}::test_a_poison_record_is_set_aside_looked_at_tried_again_and_given_up",),
+        MATRIX,
+        ("integration/chassis/test_operations.py", "unit/cli/test_events.py"),
+    ),
+)
