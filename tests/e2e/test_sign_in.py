@@ -192,6 +192,27 @@ async def test_logging_out_ends_the_session_at_once(browser: Visitor) -> None:
     assert not await browser.signed_in(), "a copy of the cookie is worth nothing"
 
 
+async def test_a_sensitive_operation_asks_for_a_fresh_sign_in_and_takes_it(browser: Visitor, stack: dict[str, Any]) -> None:
+    await browser.come_in("admin")
+    first = dict(browser.cookies)
+    async with Visitor(stack) as other:
+        await other.come_in("viewer")
+        viewer = (await other.request("GET", "/auth/me")).json()["subject"]
+    address, body = f"/api/v1/users/{viewer}:grantRole", {"role": "analyst"}
+    weak = await browser.request("POST", address, json=body, headers=browser.ours())
+    assert (weak.status_code, weak.json()["reason"]) == (401, "INSUFFICIENT_USER_AUTHENTICATION")
+    assert (weak.json()["acrValues"], weak.json()["maxAge"]) == ("urn:itsm:loa:2", "900")
+    assert 'error="insufficient_user_authentication"' in weak.headers["www-authenticate"]
+    back = await browser.come_in("admin", stepUp="true", next="/users")
+    assert back.headers["location"] == "/users"
+    granted = await browser.request("POST", address, json=body, headers=browser.ours())
+    assert granted.status_code == 200, granted.text
+    taken = await browser.request("POST", address.replace("grant", "revoke"), json=body, headers=browser.ours())
+    assert taken.status_code == 200, taken.text
+    browser.cookies = first
+    assert not await browser.signed_in(), "the session before it is over"
+
+
 async def test_a_sign_out_at_keycloak_ends_the_session_here(browser: Visitor, stack: dict[str, Any]) -> None:
     await browser.come_in("analyst")
     subject = (await browser.request("GET", "/auth/me")).json()["subject"]

@@ -64,7 +64,14 @@ async def walk(http: httpx.AsyncClient, address: str, fields: dict[str, str]) ->
 
 
 async def code_for(
-    client: Client, username: str, password: str, *, verifier: str, scope: str = "openid organization:*", organization: str = ""
+    client: Client,
+    username: str,
+    password: str,
+    *,
+    verifier: str,
+    scope: str = "openid organization:*",
+    organization: str = "",
+    acr: str = "",
 ) -> str:
     """Signs in and returns the authorization code, after checking that the redirect is an answer to this request."""
     state = secrets.token_urlsafe(16)
@@ -77,6 +84,7 @@ async def code_for(
         "nonce": secrets.token_urlsafe(16),
         "code_challenge": challenge(verifier),
         "code_challenge_method": "S256",
+        **({"acr_values": acr} if acr else {}),
     }
     async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
         address = str(httpx.URL(client.address("auth"), params=query))
@@ -104,11 +112,11 @@ async def redeem(client: Client, **form: str) -> dict[str, Any]:
 
 
 async def sign_in(
-    client: Client, username: str, password: str, *, scope: str = "openid organization:*", organization: str = ""
+    client: Client, username: str, password: str, *, scope: str = "openid organization:*", organization: str = "", acr: str = ""
 ) -> dict[str, Any]:
     """The whole way: `access_token`, `id_token`, `refresh_token`."""
     verifier = secrets.token_urlsafe(48)
-    code = await code_for(client, username, password, verifier=verifier, scope=scope, organization=organization)
+    code = await code_for(client, username, password, verifier=verifier, scope=scope, organization=organization, acr=acr)
     return await redeem(
         client, grant_type="authorization_code", code=code, redirect_uri=client.redirect_uri, code_verifier=verifier
     )

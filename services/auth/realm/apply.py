@@ -13,6 +13,7 @@ from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakError, KeycloakPostError
 
 from services.auth.realm import wanted
+from services.auth.realm.flow import FLOW, SignInFlow
 from services.auth.realm.wanted import Wishes
 
 REALM_FILE = Path(__file__).parent / "realm.json"
@@ -36,6 +37,7 @@ class Provisioner:
         """Does all of it, in the order in which one thing needs the other."""
         if not await self._realm():
             return self.differences
+        await self._sign_in()
         scope_ids = {want["name"]: await self._scope(want) for want in wanted.SCOPES}
         if scope_ids[wanted.SCOPE]:
             await self._mappers(scope_ids[wanted.SCOPE])
@@ -62,6 +64,17 @@ class Provisioner:
             if not self.dry_run:
                 await self.admin.a_update_realm(self.realm, _merged(have, want))
         return True
+
+    async def _sign_in(self) -> None:
+        """After the realm: a flow is made inside of one. `own` leaves it to the installation what leads to the levels."""
+        if self.wishes.step_up == "own":
+            return
+        await SignInFlow(self.admin, self.wishes.step_up, self._differs, self.dry_run).run()
+        have = await self.admin.a_get_realm(self.realm)
+        if have.get("browserFlow") != FLOW:
+            self._differs(f"realm {self.realm}: browserFlow is {have.get('browserFlow')!r}, should be {FLOW!r}")
+            if not self.dry_run:
+                await self.admin.a_update_realm(self.realm, {**have, "browserFlow": FLOW})
 
     async def _scope(self, want: Mapping[str, Any]) -> str:
         have = await self.admin.a_get_client_scope_by_name(want["name"])

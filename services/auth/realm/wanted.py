@@ -7,13 +7,14 @@ naming the field when that file is not as described there.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 API = "itsm-api"
 CONSOLE = "itsm-console"
 CLI = "itsm-cli"
+MOBILE = "itsm-mobile"
 SCOPE = "itsm"
 ROLES_SCOPE = "itsm-roles"
 SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")
@@ -38,7 +39,8 @@ ADMIN_ROLES = ("manage-users", "view-clients", "manage-organizations")
 """What the auth service's own account may do in the realm, and no more."""
 
 PERSON_SCOPES = ("basic", "acr", "profile", "email", SCOPE, ROLES_SCOPE)
-OPTIONAL_SCOPES = ("organization", "offline_access")
+OPTIONAL_SCOPES = ("organization",)
+MOBILE_OPTIONAL_SCOPES = (*OPTIONAL_SCOPES, "offline_access")
 MACHINE_SCOPES = ("basic", "acr", "service_account", SCOPE)
 
 
@@ -79,6 +81,10 @@ class Wishes(_Part):
     clients: Mapping[str, ClientWish] = {}
     console: ConsoleWish | None = None
     users: Mapping[str, UserWish] = {}
+    step_up: Literal["password", "otp", "own"] = "password"
+    """What the second level of assurance asks for beside the password; `own`: the installation has a flow of its own."""
+    mobile_redirect_uris: tuple[str, ...] = ()
+    """Where the mobile client is called back, claimed links or schemes of its own; without any there is no such client."""
 
     @classmethod
     def read(cls, path: Path | None, secrets: Path | None = None) -> "Wishes":
@@ -95,9 +101,10 @@ class Wishes(_Part):
             for name, user in given.get("users", {}).items():
                 user.setdefault("password", _secret(secrets / f"user.{name}"))
         wishes = cls.model_validate(given)
-        for address in wishes.console.redirect_uris if wishes.console else ():
+        console_uris = wishes.console.redirect_uris if wishes.console else ()
+        for address in (*console_uris, *wishes.mobile_redirect_uris):
             if "*" in address or "#" in address:
-                raise ValueError(f"console.redirect_uris: {address} must be one exact address")
+                raise ValueError(f"redirect_uris: {address} must be one exact address")
         unknown = sorted({role for user in wishes.users.values() for role in user.roles} - set(ROLES))
         if unknown:
             raise ValueError(f"users: there is no role {', '.join(unknown)}")
@@ -165,6 +172,8 @@ def clients(wishes: Wishes) -> list[dict[str, Any]]:
     wanted = [_api(), _cli()]
     if wishes.console is not None:
         wanted.append(_console(wishes.console))
+    if wishes.mobile_redirect_uris:
+        wanted.append(_mobile(wishes.mobile_redirect_uris))
     names = {*(f"itsm-{service}" for service in SERVICES), *wishes.clients}
     wanted += [_service(name, wishes.clients.get(name)) for name in sorted(names)]
     return wanted
@@ -207,6 +216,20 @@ def _console(wish: ConsoleWish) -> dict[str, Any]:
         "attributes": attributes,
         "defaultClientScopes": list(PERSON_SCOPES),
         "optionalClientScopes": list(OPTIONAL_SCOPES),
+    }
+
+
+def _mobile(redirect_uris: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        **_CLOSED,
+        "clientId": MOBILE,
+        "name": "ITSM mobile",
+        "publicClient": True,
+        "standardFlowEnabled": True,
+        "redirectUris": list(redirect_uris),
+        "attributes": {"pkce.code.challenge.method": "S256"},
+        "defaultClientScopes": list(PERSON_SCOPES),
+        "optionalClientScopes": list(MOBILE_OPTIONAL_SCOPES),
     }
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from services.auth.realm import wanted
 from services.auth.realm.apply import Provisioner
+from services.auth.realm.flow import FLOW
 from tests.integration.auth.conftest import Realm, admin_of
 
 
@@ -43,6 +44,22 @@ async def test_a_dry_run_tells_what_was_changed_by_hand_and_changes_nothing(real
         assert any(line.startswith("client itsm-console: redirectUris is ['*']") for line in found)
         assert len(found) == 3
     assert len(await differences(realm, dry_run=False)) == 3
+    assert await differences(realm) == []
+
+
+async def test_a_changed_sign_in_flow_is_found_and_put_right(realm: Realm) -> None:
+    details = await realm.admin.a_get_realm(realm.name)
+    assert details["browserFlow"] == FLOW
+    await realm.admin.a_update_realm(realm.name, {**details, "browserFlow": "browser"})
+    steps = await realm.admin.a_get_authentication_flow_executions(FLOW)
+    step = next(step for step in steps if step.get("displayName") == f"{FLOW} level 2")
+    await realm.admin.a_update_authentication_flow_executions({**step, "requirement": "DISABLED"}, FLOW)
+    found = await differences(realm)
+    assert found == [
+        f"flow {FLOW} level 2: requirement is 'DISABLED', should be 'CONDITIONAL'",
+        f"realm {realm.name}: browserFlow is 'browser', should be '{FLOW}'",
+    ]
+    assert await differences(realm, dry_run=False) == found
     assert await differences(realm) == []
 
 

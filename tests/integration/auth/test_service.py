@@ -17,6 +17,7 @@ from pymongo import AsyncMongoClient
 
 from chassis.auth import Issuer, Keys, Verifier, own_issuer
 from chassis.errors import Denied, Error, ForbiddenMove, Invalid, NotFound, Unauthenticated
+from chassis.proof import LEVEL
 from chassis.rpc import call
 from chassis.service import Service, running
 from chassis.settings import Environment
@@ -46,8 +47,8 @@ class Auth:
         """A short token of somebody who signed in with a browser."""
         return await self.exchange((await self.session(realm, name)).secret)
 
-    async def session(self, realm: Realm, name: str, tenant: str = "") -> pb.OpenSessionResponse:
-        tokens = await sign_in(realm.console(), name, realm.password(name))
+    async def session(self, realm: Realm, name: str, tenant: str = "", acr: str = LEVEL) -> pb.OpenSessionResponse:
+        tokens = await sign_in(realm.console(), name, realm.password(name), acr=acr)
         request = pb.OpenSessionRequest(access_token=tokens["access_token"], tenant=tenant)
         return await call(self.exchange_.OpenSession, request)
 
@@ -263,6 +264,15 @@ async def test_a_granted_role_counts_with_the_next_short_token_and_ends_with_the
     assert (await auth.verifier.verify(await auth.exchange(other.secret))).roles == frozenset()
     await call(auth.users.RevokeRole, pb.RevokeRoleRequest(id=subject, role="analyst"), token=admin)
     assert "analyst" not in (await auth.verifier.verify(await auth.exchange(session.secret))).roles
+
+
+async def test_what_is_sensitive_needs_a_sign_in_of_the_second_level(auth: Auth, realm: Realm) -> None:
+    weak = await auth.exchange((await auth.session(realm, "admin", acr="")).secret)
+    grant = pb.GrantRoleRequest(id=await user_id(auth, weak, "viewer"), role="analyst")
+    with pytest.raises(Unauthenticated) as refused:
+        await call(auth.users.GrantRole, grant, token=weak)
+    assert refused.value.facts == {"acr_values": LEVEL, "max_age": "900"}
+    assert await call(auth.users.GrantRole, grant, token=await auth.signed_in(realm, "admin"))
 
 
 async def test_roles_are_not_given_beyond_ones_own_nor_to_oneself(auth: Auth, realm: Realm) -> None:

@@ -9,6 +9,7 @@ import pytest
 from chassis import context as ctx
 from chassis.auth import Issuer, Keys, Principal, Verifier
 from chassis.errors import Denied, Invalid, Unauthenticated
+from chassis.proof import LEVEL, LONGEST
 from chassis.testing import FakeClock
 from services.auth.app import POLICY
 from services.auth.domain.credential import Credential, Kind
@@ -33,7 +34,9 @@ class Desk:
     async def principal(self, secret: str) -> Principal:
         return await self.verifier.verify((await self.credentials.exchange(secret)).token)
 
-    async def signed_in(self, subject: str, *roles: str, tenant: str = "main", session_id: str = "sid-1") -> str:
+    async def signed_in(
+        self, subject: str, *roles: str, tenant: str = "main", session_id: str = "sid-1", acr: str = LEVEL, ago: int = 0
+    ) -> str:
         principal = Principal(
             subject=subject,
             kind="user",
@@ -41,8 +44,8 @@ class Desk:
             roles=frozenset(roles),
             expires_at=0,
             issuer="keycloak",
-            auth_time=1_795_000_000,
-            acr="urn:itsm:loa:1",
+            auth_time=int(self.clock.now.timestamp()) - ago,
+            acr=acr,
             session_id=session_id,
         )
         _, secret = await self.credentials.open_session(principal)
@@ -56,6 +59,9 @@ class Desk:
             actor=ctx.Actor(id=who.subject, kind=who.kind),
             roles=who.roles,
             permissions=POLICY.allowed(who.roles, who.limits),
+            attended=who.attended,
+            acr=who.acr,
+            auth_time=who.auth_time,
         )
         fields: dict[str, Any] = {"name": "t", "roles": (), "permissions": (), "expire_time": None} | asked
         with ctx.use(caller):
@@ -227,3 +233,16 @@ async def test_a_key_with_a_persons_role_makes_no_keys(desk: Desk) -> None:
     _, secret = await desk.create(manager, Kind.AGENT, roles={"asset-manager"})
     with pytest.raises(Denied):
         await desk.create(secret, Kind.AGENT, roles={"enroller"})
+
+
+@pytest.mark.parametrize(("acr", "ago"), [("urn:itsm:loa:1", 0), ("", 0), (LEVEL, LONGEST + 60)])
+async def test_a_token_that_may_do_something_sensitive_needs_a_strong_and_fresh_sign_in(acr: str, ago: int) -> None:
+    desk = Desk()
+    weak = await desk.signed_in("boss", "admin", acr=acr, ago=ago)
+    for asked in ({}, {"permissions": ["roles.grant"]}, {"kind": Kind.INTEGRATION, "roles": ["integration"]}):
+        with pytest.raises(Unauthenticated) as refused:
+            await desk.create(weak, **asked)
+        assert refused.value.reason == "INSUFFICIENT_USER_AUTHENTICATION"
+    await desk.create(weak, permissions=["incidents.list"])
+    _, parent = await desk.create(await desk.signed_in("boss", "admin"))
+    assert await desk.create(parent), "whoever made the token was asked then"
