@@ -13,8 +13,11 @@ from google.api.field_behavior_pb2 import REQUIRED
 from chassis.codec import has_behavior
 from chassis.http.problems import CONTENT_TYPE, TITLES
 from chassis.policy import ANONYMOUS, SIGNED_IN
+from services.gateway import genericdocs
 from services.gateway.comments import comments, summary
 from services.gateway.exports import EXPORT, FORMATS, exportable
+from services.gateway.generic import BATCH
+from services.gateway.manners import DRY_RUN, FIELDS
 from services.gateway.routes import PREFIX, Route, Routes, declared, descriptors
 from services.gateway.schemas import Schema, Schemas, Use, example
 from services.gateway.transcode import MAX_PAGE
@@ -44,6 +47,10 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
         paths.setdefault(route.template, {})[route.verb.lower()] = operation
         if exportable(route):
             paths[route.template + EXPORT] = {"get": _export(route, operation)}
+    for route in routes.generic:
+        record = schemas.message(route.rpc.response.DESCRIPTOR, Use.ANSWER)
+        operation = {"tags": [_tag(route)], **genericdocs.described(route, _tag(route), record), "security": _security(route)}
+        paths.setdefault(route.template, {})[route.verb.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,7 +63,7 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
         "tags": _tags(routes, texts),
         "paths": paths,
         "components": {
-            "schemas": {**schemas.components, "Problem": _PROBLEM},
+            "schemas": {**schemas.components, **genericdocs.COMPONENTS, "Problem": _PROBLEM},
             "parameters": _PARAMETERS,
             "headers": _HEADERS,
             "responses": {_response_name(status): _refusal(status) for status in _SLUGS},
@@ -71,7 +78,8 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
 def _export(route: Route, listing: Schema) -> Schema:
     """The same list as a file."""
     name = _tag(route)
-    kept = [each for each in listing["parameters"] if each.get("name") not in ("pageSize", "pageToken")]
+    sparse = {"$ref": "#/components/parameters/Fields"}
+    kept = [each for each in listing["parameters"] if each.get("name") not in ("pageSize", "pageToken") and each != sparse]
     form = {"type": "string", "enum": list(FORMATS), "default": "csv"}
     fields = {"in": "query", "name": "fields", "description": "Columns, with commas between them; all when absent."}
     own = [
@@ -134,12 +142,17 @@ def _operation(route: Route, schemas: Schemas, texts: dict[str, str]) -> Schema:
     if route.body:
         operation["requestBody"] = _body(route, schemas)
     operation["responses"] = _responses(route, schemas)
+    if route.leaving:
+        operation["deprecated"] = True
+    return {**operation, "security": _security(route)}
+
+
+def _security(route: Route) -> list[Schema]:
     if route.rpc.requires == ANONYMOUS:
-        operation["security"] = []
-    else:
-        scopes = [] if route.rpc.requires == SIGNED_IN else [route.rpc.requires]
-        operation["security"] = [{"bearer": scopes}, {"oidc": scopes}]
-    return operation
+        return []
+    # What a batch needs is said by its operations.
+    scopes = [] if route.rpc.requires == SIGNED_IN or route.generic == BATCH else [route.rpc.requires]
+    return [{"bearer": scopes}, {"oidc": scopes}]
 
 
 def _parameters(route: Route, schemas: Schemas) -> list[Schema]:
@@ -157,8 +170,10 @@ def _parameters(route: Route, schemas: Schemas) -> list[Schema]:
         headers.append("IfMatch" if route.precondition_required else "IfMatchOptional")
     if route.verb == "GET":
         headers += ["IfNoneMatch"] if route.tagged else []
+        headers += ["Fields"] if FIELDS not in route.parameters else []
     else:
         headers.append("IdempotencyKey")
+        headers += ["DryRun"] if DRY_RUN not in route.parameters else []
     return found + [{"$ref": f"#/components/parameters/{name}"} for name in headers]
 
 
@@ -197,6 +212,9 @@ def _responses(route: Route, schemas: Schemas) -> Schema:
     else:
         success["content"] = {_JSON: {"schema": schemas.message(reply, Use.ANSWER), "example": example(reply, Use.ANSWER)}}
     found: Schema = {status: success}
+    if route.creates:
+        kept = {name: value for name, value in success["headers"].items() if name != "Location"}
+        found["200"] = {**success, "description": "With `dryRun`: as it would be.", "headers": kept}
     if route.tagged and route.verb == "GET":
         found["304"] = {"description": "The client has this version already."}
     for refused in sorted(_refusals(route)):
@@ -292,6 +310,19 @@ _PARAMETERS: dict[str, Schema] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "minLength": 1, "maxLength": 257},
         "description": "The same request with the same key is done once and answered again.",
+    },
+    "IdempotencyKeyRequired": {
+        "name": "Idempotency-Key", "in": "header", "required": True,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+        "description": "What the keys of the operations follow from: each is done once and answered again.",
+    },
+    "Fields": {
+        "name": "fields", "in": "query", "schema": {"type": "string", "minLength": 1},
+        "description": "Names of fields, with commas between them: the answer, or each record of it, has no others.",
+    },
+    "DryRun": {
+        "name": "dryRun", "in": "query", "schema": {"type": "boolean", "default": False},
+        "description": "Answers with what would be, checked as if it were done, and changes nothing.",
     },
 }  # fmt: skip
 _HEADERS: dict[str, Schema] = {

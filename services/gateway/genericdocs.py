@@ -1,0 +1,142 @@
+"""How the OpenAPI document tells of the operations that every resource has (services/gateway/generic.py)."""
+
+from typing import Any
+
+from chassis.listing.facets import LOOKED_AT, MAX_FIELDS, MAX_VALUES
+from services.gateway.batch import MAX_OPERATIONS
+from services.gateway.generic import BATCH, BATCH_GET
+from services.gateway.manners import MAX_IDS
+from services.gateway.routes import Route
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_ITEM: Schema = {
+    "type": "object",
+    "description": "A request of its own, below the collection.",
+    "properties": {
+        "method": {"type": "string", "enum": ["POST", "PUT", "PATCH", "DELETE"], "description": "Of the request."},
+        "path": {**_TEXT, "description": "What follows the collection, such as `inc_1:resolve`; empty to create."},
+        "ifMatch": {**_TEXT, "description": "The version that it is about."},
+        "body": {"type": "object", "description": "The body of the request."},
+    },
+    "required": ["method"],
+    "additionalProperties": False,
+}
+_RESULT: Schema = {
+    "type": "object",
+    "description": "The answer to one operation.",
+    "properties": {
+        "status": {"type": "integer", "description": "Its HTTP status."},
+        "body": {"type": "object", "description": "What it answers with, where it was done."},
+        "problem": {"$ref": "#/components/schemas/Problem"},
+        "location": {**_TEXT, "description": "Where the new record is."},
+        "replayed": {"type": "boolean", "description": "Whether it was done before, by the same key."},
+    },
+    "required": ["status"],
+}
+_FACET: Schema = {
+    "type": "object",
+    "description": "The values of one field, the most frequent first.",
+    "properties": {
+        "values": {
+            "type": "array",
+            "description": "Values and how many records have them; null counts those without one.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "value": {"type": ["string", "boolean", "null"], "description": "The value."},
+                    "count": {"type": "integer", "description": "How many records have it."},
+                },
+                "required": ["value", "count"],
+            },
+        },
+        "more": {"type": "boolean", "description": "Whether there are rarer ones that are not told."},
+    },
+    "required": ["values", "more"],
+}
+COMPONENTS: dict[str, Schema] = {"BatchOperation": _ITEM, "BatchResult": _RESULT, "Facet": _FACET}
+_REQUEST_ID: Schema = {"$ref": "#/components/parameters/RequestId"}
+
+
+def described(route: Route, name: str, record: Schema) -> Schema:
+    """The operation, without its security. `name` is the resource's, `record` the schema of one."""
+    if route.generic == BATCH:
+        return _batch(name)
+    return _batch_get(name, record) if route.generic == BATCH_GET else _facets(name)
+
+
+def _batch(name: str) -> Schema:
+    listed = {"type": "array", "minItems": 1, "maxItems": MAX_OPERATIONS, "description": "What is to be done."}
+    operations = {**listed, "items": {"$ref": "#/components/schemas/BatchOperation"}}
+    atomic = {"type": "boolean", "enum": [False], "description": "Each operation is done or refused for itself."}
+    schema: Schema = {
+        "type": "object",
+        "properties": {"operations": operations, "atomic": atomic},
+        "required": ["operations"],
+        "additionalProperties": False,
+    }
+    key = {"$ref": "#/components/parameters/IdempotencyKeyRequired"}
+    results = {"type": "array", "description": "In the order asked.", "items": {"$ref": "#/components/schemas/BatchResult"}}
+    return {
+        "operationId": f"{name}_batch",
+        "summary": f"Many writes of {name} at once.",
+        "description": f"Up to {MAX_OPERATIONS} writes of {name}, each with an answer of its own. The order of writes on one "
+        "record is kept. A batch that was cut off may be sent again with its key.",
+        "parameters": [_REQUEST_ID, key, {"$ref": "#/components/parameters/DryRun"}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": _answered("207", {"type": "object", "properties": {"results": results}, "required": ["results"]}),
+    }
+
+
+def _batch_get(name: str, record: Schema) -> Schema:
+    asked = {"in": "query", "name": "ids", "required": True, "description": f"Up to {MAX_IDS} ids, with commas between them."}
+    missing = {"type": "array", "description": "Ids that there is no record of.", "items": _TEXT}
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "array", "description": "In the order asked.", "items": record}, "missing": missing},
+        "required": [name, "missing"],
+    }
+    return {
+        "operationId": f"{name}_batch_get",
+        "summary": f"Many {name} by id.",
+        "description": f"Many {name} by id, in the order in which they were asked for; those that are not there are named.",
+        "parameters": [
+            {**asked, "schema": {"type": "string", "minLength": 1}},
+            _REQUEST_ID,
+            {"$ref": "#/components/parameters/Fields"},
+        ],
+        "responses": _answered("200", schema),
+    }
+
+
+def _facets(name: str) -> Schema:
+    fields = f"Up to {MAX_FIELDS} names of fields that hold ids, words of an enum or yes and no, with commas between them."
+    filter_ = {"in": "query", "name": "filter", "description": "Which records are counted.", "schema": _TEXT}
+    facets = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Facet"}, "description": "By field."}
+    capped = {"type": "boolean", "description": f"Whether more than the {LOOKED_AT} records that were counted match."}
+    schema = {"type": "object", "properties": {"facets": facets, "capped": capped}, "required": ["facets", "capped"]}
+    return {
+        "operationId": f"{name}_facets",
+        "summary": f"How often values occur among {name}.",
+        "description": f"How often a value of some fields occurs among the {name} that match; the {MAX_VALUES} most frequent.",
+        "parameters": [
+            {
+                "in": "query",
+                "name": "fields",
+                "required": True,
+                "description": fields,
+                "schema": {"type": "string", "minLength": 1},
+            },
+            filter_,
+            _REQUEST_ID,
+        ],
+        "responses": _answered("200", schema),
+    }
+
+
+def _answered(status: str, schema: Schema) -> Schema:
+    header = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+    refused = (400, 401, 403, 404, 406, 414, 422, 429, 500, 503, 504, *((409, 413, 415) if status == "207" else ()))
+    done = {"description": "Done", "headers": header, "content": {"application/json": {"schema": schema}}}
+    return {status: done, **{str(each): {"$ref": f"#/components/responses/Problem{each}"} for each in sorted(refused)}}
