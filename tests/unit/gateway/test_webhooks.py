@@ -478,11 +478,14 @@ async def test_a_receiver_that_never_answers_is_left_after_the_time_it_has() -> 
     assert (row["state"], row["attempts"][0]["error"]) == ("PENDING", "no whole answer within 0.2 s")
 
 
-async def test_an_error_before_the_answer_is_written_sends_again_under_the_same_id(tmp_path: Any) -> None:
+@pytest.mark.parametrize(("place", "copies"), [("S11", 1), ("S12", 2)])
+async def test_what_breaks_off_beside_a_delivery_is_done_again_under_the_same_id(
+    tmp_path: Any, place: str, copies: int
+) -> None:
     post = Post()
     file = tmp_path / "failpoints.json"
     post.store.failpoints = Failpoints("gateway", file)
-    file.write_bytes(orjson.dumps({"S12": {"action": "error"}}))
+    file.write_bytes(orjson.dumps({place: {"action": "error"}}))
     async with receiving(204) as receiver:
         with ctx.use(boss()):
             webhook, _ = await post.webhook(receiver.url)
@@ -490,7 +493,7 @@ async def test_an_error_before_the_answer_is_written_sends_again_under_the_same_
             for _ in range(2):
                 await post.deliver()
             (row,) = await post.rows(webhook)
-    assert [sent.id for sent in receiver.seen] == ["e1", "e1"]
+    assert [sent.id for sent in receiver.seen] == ["e1"] * copies
     assert (row["state"], row["attempt_count"]) == ("DELIVERED", 1)
 
 
