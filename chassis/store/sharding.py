@@ -64,7 +64,8 @@ def asked(command: str, body: Mapping[str, Any]) -> Iterator[tuple[Query | None,
             yield body.get("query", {}), False
         case "aggregate":
             first: Mapping[str, Any] = next(iter(body["pipeline"]), {})
-            yield first.get("$match", {}), False
+            if "$changeStream" not in first:  # it is told by every shard, and only wakes
+                yield first.get("$match", {}), False
         case "findAndModify":
             yield body.get("query", {}), True
         case "update" | "delete":

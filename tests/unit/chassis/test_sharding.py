@@ -24,6 +24,7 @@ def _of(command: str, **body: Any) -> str:
         ("find", {"filter": {"_id": {"$gt": "a", "$lt": "b"}, "kind": "assets"}}),
         ("count", {"query": MAIN}),
         ("aggregate", {"pipeline": [{"$match": {**MAIN, "state": "NEW"}}, {"$count": "n"}]}),
+        ("aggregate", {"pipeline": [{"$changeStream": {}}, {"$match": {"operationType": "insert"}}]}),
         ("findAndModify", {"query": {**MAIN, "_id": "a"}}),
         ("update", {"updates": [{"q": {**MAIN, "_id": "a", "version": 1}, "u": {}}]}),
         ("update", {"updates": [{"q": MAIN, "u": {}, "multi": True}]}),
