@@ -68,7 +68,8 @@ async def rollback(at: Run) -> dict[str, Any]:
 async def applied(at: Run) -> dict[str, Any]:
     """What helm renders, given to `kubectl apply --server-side` without any hook, comes up and does its work."""
     await at.emptied()
-    rendered = await at.cluster.helm("template", at.cluster.release, presets.CHART, "--no-hooks", *at.ports.values())
+    known = ("--kube-version", await at.cluster.version())
+    rendered = await at.cluster.helm("template", at.cluster.release, presets.CHART, "--no-hooks", *known, *at.ports.values())
     manifests = ("--filename", "-")
     try:
         await at.cluster.kubectl("apply", "--server-side", *manifests, given=rendered, within=180)

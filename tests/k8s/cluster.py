@@ -42,6 +42,11 @@ class Cluster:
         found: list[dict[str, Any]] = json.loads(await self.kubectl("get", kind, "--output", "json", *selection))["items"]
         return found
 
+    async def version(self) -> str:
+        """Of the API server, which helm cannot know where it only renders."""
+        found: str = json.loads(await self.kubectl("version", "--output", "json"))["serverVersion"]["gitVersion"]
+        return found
+
     async def pods(self, component: str) -> list[dict[str, Any]]:
         """The pods of a component that are not about to go."""
         selector = f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component={component}"

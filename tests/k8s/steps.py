@@ -92,7 +92,7 @@ async def facts(at: Run) -> dict[str, Any]:
 
 async def dry_run(at: Run) -> dict[str, Any]:
     """Every preset, strictly validated by the API server."""
-    version = json.loads(await at.cluster.kubectl("version", "--output", "json"))["serverVersion"]["gitVersion"]
+    version = await at.cluster.version()
     definitions = await presets.define(at.cluster)
     return {"presets": await presets.check(at.cluster, version), "definitions": definitions}
 
