@@ -14,6 +14,7 @@ SHARD_KEY: tuple[tuple[str, int | str], ...] = ((TENANT, 1), ("_id", "hashed"))
 
 INSTALLATION: Mapping[str, str] = {
     "attempts": "one row for each record that may have killed a process, for a day",
+    "issuer_keys": "the last keys of each issuer of tokens",
     "leases": "one row for each background work and relay shard",
     "migrations": "one row for each migration",
     "offsets": "one row for each group and partition",
