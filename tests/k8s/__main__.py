@@ -119,8 +119,8 @@ async def _take(step: Callable[[Run], Awaitable[dict[str, Any]]], at: Run) -> di
     try:
         detail = await step(at)
     except Exception as problem:  # whatever a step meets belongs into the report
-        notes = " ".join(getattr(problem, "__notes__", ()))
-        return {"ok": False, "seconds": round(time.monotonic() - begun, 1), "problem": f"{problem!r} {notes}"[:3000]}
+        text = " ".join((repr(problem), *getattr(problem, "__notes__", ()))).replace(f"{ROOT}/", "")
+        return {"ok": False, "seconds": round(time.monotonic() - begun, 1), "problem": text[:3000]}
     return {"ok": True, "seconds": round(time.monotonic() - begun, 1), **detail}
 
 
