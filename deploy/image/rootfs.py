@@ -55,11 +55,15 @@ class Rootfs:
         adopt(part)
         part.rename(self._folder)
 
-    def layer(self, name: str) -> Layer:
-        """One of the four layers."""
+    def packages(self, name: str) -> list[str]:
+        """What a layer consists of, as `name=version`."""
         if not self._packages:
             self._packages = _by_layer(self._folder)
-        key = key_of(*self._packages[name], "2")
+        return self._packages[name]
+
+    def layer(self, name: str) -> Layer:
+        """One of the four layers."""
+        key = key_of(*self.packages(name), "2")
         return self._layers.get(name, key, lambda target: write_tar(target, self._folder, self._paths(name)))
 
     def _paths(self, name: str) -> list[str]:

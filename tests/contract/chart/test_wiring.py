@@ -52,7 +52,7 @@ def variables(kind: type[Settings]) -> set[str]:
 
 
 def peers(service: str) -> set[str]:
-    """Whom a service is told to call: its settings that end in `_target`. Of auth's own nothing is made: all services have it."""
+    """Whom a service is told to call: its settings that end in `_target`. All have that of auth, which calls not itself."""
     found = {name.removesuffix("_target") for name in settings_of(service).model_fields if name.endswith("_target")}
     return found - ({service} if service == "auth" else set())
 

@@ -1,0 +1,82 @@
+"""More gateways beside that of the stack, as replicas or with settings of their own, and a plain TCP balancer before them."""
+
+import asyncio
+import itertools
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+
+_STARTS = 120.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives away itself."""
+    for port in range(21_000, 31_000, 7):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port + os.getpid() % 7))
+            return port + os.getpid() % 7
+    raise RuntimeError("no port is free")
+
+
+@asynccontextmanager
+async def gateway(backing: dict[str, Any], **settings: str) -> AsyncIterator[str]:
+    """The address of one more gateway on the same services; events are left to that of the stack."""
+    port = free_port()
+    own = {
+        "ITSM_LISTEN": f"127.0.0.1:{port}",
+        "ITSM_MANAGEMENT_LISTEN": "127.0.0.1:0",
+        "ITSM_GRPC_LISTEN": "127.0.0.1:0",
+        "ITSM_KAFKA_BOOTSTRAP": "",
+        **settings,
+    }
+    environment = {**os.environ, **backing["service_environment"]["gateway"], **own}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.gateway", env=environment)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        async with asyncio.timeout(_STARTS), httpx.AsyncClient(trust_env=False) as http:
+            while not await _answers(http, url):
+                assert process.returncode is None, "the gateway ended at once"
+                await asyncio.sleep(0.1)
+        yield url
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+async def _answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(f"{url}/api/v1/openapi.json")).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@asynccontextmanager
+async def balancer(urls: Sequence[str]) -> AsyncIterator[str]:
+    """A balancer that knows nothing of HTTP: each connection goes to the next address."""
+    targets = itertools.cycle([(httpx.URL(url).host, httpx.URL(url).port) for url in urls])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, port = next(targets)
+        there, back = await asyncio.open_connection(host, port)
+        await asyncio.gather(_pass(reader, back), _pass(there, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", free_port())
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
