@@ -34,7 +34,7 @@ MEANINGS = {
     ExitCode.PENDING: "not decided yet",
     ExitCode.REFUSED: "the platform refused: not allowed, or not valid",
     ExitCode.FROZEN: "a freeze is in force",
-    ExitCode.AUTH: "not signed in, or the token is not taken",
+    ExitCode.AUTH: "not signed in, the token is not taken, or the sign-in proves too little",
     ExitCode.CONFLICT: "the state or version of the record does not allow it",
     ExitCode.NOT_FOUND: "there is no such thing, or not for you",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
@@ -79,10 +79,10 @@ class Problem(CliError):
 
     def __init__(self, status: int, document: Mapping[str, Any]) -> None:
         title = _text(document, "title") or f"the platform answered {status}"
-        super().__init__(title, hint=_HINTS.get(status, ""))
         self.status = status
         self.detail = _text(document, "detail")
         self.reason = _text(document, "reason")
+        super().__init__(title, hint=_proof_hint(document) if self.reason == PROOF else _HINTS.get(status, ""))
         self.trace_id = _text(document, "traceId")
         self.request_id = _text(document, "requestId")
         self.errors = _errors(document)
@@ -93,11 +93,26 @@ class Problem(CliError):
         return self.detail or self.message
 
 
+PROOF = "INSUFFICIENT_USER_AUTHENTICATION"
+"""The reason of a refusal that a stronger, or a later, sign-in lifts (RFC 9470)."""
+
+_DEVICE_LEVEL = "urn:itsm:loa:1"  # the realm passes no level through the device flow, so this is all that it reaches
+
 _HINTS = {
     401: "sign in with: itsm login --url URL --token   (or --device)",
     412: "somebody changed it in between; look at it again",
     503: "try again in a moment",
 }
+
+
+def _proof_hint(document: Mapping[str, Any]) -> str:
+    """How the asked level is reached from here."""
+    if _DEVICE_LEVEL in _text(document, "acrValues").split():
+        return "sign in once more: itsm login --url URL --device"
+    return (
+        "a sign-in by device cannot prove this: open URL/auth/login?stepUp=true in a browser, make a personal access token "
+        "in that session, and sign in with it: itsm login --url URL --token"
+    )
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

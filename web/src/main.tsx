@@ -33,7 +33,7 @@ function Console({ me }: { me: Me }) {
   const [ended, setEnded] = useState(false);
   const [life, setLife] = useState(0);
   const onReauth = useCallback(() => setEnded(true), []);
-  useEffect(() => onSignedOut(onReauth), [onReauth]);
+  useEffect(() => onSignedOut((proofWanted) => (proofWanted ? signIn(true) : onReauth())), [onReauth]);
   useLayoutEffect(listenToKeys, []);
   const back = useCallback(() => {
     setEnded(false);

@@ -203,6 +203,21 @@ def test_the_exit_code_tells_what_the_platform_said(run: Run, platform: Platform
     assert "Detail" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("levels", "way"),
+    [("urn:itsm:loa:2", "/auth/login?stepUp=true"), ("urn:itsm:loa:1 urn:itsm:loa:2", "login --url URL --device")],
+)
+def test_what_is_sensitive_says_how_the_proof_is_given(run: Run, platform: Platform, levels: str, way: str) -> None:
+    status, headers, document = problem(401, "Sign in first", "this is sensitive: sign in once more")
+    wanted = {"reason": "INSUFFICIENT_USER_AUTHENTICATION", "acrValues": levels, "maxAge": "900"}
+    platform.upcoming.append((status, headers, {**document, **wanted}))
+    ended = run("inc", "list")
+    assert ended.code == ExitCode.AUTH
+    assert "this is sensitive" in ended.err
+    assert way in ended.err.replace("\n", "")
+    assert ("by device cannot" in ended.err) is ("loa:1" not in levels)
+
+
 def test_wrong_usage_is_told_as_such(run: Run) -> None:
     assert run("inc", "list", "--nonsense").code == ExitCode.USAGE
     assert run("inc", "list", "--limit", "0").code == ExitCode.USAGE

@@ -9,10 +9,10 @@ export type Asset = Schemas["Asset"];
 
 const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
-let signedOut: () => void = () => undefined;
+let signedOut: (proofWanted: boolean) => void = () => undefined;
 
-/** Says what happens when the gateway does not know us any more. */
-export function onSignedOut(action: () => void) {
+/** Says what happens when the gateway does not know us any more, or wants a new proof of who we are for something sensitive. */
+export function onSignedOut(action: (proofWanted: boolean) => void) {
   signedOut = action;
 }
 
@@ -26,8 +26,9 @@ const ours: Middleware = {
   },
   async onResponse({ response }) {
     if (response.ok || response.status === 304) return response;
-    if (response.status === 401) signedOut();
-    throw await problemOf(response);
+    const problem = await problemOf(response);
+    if (response.status === 401) signedOut(problem.document.reason === "INSUFFICIENT_USER_AUTHENTICATION");
+    throw problem;
   },
 };
 

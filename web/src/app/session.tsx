@@ -37,9 +37,13 @@ export async function whoAmI(): Promise<Me | null> {
   return (await answer.json()) as Me;
 }
 
+/** The address of the sign-in that comes back to where we are; with `proof` it asks anew, at the level of what is sensitive. */
+export const signInAddress = (proof = false) =>
+  `/auth/login?${proof ? "stepUp=true&" : ""}next=${encodeURIComponent(location.pathname + location.search)}`;
+
 /** Leads to the sign-in page, and back to where we are. */
-export function signIn() {
-  location.assign(`/auth/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+export function signIn(proof = false) {
+  location.assign(signInAddress(proof));
 }
 
 /** Ends the session here and at the identity provider. */
