@@ -45,6 +45,7 @@ def wanted(release: str, mongo_host: str, tenant: str) -> dict[str, dict[str, st
         f"{release}-oidc-itsm-console": {"client-secret": _password()},
         f"{release}-page-token": {"page-token-key": _password()},
         f"{release}-signing": {"signing-secret": _password()},
+        f"{release}-webhooks": {"webhook-key": _password()},
         f"{release}-demo-users": {role: _password() for role in ROLES} | {f"{role}.token": _token(tenant) for role in ROLES},
     }
     for service in SERVICES:

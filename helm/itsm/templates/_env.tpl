@@ -52,6 +52,11 @@ ITSM_{{ upper $peer }}_TARGET: {{ include "itsm.target" (dict "root" $.root "com
 ITSM_GRPC_LISTEN: ":50051"
 ITSM_PUBLIC_URL: {{ .root.Values.gateway.publicUrl | quote }}
 ITSM_CONSOLE_CLIENT_ID: {{ .root.Values.console.clientId }}
+{{- /* Each allows its part of the limits; as many as there may be, so that together they never allow more. */}}
+ITSM_RATE_REPLICAS: {{ ternary .values.autoscaling.maxReplicas .values.replicas .values.autoscaling.enabled | int | max 1 | quote }}
+{{- with .root.Values.gateway.trustedProxies }}
+ITSM_TRUSTED_PROXIES: {{ join "," . | quote }}
+{{- end }}
 {{- end }}
 {{- if eq .component "monitor" }}
 ITSM_INGEST_LISTEN: ":8080"

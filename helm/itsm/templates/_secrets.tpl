@@ -64,6 +64,12 @@ key: {{ ternary .client "client-secret" (and (empty $own) (not (empty .root.Valu
 {{- include "itsm.secret" (dict "name" $name "items" (dict "itsm_signing_secret" "signing-secret")) -}}
 {{- end -}}
 
+{{- define "itsm.secret.webhooks" -}}
+{{- $given := .root.Values.secrets.webhooks.existingSecret -}}
+{{- $name := include "itsm.secretName" (dict "root" .root "given" $given "backing" "webhooks" "value" "secrets.webhooks.existingSecret") -}}
+{{- include "itsm.secret" (dict "name" $name "items" (dict "itsm_webhook_key" "webhook-key")) -}}
+{{- end -}}
+
 {{/* All that a serving component is given. */}}
 {{- define "itsm.secrets.serving" -}}
 {{ include "itsm.secret.mongo" . }}
@@ -75,5 +81,6 @@ key: {{ ternary .client "client-secret" (and (empty $own) (not (empty .root.Valu
 {{- end }}
 {{- if eq .component "gateway" }}
 {{ include "itsm.secret.client" (dict "root" .root "client" .root.Values.console.clientId "path" "itsm_console_client_secret") }}
+{{ include "itsm.secret.webhooks" . }}
 {{- end }}
 {{- end -}}

@@ -165,6 +165,7 @@ def test_a_production_installation_that_lacks_something_names_what() -> None:
         ("oidc.existingSecret", "oidc"),
         ("secrets.pageToken.existingSecret", "keys"),
         ("secrets.signing.existingSecret", "keys"),
+        ("secrets.webhooks.existingSecret", "keys"),
         ("kafka.admin.existingSecret", "kafka-admin"),
     ]
     given: dict[str, str] = {}

@@ -40,7 +40,14 @@ NEEDED = {
 OWN = {
     "auth": {"ITSM_SIGNING_SECRET"},
     "monitor": {"ITSM_INGEST_LISTEN", "ITSM_OTLP_LISTEN"},
-    "gateway": {"ITSM_PUBLIC_URL", "ITSM_GRPC_LISTEN", "ITSM_CONSOLE_CLIENT_ID", "ITSM_CONSOLE_CLIENT_SECRET"},
+    "gateway": {
+        "ITSM_PUBLIC_URL",
+        "ITSM_GRPC_LISTEN",
+        "ITSM_CONSOLE_CLIENT_ID",
+        "ITSM_CONSOLE_CLIENT_SECRET",
+        "ITSM_WEBHOOK_KEY",
+        "ITSM_RATE_REPLICAS",
+    },
 }
 SASL = {"ITSM_KAFKA_USERNAME", "ITSM_KAFKA_PASSWORD"}
 # Never in an installation (chassis/settings.py).
