@@ -20,7 +20,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.command == "provision":
         return asyncio.run(provision(dry_run=options.dry_run, wait=options.wait))
-    return asyncio.run(provision(dry_run=True))
+    return asyncio.run(provision(dry_run=True, advise=True))
 
 
 if __name__ == "__main__":

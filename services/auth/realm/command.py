@@ -18,6 +18,7 @@ from chassis.settings import Settings
 from chassis.trust import bundle
 from services.auth.provision import issue_tokens, register_tokens
 from services.auth.realm.apply import Provisioner
+from services.auth.realm.fixes import fix
 from services.auth.realm.wanted import Wishes
 
 _PAUSE_SECONDS = 3.0
@@ -70,8 +71,18 @@ def connect(settings: ProvisionSettings) -> KeycloakAdmin:
     return KeycloakAdmin(connection=connection)
 
 
-async def provision(*, dry_run: bool, wait: float = 0) -> int:
-    """Applies (or compares) and prints a line for each difference. Returns the exit code.
+async def compared(settings: ProvisionSettings) -> list[tuple[str, str]]:
+    """Each difference of the live realm with what to do about it; changes nothing.
+
+    Raises `KeycloakError` where the realm refuses or does not answer, `OSError` and `ValueError` as `Wishes.read` does.
+    """
+    return [(difference, fix(difference)) for difference in await _once(settings, dry_run=True)]
+
+
+async def provision(*, dry_run: bool, wait: float = 0, advise: bool = False) -> int:
+    """Applies (or compares) and prints a line for each difference, and what to do by hand where `advise` says so.
+
+    Returns the exit code.
 
     A realm or database that does not answer, or not yet as it should, is asked again for `wait` seconds.
     """
@@ -91,7 +102,7 @@ async def provision(*, dry_run: bool, wait: float = 0) -> int:
         else:
             break
     for line in differences:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{line}\n" + (f"    {fix(line)}\n" if advise else ""))
     if not differences:
         sys.stdout.write(f"The realm {settings.keycloak_realm} is as it should be.\n")
     return 1 if dry_run and differences else 0
