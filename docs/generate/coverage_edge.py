@@ -5,6 +5,7 @@ from docs.generate.capability import MATRIX, Capability
 _WEBHOOKS = "e2e/test_webhooks.py"
 _WIRE = "e2e/test_wire.py"
 _CONSUMERS = "e2e/test_consumers.py"
+_SIGN_IN = "e2e/test_sign_in.py"
 
 EDGE = (
     Capability(
@@ -63,4 +64,16 @@ EDGE = (
         MATRIX,
         ("integration/chassis/test_operations.py", "unit/cli/test_events.py"),
     ),
+    Capability(
+        "a fresh proof before what is sensitive (step-up)",
+        (f"{_SIGN_IN}::test_a_sensitive_operation_asks_for_a_fresh_sign_in_and_takes_it",),
+        (f"{_SIGN_IN}::test_a_sensitive_operation_asks_for_a_fresh_sign_in_and_takes_it",),
+        MATRIX,
+        ("unit/chassis/test_proof.py", "unit/gateway/test_sign_in.py", "unit/cli/test_commands.py"),
+    ),
+    Capability(
+        "the realm as code, and what a hand-made one lacks",
+        below=("integration/auth/test_realm.py", "unit/auth/test_realm_fixes.py", "unit/cli/test_realm.py"),
+    ),
+    Capability("sign-ins and administrators of the realm as events", below=("unit/auth/test_realm_events.py",)),
 )

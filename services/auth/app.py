@@ -1,6 +1,7 @@
 """The auth service, plugged together. The only place that knows which parts there are."""
 
 import asyncio
+from functools import partial
 
 import orjson
 from itsm.auth import v1 as pb
@@ -17,7 +18,7 @@ from chassis.service import Service
 from services.auth import store as kept
 from services.auth.api import AuditApi, ExchangeApi, PolicyApi, TokenApi, UserApi
 from services.auth.domain import roles
-from services.auth.keycloak import KeycloakDirectory, connect
+from services.auth.keycloak import KeycloakDirectory, KeycloakLog, connect
 from services.auth.reactions import reactions
 from services.auth.realm.wanted import CONSOLE
 from services.auth.usecases.audit import AuditLog
@@ -26,6 +27,7 @@ from services.auth.usecases.logout import LogoutTokens
 from services.auth.usecases.mirror import Mirror
 from services.auth.usecases.people import People
 from services.auth.usecases.reading import Reading
+from services.auth.usecases.realm_events import RealmEvents
 from services.auth.usecases.signing import Signer
 
 POLICY = Policy(roles.VERSION, roles.ROLES, roles.SCOPES)
@@ -39,6 +41,9 @@ class Settings(chassis_settings.Settings):
         SecretStr(""), description="protects the keys that sign short tokens; derived from the client secret when empty"
     )
     directory_seconds: float = Field(30, gt=0, description="how often people and teams are read from the realm")
+    realm_events_seconds: float = Field(
+        0, ge=0, description="how often sign-ins and changes by administrators are read from the realm, to be told; 0: never"
+    )
 
 
 async def _policy() -> Policy:
@@ -86,9 +91,8 @@ def build(settings: Settings) -> Service:
 
 def _follow_the_realm(assembly: Assembly, settings: Settings, clock: SystemClock) -> None:
     realm = settings.oidc_internal_url or settings.oidc_issuer
-    directory = KeycloakDirectory(
-        connect(realm, settings.client_id, settings.client_secret.get_secret_value(), settings.ca_file)
-    )
+    account = partial(connect, realm, settings.client_id, settings.client_secret.get_secret_value(), settings.ca_file)
+    directory = KeycloakDirectory(account())
     mirror = Mirror(directory, assembly.store, clock)
     lease = Lease(assembly.backend, "auth-directory", uuid7())
 
@@ -96,3 +100,12 @@ def _follow_the_realm(assembly: Assembly, settings: Settings, clock: SystemClock
         await lease.lead(lambda: mirror.run(settings.directory_seconds))
 
     assembly.service.background("directory", lead)
+    if not settings.realm_events_seconds:
+        return
+    told = RealmEvents(KeycloakLog(account()), assembly.store, clock)
+    turn = Lease(assembly.backend, "auth-realm-events", uuid7())
+
+    async def tell() -> None:
+        await turn.lead(lambda: told.run(settings.realm_events_seconds))
+
+    assembly.service.background("realm events", tell)

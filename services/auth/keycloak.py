@@ -1,10 +1,11 @@
-"""People, groups and organizations of the realm, read through python-keycloak with the service's own account.
+"""People, groups, organizations and events of the realm, read through python-keycloak with the service's own account.
 
 Fails with `Unavailable` when Keycloak does not answer or refuses; what was read before stays as it is.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from keycloak.exceptions import KeycloakError
 from chassis.errors import Unavailable
 from chassis.trust import bundle
 from services.auth.domain.person import Group, Organization, Person, Snapshot
+from services.auth.domain.realm_event import RealmEvent
 from services.auth.domain.roles import PEOPLE_ROLES
 
 _PAGE = 200
@@ -106,6 +108,28 @@ class KeycloakDirectory:
                 )
             )
         return found
+
+
+class KeycloakLog:
+    """What the realm keeps of its own events."""
+
+    def __init__(self, admin: KeycloakAdmin) -> None:
+        self._admin = admin
+
+    async def pages(self, kind: str, since: datetime) -> AsyncIterator[Sequence[RealmEvent]]:
+        """See `ports.RealmLog`. The newest come first: what happens meanwhile moves others to the next page, never past it."""
+        fetch = self._admin.a_get_admin_events if kind == "admin" else self._admin.a_get_events
+        first = 0
+        while True:
+            query = {"dateFrom": str(int(since.timestamp() * 1000)), "first": first, "max": _PAGE}
+            try:
+                page = await fetch(query)
+            except (KeycloakError, httpx.HTTPError) as problem:
+                raise Unavailable("the realm's events cannot be read", reason="REALM_EVENTS") from problem
+            yield [RealmEvent.of(kind, each) for each in page]
+            first += len(page)
+            if len(page) < _PAGE:
+                return
 
 
 async def _all(fetch: Fetch) -> list[dict[str, Any]]:

@@ -12,13 +12,19 @@ from chassis.store import Index, Kind
 from services.auth.domain import credential
 from services.auth.domain.credential import Credential
 from services.auth.domain.grant import Grant
+from services.auth.domain.realm_event import RealmEvent
 from services.auth.usecases.credentials import CREDENTIALS
 from services.auth.usecases.mirror import TEAMS, USERS
 from services.auth.usecases.people import GRANTS
 from services.auth.usecases.reading import AUDIT
+from services.auth.usecases.realm_events import REALM_EVENTS
 from services.auth.usecases.signing import SIGNING_KEYS
 
-KINDS = (Kind(Credential, pb.Token, CREDENTIALS), Kind(Grant, pb.Grant, GRANTS))
+KINDS = (
+    Kind(Credential, pb.Token, CREDENTIALS),
+    Kind(Grant, pb.Grant, GRANTS),
+    Kind(RealmEvent, pb.RealmEvent, REALM_EVENTS),
+)
 
 INDEXES = (
     Index(CREDENTIALS, [("tenant", 1), ("hash", 1)]),
@@ -33,6 +39,8 @@ INDEXES = (
     Index(AUDIT, [("tenant", 1), ("time", -1), ("_id", 1)]),
     Index(AUDIT, [("tenant", 1), ("subject", 1), ("time", -1), ("_id", 1)]),
     Index(AUDIT, [("tenant", 1), ("actor", 1), ("time", -1), ("_id", 1)]),
+    # They are kept to know which were told; the realm itself has forgotten them by then.
+    Index(REALM_EVENTS, [("time", 1)], expire_after=timedelta(days=31)),
     Index(SIGNING_KEYS, [("tenant", 1), ("period", 1)]),
 )
 

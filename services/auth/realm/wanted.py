@@ -35,7 +35,7 @@ ROLES: Mapping[str, str] = {
 """The client roles of `itsm-api`, with what each is for."""
 
 ADMIN_CLIENT = "realm-management"
-ADMIN_ROLES = ("manage-users", "view-clients", "manage-organizations")
+ADMIN_ROLES = ("manage-users", "view-clients", "view-events", "manage-organizations")
 """What the auth service's own account may do in the realm, and no more."""
 
 PERSON_SCOPES = ("basic", "acr", "profile", "email", SCOPE, ROLES_SCOPE)

@@ -114,7 +114,7 @@ async def test_fixes_name_what_they_are_about() -> None:
     for line, way in {
         "client itsm-auth: defaultClientScopes lacks itsm": "Clients → itsm-auth → Client scopes: add itsm as default",
         "client itsm-console: secret differs": "Clients → itsm-console → Credentials",
-        "client itsm-auth: its account lacks manage-organizations, manage-users, view-clients": "Service account roles",
+        f"client itsm-auth: its account lacks {', '.join(sorted(wanted.ADMIN_ROLES))}": "Service account roles",
         "role viewer: missing": "Roles: create viewer",
         "mapper roles: missing": "Mappers: add roles",
         "user ann: not in /acme/network": "Users → ann → Groups: join /acme/network",
