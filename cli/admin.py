@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Configuration as code: plan, apply
 
 KINDS = (
     "calendars", "slaPolicies", "assetClasses", "integrations", "notificationTargets", "checks", "alertRules",
-    "maintenanceWindows", "webhooks",
+    "maintenanceWindows",
 )  # fmt: skip
 """In the order in which they are made: who refers comes after what is referred to."""
 _MARK = "@"
@@ -233,11 +233,18 @@ def _do(present: Present, steps: list[Step]) -> None:
             present.forget(step.kind)
         else:
             changed = {each.partition(".")[0] for each, _, _ in step.changes}
-            fields = {name: value for name, value in step.wanted.items() if name in changed}
+            fields = {name: _merged(value, step.found.get(name)) for name, value in step.wanted.items() if name in changed}
             body = {"body": _complete(present, fields)} if step.act == "update" else {}
             method = "PATCH" if body else "DELETE"
             present.session.send(method, f"{path}/{segment(step.found['id'])}", etag=step.found.get("etag", ""), **body)
         present.session.out.say(f"{step.act}d {step.kind}/{step.name}", "green")
+
+
+def _merged(wanted: Any, found: Any) -> Any:
+    """A field as a whole, which is how it is sent: what a document leaves out of it stays."""
+    if not (isinstance(wanted, dict) and isinstance(found, dict)):
+        return wanted
+    return {**found, **{name: _merged(value, found.get(name)) for name, value in wanted.items()}}
 
 
 def _complete(present: Present, fields: dict[str, Any]) -> dict[str, Any]:

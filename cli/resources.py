@@ -126,7 +126,7 @@ def _listing(resource: Resource, operation: Operation) -> Callable[..., None]:
     def run(*, every: bool, limit: int, fields: str, output: Form, trace: bool, **given: Any) -> None:
         with opened(output, trace=trace) as session:
             query = _said(operation, given)
-            path = _path(operation, [given[name] for name in operation.variables])
+            path = _path(operation, given)
             wanted = tuple(name.strip() for name in fields.split(",") if name.strip())
             found = session.client.pages(path, operation.member, limit=None if every else limit, **query)
             own = path == contract.PREFIX + resource.plural
@@ -151,11 +151,11 @@ def _acting(operation: Operation) -> Callable[..., None]:
         ids = [ids] if isinstance(ids, str) else ids or [""]
         if etag and len(ids) > 1:
             raise typer.BadParameter("--etag is about one record")
-        rest = [given.pop(name) for name in operation.variables if name != "id"]
+        places = {name: given.pop(name) for name in operation.variables if name != "id"}
         said = {**_read(file), **_said(operation, given)}
         with opened(output, trace=trace) as session:
             for id in dict.fromkeys(ids):  # noqa: A001 - the field's name everywhere
-                path = _path(operation, [id, *rest] if "id" in operation.variables else rest)
+                path = _path(operation, {**places, "id": id})
                 try:
                     if dry_run:
                         print(dumps({"method": operation.method, "path": path, **({"body": said} if bodied else {})}))
@@ -292,10 +292,10 @@ def _read(file: str) -> dict[str, Any]:
     return found[0]
 
 
-def _path(operation: Operation, values: list[str]) -> str:
+def _path(operation: Operation, places: Mapping[str, Any]) -> str:
     path = operation.path
-    for name, value in zip(operation.variables, values, strict=True):
-        path = path.replace(f"{{{name}}}", segment(value))
+    for name in operation.variables:
+        path = path.replace(f"{{{name}}}", segment(places[name]))
     return path
 
 

@@ -10,7 +10,9 @@ as many exports as may run are running.
 
 import asyncio
 import csv
+import hashlib
 import io
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,12 +30,14 @@ from services.gateway.limits import App
 from services.gateway.routes import Route, Routes
 
 EXPORT = ":export"
-AT_ONCE = 4
+AT_ONCE, OF_A_CALLER = 4, 1
+STALLED_SECONDS = 30.0
+"""A client that takes nothing for so long is gone, or holds a place that others wait for."""
 WORKBOOK_ROWS = 100_000
 _PAGE = 200
 _TRIES, _LONGEST_WAIT = 8, 5.0
 _PIECE = 256 << 10
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _OWN = ("format", "fields")
 _AGAIN = frozenset({429, 503})
 _HIDDEN = frozenset({b"accept", b"accept-encoding", b"if-none-match", b"range"})
@@ -84,7 +88,7 @@ class Exports:
     def __init__(self, rest: App, routes: Routes) -> None:
         self._rest = rest
         self._lists = {route.template + EXPORT: _List.of(route) for route in routes.all if exportable(route)}
-        self._running = 0
+        self._running: Counter[bytes] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -94,15 +98,17 @@ class Exports:
             await self._rest(scope, receive, send)
             return
         try:
-            if self._running >= AT_ONCE:
-                text = f"{AT_ONCE} exports are running"
+            caller = hashlib.sha256(_proof(exchange)).digest()
+            if self._running[caller] >= OF_A_CALLER or self._running.total() >= AT_ONCE:
+                text = f"{self._running[caller]} of your exports and {self._running.total()} in all are running"
                 raise Problem(503, "overloaded", text, headers={"retry-after": "5"})
             file, query = _asked(exchange, found)
-            self._running += 1
+            self._running[caller] += 1
             try:
                 await self._export(exchange, found, file, query, receive, send)
             finally:
-                self._running -= 1
+                self._running[caller] -= 1
+                self._running += Counter()  # whose count is none is forgotten
                 file.close()
         except Problem as problem:
             await refusal(problem, exchange).send(send)
@@ -126,8 +132,11 @@ class Exports:
             async for page in pages:
                 if gone.done():
                     return
-                if isinstance(page, Answer):
+                if isinstance(page, Answer) and early:
                     raise ConnectionAbortedError(f"an export of {found.path} ended with {page.status}")
+                if isinstance(page, Answer):
+                    await page.send(send)
+                    return
                 content = await file.add(page)
                 if early:
                     await _piece(send, content)
@@ -360,8 +369,15 @@ async def _start(send: Send, found: _List, file: File, exchange: Exchange) -> No
 
 
 async def _piece(send: Send, content: bytes) -> None:
+    """Raises `TimeoutError` for a client that takes nothing, which cuts the connection."""
     if content:
-        await send({"type": "http.response.body", "body": content, "more_body": True})
+        async with asyncio.timeout(STALLED_SECONDS):
+            await send({"type": "http.response.body", "body": content, "more_body": True})
+
+
+def _proof(exchange: Exchange) -> bytes:
+    """What the caller shows of who he is."""
+    return exchange.headers.get(b"authorization", b"") + exchange.headers.get(b"cookie", b"")
 
 
 async def _nothing() -> dict[str, Any]:

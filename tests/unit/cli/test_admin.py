@@ -47,6 +47,15 @@ def test_only_what_differs_is_sent_with_the_version_that_was_seen(run: Run, fold
     assert platform.kept["calendars"]["c1"]["country"] == "DE", "what a document leaves out stays"
 
 
+def test_what_a_document_leaves_out_of_a_field_stays_too(run: Run, folder: Path, platform: Platform) -> None:
+    http = {"method": "POST", "contains": "ok", "statuses": [204]}
+    platform.kept = {"checks": {"c1": {"id": "c1", "name": "Ping", "kind": "HTTP", "http": http, "etag": "1"}}}
+    write(folder, "resource: checks\nname: Ping\nkind: HTTP\nhttp: {method: GET}\n")
+    ended = run("admin", "apply", "-f", str(folder))
+    assert ended.out == '~ checks/Ping\n    http.method: "POST" → "GET"\n'
+    assert platform.kept["checks"]["c1"]["http"] == {**http, "method": "GET"}
+
+
 def test_what_no_document_names_goes_only_when_that_is_said_twice(run: Run, folder: Path, platform: Platform) -> None:
     platform.kept = {
         "checks": {name: {"id": name, "name": name, "kind": "TCP", "target": "db1", "etag": "1"} for name in ("Ping", "Stray")},
@@ -104,4 +113,5 @@ def test_what_is_written_out_reads_as_what_is_there(run: Run, tmp_path: Path, pl
     assert run("admin", "export", "-f", str(out), "--resource", "calendars").code == ExitCode.OK
     assert (out / "calendars.yaml").read_text() == "resource: calendars\nname: Büro\nzone: Europe/Berlin\n"
     assert run("admin", "apply", "-f", str(out), "--plan").code == ExitCode.OK
+    assert "'webhooks' is not configured this way" in run("admin", "export", "-f", str(out), "--resource", "webhooks").err
     assert "'users' is not configured this way" in run("admin", "export", "-f", str(out), "--resource", "users").err

@@ -61,6 +61,11 @@ def test_a_verb_goes_to_each_record(run: Run) -> None:
     ]
 
 
+def test_what_lies_below_a_record_is_reached_by_both_names(run: Run) -> None:
+    ended = run("webhook", "redeliver", "whk_1", "dlv_1", "--dry-run")
+    assert json.loads(ended.out)["path"] == "/api/v1/webhooks/whk_1/deliveries/dlv_1:redeliver"
+
+
 def test_what_is_written_wrong_is_named(run: Run, tmp_path: Path) -> None:
     assert run("ci", "create", "--attributes", "cpus", "--dry-run").code == ExitCode.USAGE
     assert run("ci", "create", "--cost", "{", "--dry-run").code == ExitCode.USAGE

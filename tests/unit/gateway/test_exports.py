@@ -1,5 +1,6 @@
 """Lists as files: whole or not at all, harmless to spreadsheets, as the caller sees them."""
 
+import asyncio
 import csv
 import io
 import zipfile
@@ -133,12 +134,48 @@ async def test_a_file_that_cannot_be_finished_is_not_taken_for_a_whole_one(clien
         await client.get(PATH)
 
 
-async def test_only_some_run_at_once(rest: Rest) -> None:
-    busy = Exports(rest, declared())
-    busy._running = exports.AT_ONCE
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(busy), base_url="http://gateway") as client:
-        answer = await client.get(PATH)
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+async def test_a_workbook_that_cannot_be_finished_is_refused_as_the_list_refuses(client: httpx.AsyncClient, rest: Rest) -> None:
+    rest.records = [{"title": "a"}] * 201
+    rest.upcoming = [(200, {}), (401, {"content-type": "application/problem+json"})]
+    answer = await client.get(PATH, params={"format": "xlsx"})
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_only_some_run_at_once_and_one_of_a_caller(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "OF_A_CALLER", 1)
+    held = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await held.wait()
+        await rest(scope, receive, send)
+
+    transport = httpx.ASGITransport(Exports(slow, declared()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+
+        def asked(who: int) -> asyncio.Task[httpx.Response]:
+            return asyncio.create_task(client.get(PATH, headers={"authorization": f"Bearer {who}"}))
+
+        running = [asked(who) for who in range(exports.AT_ONCE)]
+        await asyncio.sleep(0)
+        again, another = await asked(0), await asked(99)
+        assert [(each.status_code, each.headers["retry-after"]) for each in (again, another)] == [(503, "5")] * 2
+        held.set()
+        assert {(await each).status_code for each in running} == {200}
+        assert (await asked(0)).status_code == 200
+
+
+async def test_a_client_that_takes_nothing_holds_no_place(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "STALLED_SECONDS", 0.01)
+    application = Exports(rest, declared())
+
+    async def stalled(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    scope = {"type": "http", "method": "GET", "path": PATH, "raw_path": PATH.encode(), "query_string": b"", "headers": []}
+    with pytest.raises(TimeoutError):
+        await application(scope, asyncio.Event().wait, stalled)  # type: ignore[arg-type]
+    assert application._running.total() == 0
 
 
 async def test_everything_else_is_the_apis(client: httpx.AsyncClient, rest: Rest) -> None:
