@@ -61,7 +61,8 @@ def _faults(place: int, operation: Any) -> list[tuple[str, str]]:
     if not isinstance(operation, dict):
         return [(pointer(at), "expected an object")]
     faults = [(pointer([*at, name]), "is no field of this") for name in operation if name not in _NAMES]
-    if operation.get("method") not in _METHODS:
+    method = operation.get("method")
+    if not isinstance(method, str) or method not in _METHODS:
         faults.append((pointer([*at, "method"]), "expected POST, PUT, PATCH or DELETE"))
     path = operation.get("path", "")
     if not isinstance(path, str) or path.startswith(("/", ":")) or not path.isascii() or not path.isprintable():

@@ -153,6 +153,7 @@ async def test_operations_on_one_record_keep_their_order_and_few_run_at_once(
         ({}, KEY, 422),
         ([], KEY, 422),
         ({"operations": [{"method": "GET"}]}, KEY, 422),
+        ({"operations": [{"method": []}, {"method": {}}]}, KEY, 422),
         ({"operations": [{"method": "POST", "path": "/etc"}]}, KEY, 422),
         ({"operations": [{"method": "POST", "other": 1}]}, KEY, 422),
         ({"operations": ["POST"]}, KEY, 422),
@@ -172,13 +173,12 @@ async def test_what_is_no_batch_is_refused_as_a_whole(
 
 async def test_a_batch_can_be_tried(gateway: httpx.AsyncClient, service: Incidents) -> None:
     service.answer, service.trailing = pb.Incident(id="inc_1"), ((DRY_RUN_KEY, "true"),)
-    answer = await gateway.post(f"{BATCH}?dryRun=true", json={"operations": [{"method": "POST", "body": {}}]}, headers=KEY)
-    assert answer.json()["results"][0]["status"] in (200, 422)
-    answer = await gateway.post(
-        f"{BATCH}?dryRun=true", json={"operations": [{"method": "POST", "body": {"title": "x"}}]}, headers=KEY
-    )
-    assert answer.json()["results"][0]["status"] == 200
-    assert service.metadata[DRY_RUN_KEY] == "true"
+    operations = [{"method": "POST", "body": {"title": "x"}}, {"method": "POST", "body": {"nothing": 1}}]
+    answer = await gateway.post(f"{BATCH}?dryRun=true", json={"operations": operations}, headers=KEY)
+    made, refused = answer.json()["results"]
+    assert (made["status"], made["body"]["id"], refused["status"]) == (200, "inc_1", 422)
+    assert "location" not in made
+    assert [metadata[DRY_RUN_KEY] for _, metadata in service.asked] == ["true"]
 
 
 async def test_facets_are_asked_of_the_list(gateway: httpx.AsyncClient, service: Incidents) -> None:
