@@ -14,7 +14,8 @@ from pymongo.uri_parser import parse_uri
 
 from chassis import context as ctx
 from chassis.domain import SystemClock
-from chassis.errors import Denied, Invalid, NotFound
+from chassis.errors import Denied, Invalid, NotFound, Unauthenticated
+from chassis.proof import LEVEL
 from chassis.rpc import call
 from chassis.store import Store
 from chassis.store.mongo import MongoBackend
@@ -138,13 +139,13 @@ async def test_each_question_of_the_pipeline_has_an_index(
 class Desk:
     """Somebody of a tenant, with what they may do about silences, windows and targets."""
 
-    def __init__(self, monitor: Monitor, role: str, *, tenant: str, subject: str) -> None:
+    def __init__(self, monitor: Monitor, role: str, *, tenant: str, subject: str, acr: str | None = None) -> None:
         self._stubs = (
             pb.SilenceServiceStub(monitor.channel),
             pb.NotificationServiceStub(monitor.channel),
             pb.AlertServiceStub(monitor.channel),
         )
-        self._token = monitor.issuer.sign(short(sub=subject, tenant=tenant, roles=[role]), typ="at+jwt")
+        self._token = monitor.issuer.sign(short(sub=subject, tenant=tenant, roles=[role], acr=acr), typ="at+jwt")
 
     async def __call__(self, method: str, request: Any) -> Any:
         rpc = next(getattr(stub, method) for stub in self._stubs if hasattr(stub, method))
@@ -206,11 +207,14 @@ async def test_roles_silence_as_far_as_they_may(monitor: Monitor, tenant: str) -
 
 
 async def test_targets_are_set_by_monitor_managers_and_never_inside(monitor: Monitor, tenant: str) -> None:
-    boss = Desk(monitor, "monitor-manager", tenant=tenant, subject="ben")
+    boss = Desk(monitor, "monitor-manager", tenant=tenant, subject="ben", acr=LEVEL)
+    unproved = Desk(monitor, "monitor-manager", tenant=tenant, subject="ben")
     agent = Desk(monitor, "agent", tenant=tenant, subject="ann")
     target = pb.NotificationTarget(name="hook", url="https://hook.example/in")
     made = await boss("CreateNotificationTarget", pb.CreateNotificationTargetRequest(notification_target=target))
     assert list(made.events) == [pb.NotificationTarget.ROUTED, pb.NotificationTarget.RESOLVED]
+    with pytest.raises(Unauthenticated):
+        await unproved("GetNotificationKey", pb.GetNotificationKeyRequest(id=made.id))
     key = await boss("GetNotificationKey", pb.GetNotificationKeyRequest(id=made.id))
     rotated = await boss("RotateNotificationTarget", pb.RotateNotificationTargetRequest(id=made.id))
     assert rotated.key_version == 2
