@@ -9,15 +9,19 @@ told in its place and stops no other.
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
 
+from chassis.http import problems
 from chassis.http.problems import Problem, Step, pointer
 from services.gateway.answers import Answer, refusal
 from services.gateway.exchange import MAX_KEY, Exchange
+
+_log = logging.getLogger(__name__)
 
 MAX_OPERATIONS = 500
 AT_ONCE = 8
@@ -101,6 +105,9 @@ async def _done(inner: Exchange, perform: Perform, until: float) -> Answer:
         return await perform(inner)
     except Problem as problem:
         return refusal(problem, inner)
+    except Exception:  # others of the batch are done already, and what became of them must be told
+        _log.exception("Operation of a batch failed.", extra={"request": inner.request_id, "path": inner.instance})
+        return refusal(problems.of_defect(inner.request_id), inner)
 
 
 def _request(exchange: Exchange, collection: str, place: int, operation: Mapping[str, Any], *, dry_run: bool) -> Exchange:

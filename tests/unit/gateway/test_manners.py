@@ -13,7 +13,7 @@ from itsm.incident import v1 as pb
 from chassis.errors import Denied, NotFound, Stale
 from chassis.rpc import DRY_RUN_KEY
 from services.gateway.answers import Answer
-from services.gateway.batch import AT_ONCE
+from services.gateway.batch import AT_ONCE, results
 from services.gateway.exchange import Exchange
 from services.gateway.packing import pack
 from services.gateway.routes import declared
@@ -130,6 +130,19 @@ async def test_each_operation_of_a_batch_has_its_own_answer(gateway: httpx.Async
     assert results[4]["problem"]["errors"][0]["pointer"] == "/nothing"
     keys = [metadata["idempotency-key"] for _, metadata in service.asked]
     assert sorted(keys) == ["k-1/0", "k-1/1", "k-1/5"]
+
+
+async def test_a_defect_in_one_operation_is_told_in_its_place_and_stops_no_other() -> None:
+    async def perform(inner: Exchange) -> Answer:
+        if inner.path.endswith("inc_2"):
+            raise RuntimeError("the password is swordfish")
+        return Answer(200, b'{"id":"inc_1"}')
+
+    scope = {"method": "POST", "path": BATCH, "query_string": b"", "headers": [(b"idempotency-key", b"k-1")]}
+    todo = [{"method": "PATCH", "path": f"inc_{n}"} for n in (1, 2, 3)]
+    body = await results(Exchange(scope, asyncio.Queue().get), todo, perform, dry_run=False)
+    assert [result["status"] for result in orjson.loads(body)["results"]] == [200, 500, 200]
+    assert b"swordfish" not in body
 
 
 async def test_operations_on_one_record_keep_their_order_and_few_run_at_once(
