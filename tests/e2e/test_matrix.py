@@ -19,6 +19,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from itsm.asset import v1 as asset_pb
 from itsm.auth import v1 as auth_pb
+from itsm.gateway import v1 as gateway_pb
 from itsm.incident import v1 as pb
 from itsm.monitor import v1 as monitor_pb
 
@@ -150,6 +151,7 @@ async def belongings(callers: Callers) -> Belongings:
     ids = {("incident", "incidents"): (opened.reply.id, TENANT)}
     await _related(callers, admin)
     await _watched(callers, admin)
+    ids |= await _hooked(callers, admin)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
             started = await callers.call(rpc, complete(rpc), await callers.person(_able(rpc), TENANT))
@@ -217,6 +219,19 @@ async def _watched(callers: Callers, admin: str) -> None:
             await asyncio.sleep(0.5)
 
 
+async def _hooked(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """A webhook and what it was told: deliveries are listed by webhook only, so that no list of all of them finds one."""
+    create, test = BY_NAME["gateway.v1.WebhookService/CreateWebhook"], BY_NAME["gateway.v1.WebhookService/TestWebhook"]
+    opened = ["itsm.incident.v1.IncidentOpened"]
+    wanted = gateway_pb.Webhook(url="https://receiver.example/hook", description=CANARY, event_types=opened)
+    made = await callers.call(create, gateway_pb.CreateWebhookRequest(webhook=wanted), admin)
+    assert made.code is grpc.StatusCode.OK, made
+    webhook_id = made.reply.webhook.id
+    tested = await callers.call(test, gateway_pb.TestWebhookRequest(id=webhook_id), admin)
+    assert tested.code is grpc.StatusCode.OK, tested
+    return {("gateway", "webhooks"): (webhook_id, TENANT), ("gateway", "deliveries"): (tested.reply.id, TENANT)}
+
+
 async def _known_by_machines(callers: Callers, admin: str) -> None:
     """A table, a class of one's own that stands first, and two agents whose machines say one serial: a pair for a person."""
     table = asset_pb.CreateImportRequest(
@@ -262,9 +277,10 @@ async def test_a_record_of_another_tenant_is_like_none(callers: Callers, belongi
     kind = rpc.owner, _plural(rpc)
     theirs = "x_none-at-all" if kind[1] in RARE and kind not in belongings.ids else belongings.ids[kind][0]
     missing = theirs[:-6] + ("000000" if not theirs.endswith("000000") else "111111")
+    parent = {"webhook_id": belongings.ids["gateway", "webhooks"][0]} if "{webhook_id}" in _path(rpc) else {}
     answers = []
     for name in (theirs, missing):
-        answer = await callers.call(rpc, complete(rpc, id=name), await callers.person(_able(rpc), STRANGER))
+        answer = await callers.call(rpc, complete(rpc, id=name, **parent), await callers.person(_able(rpc), STRANGER))
         assert answer.code is grpc.StatusCode.NOT_FOUND, (name, answer)
         answers.append((answer.details.replace(name, "{id}"), answer.status.replace(name.encode(), b"{id}")))
     assert answers[0] == answers[1]
