@@ -14,7 +14,7 @@ from services.gateway.sparse import Tree, pruned, wanted
 DRY_RUN, FIELDS = "dryRun", "fields"
 MAX_IDS = 200
 COSTS = {Class.CRITICAL: 1, Class.NORMAL: 1, Class.SHEDDABLE: 2, Class.BULK: 10}
-"""Units of a rate limit; an operation of a batch costs as if it came alone."""
+"""Units of a rate limit; an operation of a batch and a record of many cost as if they came alone."""
 
 
 def ids(given: dict[str, list[str]]) -> list[str]:

@@ -4,7 +4,7 @@ Fails: `Problem` 422 for what is asked in another form; whatever the service say
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -29,10 +29,11 @@ def nothing_else(parameters: Mapping[str, Any], *known: str) -> None:
         raise Problem(422, "validation", f"{wrong[0][0]}: {wrong[0][1]}", reason=Invalid.reason, errors=wrong)
 
 
-async def batch_get(route: Route, parameters: dict[str, list[str]], fields: Tree, ask: Ask) -> bytes:
-    """The records in the order in which they were asked for, and the ids of those that there are none of."""
-    nothing_else(parameters, "ids")
-    wanted = manners.ids(parameters)
+async def batch_get(route: Route, wanted: Sequence[str], fields: Tree, ask: Ask) -> bytes:
+    """The records in the order in which they were asked for, and the ids of those that there are none of.
+
+    The first refusal ends the rest: nobody waits for what will not be told.
+    """
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(id: str) -> Message | None:  # noqa: A002 - the field's name everywhere
@@ -42,7 +43,12 @@ async def batch_get(route: Route, parameters: dict[str, list[str]], fields: Tree
             except NotFound:
                 return None
 
-    found = await asyncio.gather(*(one(each) for each in wanted))
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(one(each)) for each in wanted]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    found = [task.result() for task in asked]
     records = [orjson.Fragment(manners.written(reply, fields)) for reply in found if reply is not None]
     missing = [each for each, reply in zip(wanted, found, strict=True) if reply is None]
     return orjson.dumps({route.resource: records, "missing": missing})

@@ -120,13 +120,16 @@ class Transcoder:
             return await self._batch(exchange, route, trace)
         metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
         parameters = exchange.parameters()
+        wanted: list[str] = []
         if route.generic == BATCH_GET:
             parameters = manners.taken(exchange, route, parameters)
+            many.nothing_else(parameters, "ids")
+            wanted = manners.ids(parameters)
         try:
             metadata += await self._credentials(exchange.scope, route)
-            await self._entrance.take(exchange, route, metadata)
-            if route.generic == BATCH_GET:
-                body = await many.batch_get(route, parameters, exchange.fields, self._asking(exchange, route, metadata))
+            await self._entrance.take(exchange, route, metadata, operations=len(wanted))
+            if wanted:
+                body = await many.batch_get(route, wanted, exchange.fields, self._asking(exchange, route, metadata))
             else:
                 body = await many.facets(route, parameters, self._asking(exchange, route, metadata))
         except Error as error:

@@ -15,6 +15,7 @@ from chassis.rpc import DRY_RUN_KEY
 from services.gateway.answers import Answer
 from services.gateway.batch import AT_ONCE, results
 from services.gateway.exchange import Exchange
+from services.gateway.many import AT_ONCE as MANY_AT_ONCE
 from services.gateway.packing import pack
 from services.gateway.routes import declared
 from tests.unit.gateway.conftest import Incidents
@@ -107,6 +108,16 @@ async def test_how_many_records_may_be_asked_for_is_bounded(gateway: httpx.Async
 async def test_who_may_read_none_of_many_is_told_so(gateway: httpx.AsyncClient, service: Incidents) -> None:
     service.answer = Denied("incidents.get")
     assert (await gateway.get(f"{INCIDENTS}:batchGet", params={"ids": "inc_1"})).status_code == 403
+
+
+async def test_the_first_refusal_of_many_reads_ends_the_rest(gateway: httpx.AsyncClient, service: Incidents) -> None:
+    service.answer = Denied("incidents.get")
+    answer = await gateway.get(f"{INCIDENTS}:batchGet", params={"ids": ",".join(f"inc_{n}" for n in range(200))})
+    seen = len(service.asked)
+    assert (answer.status_code, seen <= 2 * MANY_AT_ONCE) == (403, True)
+    service.answer = pb.Incident(id="inc_1")
+    assert (await gateway.get(f"{INCIDENTS}/inc_1")).status_code == 200
+    assert len(service.asked) <= seen + 1 + MANY_AT_ONCE
 
 
 async def test_each_operation_of_a_batch_has_its_own_answer(gateway: httpx.AsyncClient, service: Incidents) -> None:
