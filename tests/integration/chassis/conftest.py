@@ -57,13 +57,16 @@ class Place:
             store, settings, "monitor", subscriptions, metrics or Metrics(), topics=names, dead_topic=self.dead, **more
         )
 
-    async def records(self, topic: str, count: int, within: float = 30) -> list[Any]:
-        """The first records of a topic, in order within each partition; fewer where `within` seconds bring no more."""
+    async def records(self, topic: str, count: int, within: float = 30, *, distinct: bool = False) -> list[Any]:
+        """The first records of a topic, in order within each partition; fewer where `within` seconds bring no more.
+
+        With `distinct`, an event that was told twice counts once.
+        """
         consumer = AIOKafkaConsumer(topic, **client_options(self.settings), auto_offset_reset="earliest")
         await consumer.start()
         found: list[Any] = []
         try:
-            while len(found) < count:
+            while len({dict(record.headers)["ce_id"] for record in found} if distinct else found) < count:
                 polled = await consumer.getmany(timeout_ms=round(within * 1000))
                 if not polled:
                     return found

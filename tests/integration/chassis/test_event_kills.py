@@ -79,7 +79,7 @@ class Victim:
             wrong.append("not settled within a minute")
         rows = await store.backend.find("changes", {"type": {"$exists": True}})
         effects = await store.backend.find("effects", {})
-        records = await self.place.records(self.place.topic, TOTAL)
+        records = await self.place.records(self.place.topic, TOTAL, distinct=True)
         published: dict[str, list[int]] = {}
         for record in records:
             published.setdefault(record.key.decode(), []).append(int(dict(record.headers)["ce_itsmversion"]))

@@ -141,7 +141,7 @@ class Victim:
         rows = await store.backend.find("changes", {"type": {"$exists": True}})
         if len(rows) != EVENTS:
             wrong.append(f"{len(rows)} changes of {EVENTS}")
-        records = await self.place.records(self.place.topic, EVENTS, within=60)
+        records = await self.place.records(self.place.topic, EVENTS, within=60, distinct=True)
         told: dict[str, list[int]] = {}
         for record in records:
             told.setdefault(record.key.decode(), []).append(int(dict(record.headers)["ce_itsmversion"]))
