@@ -112,7 +112,7 @@ def _wish(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(told)), _LONGEST_WISH)
     try:
         instant = parsedate_to_datetime(told)
-    except ValueError:
+    except (ValueError, OverflowError):  # numbers that no date can hold
         return None
     instant = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
     return min(max(instant - now, timedelta(0)), _LONGEST_WISH)

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.errors import Unavailable
+from chassis.errors import DeadlinePassed, Unavailable
 from chassis.lease import Lease
 from chassis.listing.fields import duration_text
 from chassis.service import Service, Stage
@@ -165,7 +165,7 @@ class Worker:
                 found = await self._store.find(DELIVERIES, {"_id": key, DUE_FIELD: {"$gt": _EVER}}, limit=1)
                 if found:
                     await self._handled(found[0])
-        except Unavailable as error:  # it stays due
+        except (Unavailable, DeadlinePassed) as error:  # it stays due
             _log.info("A delivery waits.", extra={"record": key, "error": str(error)})
             await asyncio.sleep(_LOOK_SECONDS)
         except Exception as error:  # whatever is wrong with one, others must go on
@@ -174,12 +174,21 @@ class Worker:
 
     async def _handled(self, row: Document) -> None:
         sender, at, began = self._senders[Channel(row["channel"])], self._store.clock(), self._monotonic()
-        outcome = await sender.send(row)
+        outcome = await self._sent(sender, row)
         latency = timedelta(milliseconds=round((self._monotonic() - began) * 1000))
         self._remember(row["target_id"], outcome)
         await self._store.failpoints.reached("S12")
         await self._keep(row, outcome, at, latency)
         await sender.settled(row, outcome)
+
+    async def _sent(self, sender: Sender, row: Document) -> Outcome:
+        try:
+            return await sender.send(row)
+        except (Unavailable, DeadlinePassed):
+            raise
+        except Exception as error:  # uncounted, whatever a receiver can bring about would be sent again without end
+            _log.error("A delivery failed.", extra={"record": row["_id"]}, exc_info=error)
+            return Outcome(False, "it could not be handed over: a defect on this side")
 
     def _remember(self, target: str, outcome: Outcome) -> None:
         if outcome.delivered:

@@ -15,9 +15,10 @@ from chassis import context as ctx
 from chassis.errors import NotFound
 from chassis.failpoints import Failpoints
 from chassis.outbound import Limits
-from services.gateway.deliveries.worker import OF_A_TARGET
-from services.gateway.domain.delivery import SCHEDULE, next_attempt
+from services.gateway.deliveries.worker import OF_A_TARGET, Outcome, Worker
+from services.gateway.domain.delivery import SCHEDULE, Channel, next_attempt
 from services.gateway.domain.webhook import BY_REQUEST, FAILING, GONE, State, Webhook
+from services.gateway.usecases.reading import Document
 from tests.support.eventually import eventually
 from tests.support.receiver import receiving
 from tests.unit.gateway.post import NOON, OPENED, Post, boss
@@ -77,6 +78,46 @@ async def test_a_receiver_that_asks_for_a_pause_gets_it_for_all_that_waits_for_i
             while await post.deliver():
                 pass
     assert sorted(sent.id for sent in receiver.seen) == ["e1", "e1", "e2", "e3"]
+
+
+@pytest.mark.parametrize(
+    "told", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 04 May 2026 13:00:01 +9999999999", "soon"]
+)
+async def test_a_pause_that_nobody_can_read_is_none_and_the_turn_counts(told: str) -> None:
+    post = Post()
+    async with receiving(503, headers={"retry-after": told}) as receiver:
+        with ctx.use(boss()):
+            webhook, _ = await post.webhook(receiver.url)
+            await post.tell()
+            await post.deliver()
+            (row,) = await post.rows(webhook)
+    assert (row["state"], row["attempt_count"], row["attempts"][0]["error"]) == ("PENDING", 1, "answered 503")
+    assert row["next_due_time"] > post.clock()
+
+
+async def test_a_defect_while_something_is_sent_is_a_turn_like_any_other() -> None:
+    class Broken:
+        async def send(self, delivery: Document) -> Outcome:
+            raise OverflowError("a number that nobody thought of")
+
+        async def settled(self, delivery: Document, outcome: Outcome) -> None:
+            assert not outcome.delivered
+
+    post = Post()
+    worker = Worker(post.store, {Channel.WEBHOOK: Broken()}, post.metrics, monotonic=lambda: post.seconds)
+    with ctx.use(boss()):
+        webhook, _ = await post.webhook("http://127.0.0.1:1/")
+        await post.tell()
+        for _ in SCHEDULE:
+            assert await worker.begin() == 1
+            await worker.settle()
+            assert await worker.begin() == 0, "at once again"
+            (row,) = await post.rows(webhook)
+            post.clock.now = row["next_due_time"]
+        await worker.begin()
+        await worker.settle()
+        (row,) = await post.rows(webhook)
+    assert (row["state"], row["attempt_count"]) == ("FAILED", len(SCHEDULE) + 1)
 
 
 @pytest.mark.parametrize(("status", "state"), [(302, "PENDING"), (400, "PENDING"), (404, "PENDING"), (200, "DELIVERED")])
