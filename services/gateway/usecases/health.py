@@ -12,19 +12,14 @@ class Health:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._well: set[str] = set()
 
     async def worked(self, webhook_id: str) -> None:
         """Something was taken: what failed before counts no more."""
-        if webhook_id in self._well:
-            return
-        query = self._store.scoped({"_id": webhook_id})
+        query = self._store.scoped({"_id": webhook_id, "failures": {"$gt": 0}})
         await self._store.backend.update_many(HEALTH, query, {"$set": {"failures": 0, "first_failure_time": None}})
-        self._well.add(webhook_id)
 
     async def failed(self, webhook_id: str) -> bool:
         """An attempt failed; says whether that was enough."""
-        self._well.discard(webhook_id)
         now = self._store.clock()
         found = await self._store.find(HEALTH, {"_id": webhook_id}, limit=1)
         before = found[0] if found else {}

@@ -18,6 +18,7 @@ from chassis.outbound import Limits
 from services.gateway.deliveries.worker import OF_A_TARGET, Outcome, Worker
 from services.gateway.domain.delivery import SCHEDULE, Channel, next_attempt
 from services.gateway.domain.webhook import BY_REQUEST, FAILING, GONE, State, Webhook
+from services.gateway.usecases.health import Health
 from services.gateway.usecases.reading import Document
 from tests.support.eventually import eventually
 from tests.support.receiver import receiving
@@ -167,6 +168,18 @@ async def test_five_days_of_failures_disable_it_and_one_success_in_between_does_
             found = await post.store.get(Webhook, webhook.id)
     assert before is State.ENABLED, "four days after the success that was too early"
     assert (found.state, found.disabled_reason) == (State.DISABLED, FAILING)
+
+
+async def test_a_success_counts_whoever_saw_the_failures_before_it() -> None:
+    post = Post()
+    first, second = Health(post.store), Health(post.store)
+    with ctx.use(boss()):
+        await first.worked("whk_1")
+        for _ in range(9):
+            assert not await second.failed("whk_1")
+        await first.worked("whk_1")
+        post.clock.advance(days=30)
+        assert not await first.failed("whk_1"), "one bad answer after a month"
 
 
 async def test_a_disabled_webhook_is_told_of_nothing_but_a_test_and_of_the_past_never() -> None:
