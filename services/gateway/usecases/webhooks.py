@@ -88,8 +88,9 @@ class Webhooks:
         return webhook
 
     async def test(self, id: str) -> Document:  # noqa: A002 - as above
-        """A delivery that tells of nothing, to a disabled webhook too."""
+        """A delivery that tells of nothing, to a disabled webhook too. Raises `Invalid` in a dry run."""
         webhook = await self._there(id)
+        ctx.refuse_dry_run()
         async with self._store.transaction() as tx:
             delivery = self._log.add(
                 tx,
@@ -151,6 +152,9 @@ class Webhooks:
         self._catalog.check(webhook.event_types, webhook.filter)
 
     def _secret(self, webhook: Webhook) -> str:
+        """What receivers know us by; empty in a dry run: it would be the secret of whoever rotates for good after it."""
+        if ctx.current().dry_run:
+            return ""
         return spelled(signing_key(self._master, ctx.current().tenant, webhook.id, webhook.key_version))
 
 

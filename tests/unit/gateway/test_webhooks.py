@@ -277,6 +277,21 @@ async def test_a_tenant_has_a_hundred_webhooks_at_most() -> None:
             await post.webhook("http://127.0.0.1:1/")
 
 
+async def test_a_trial_tells_no_secret_and_sends_no_test() -> None:
+    post = Post()
+    with ctx.use(boss()):
+        webhook, first = await post.webhook("http://127.0.0.1:1/")
+    with ctx.use(boss(dry_run=True)):
+        tried, secret = await post.webhooks.rotate(webhook.id)
+        with pytest.raises(Invalid) as refused:
+            await post.webhooks.test(webhook.id)
+        with pytest.raises(NotFound):
+            await post.webhooks.test("whk_none")
+    assert (tried.key_version, secret, refused.value.reason) == (2, "", "DRY_RUN_IMPOSSIBLE")
+    with ctx.use(boss()):
+        assert (await post.webhooks.rotate(webhook.id))[1] not in ("", first)
+
+
 async def test_secrets_are_in_nothing_that_is_kept() -> None:
     post = Post()
     with ctx.use(boss()):
