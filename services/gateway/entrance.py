@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from chassis import settings as chassis_settings
-from chassis.errors import Error
+from chassis.errors import Denied, Error, Unauthenticated
 from chassis.guard import Guard
 from chassis.http.problems import Problem
 from chassis.telemetry import Metrics
@@ -58,8 +58,11 @@ class Entrance:
         return cls(settings.rates(), Shedding(settings.max_in_flight, metrics), guard)
 
     async def take(self, exchange: Exchange, route: Route, metadata: Sequence[tuple[str, str]], *, operations: int = 0) -> None:
-        """Counts a request, or the `operations` of a batch. Raises `Problem` 429."""
-        if self._guard is None or not self._rates.on:
+        """Counts a request, or the `operations` of a batch. Raises `Problem` 429.
+
+        Of an operation that makes many RPCs, also what refuses a token: `Unauthenticated` or `Denied`.
+        """
+        if self._guard is None or not (self._rates.on or route.generic):
             return
         said = dict(metadata)
         token = said.get("authorization", "").removeprefix("Bearer ")
@@ -67,7 +70,9 @@ class Entrance:
             return
         try:
             principal = await self._guard.verify(token, said.get("x-itsm-tenant", ""))
-        except Error:
+        except Error as error:
+            if route.generic and isinstance(error, Unauthenticated | Denied):
+                raise  # one request of nobody's must not become hundreds to the service, each to be refused
             return  # whose token is not taken is told so by the service, and shares no bucket with anybody
         cost = operations or manners.COSTS[route.kind]
         try:

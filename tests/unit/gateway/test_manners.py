@@ -116,8 +116,9 @@ async def test_the_first_refusal_of_many_reads_ends_the_rest(gateway: httpx.Asyn
     seen = len(service.asked)
     assert (answer.status_code, seen <= 2 * MANY_AT_ONCE) == (403, True)
     service.answer = pb.Incident(id="inc_1")
-    assert (await gateway.get(f"{INCIDENTS}/inc_1")).status_code == 200
-    assert len(service.asked) <= seen + 1 + MANY_AT_ONCE
+    for _ in range(20):
+        assert (await gateway.get(f"{INCIDENTS}/inc_1")).status_code == 200
+    assert len(service.asked) <= seen + 20 + MANY_AT_ONCE
 
 
 async def test_each_operation_of_a_batch_has_its_own_answer(gateway: httpx.AsyncClient, service: Incidents) -> None:
