@@ -9,7 +9,7 @@ import orjson
 from chassis import context as ctx
 from chassis.codec import from_document
 from chassis.domain import Clock
-from chassis.errors import NotFound
+from chassis.errors import Invalid, NotFound
 from chassis.outbound import Answer, Failure, Limits, Outbound
 from chassis.races import again
 from chassis.store import Store
@@ -43,6 +43,10 @@ class WebhookSender:
             return _over(f"the webhook is disabled: {webhook.disabled_reason}")
         if not test and not await self._owners.sees(webhook.owner_id, webhook.limits, _event(delivery)):
             return _over("the webhook's owner may not read this any more")
+        try:
+            self._outbound.policy.check(webhook.url)
+        except Invalid as refused:
+            return _over("; ".join(refused.violations.values()))
         now, tenant = self._store.clock(), ctx.current().tenant
         keys = [signing_key(self._master, tenant, webhook.id, version) for version in webhook.key_versions(now)]
         body = _body(delivery)
@@ -67,9 +71,12 @@ class WebhookSender:
 
 
 def judged(answer: Answer | Failure, clock: Clock) -> Outcome:
-    """What an answer says: 2xx is taken, 410 ends it, everything else is tried again, redirects are not followed."""
+    """What an answer says: 2xx is taken, 410 ends it, everything else is tried again, redirects are not followed.
+
+    So is a name that leads inside: what it resolves to may be another address by then.
+    """
     if isinstance(answer, Failure):
-        return Outcome(False, answer.why, retry=not answer.refused)
+        return Outcome(False, answer.why)
     status, text = answer.status, _text(answer.body)
     if 200 <= status < 300:
         return Outcome(True, status=status, response=text)
