@@ -48,21 +48,31 @@ class Buckets:
         self._clock = clock
         self._empty_until: OrderedDict[str, float] = OrderedDict()
 
+    def ask(self, key: str, cost: int) -> None:
+        """Raises `Problem` 429 when the units are not there; takes none."""
+        self._after(key, cost, self._clock())
+
     def take(self, key: str, cost: int) -> Standing:
         """Takes units out. Raises `Problem` 429 when they are not there; nothing is taken then.
 
-        The moment at which a bucket will be full says everything about it, so that is all that is kept (GCRA).
+        What costs more than the bucket holds takes a full one whole: it could never be let in otherwise.
         """
-        now, each = self._clock(), WINDOW / self.limit
-        full = max(self._empty_until.pop(key, now), now)
-        after = full + cost * each
-        if after - now > WINDOW + each / 2:
-            self._empty_until[key] = full
-            raise self._refused(full - now, max(1, math.ceil(after - now - WINDOW)))
+        now = self._clock()
+        after = self._after(key, cost, now)
         self._empty_until[key] = after
+        self._empty_until.move_to_end(key)
         while len(self._empty_until) > _KEPT:
             self._empty_until.popitem(last=False)
         return self._standing(after - now)
+
+    def _after(self, key: str, cost: int, now: float) -> float:
+        # The moment at which a bucket will be full says everything about it, so that is all that is kept (GCRA).
+        each = WINDOW / self.limit
+        full = max(self._empty_until.get(key, now), now)
+        after = full + min(cost, self.limit) * each
+        if after - now > WINDOW + each / 2:
+            raise self._refused(full - now, max(1, math.ceil(after - now - WINDOW)))
+        return after
 
     def _standing(self, until_full: float) -> Standing:
         left = max(0, math.floor((WINDOW - until_full) * self.limit / WINDOW + 1e-6))
@@ -103,9 +113,12 @@ class Rates:
         return self._principals is not None or self._tenants is not None
 
     def take(self, tenant: str, subject: str, cost: int) -> Standing | None:
-        """What is left after a request. Raises `Problem` 429."""
-        own = self._principals.take(f"{tenant}|{subject}", cost) if self._principals else None
+        """What is left after a request. Raises `Problem` 429; nothing is taken then, wherever the units are missing."""
+        key = f"{tenant}|{subject}"
+        if self._principals:
+            self._principals.ask(key, cost)
         shared = self._tenants.take(tenant, cost) if self._tenants else None
+        own = self._principals.take(key, cost) if self._principals else None
         if own is None or shared is None:
             return own or shared
         return own if own.left * shared.limit <= shared.left * own.limit else shared

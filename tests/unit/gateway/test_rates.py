@@ -75,6 +75,33 @@ def test_the_emptier_bucket_is_told_and_replicas_share() -> None:
     assert (third.policy, third.left) == ("tenant", 30)
 
 
+def test_what_costs_more_than_a_bucket_holds_takes_a_full_one_whole() -> None:
+    clock = Ticking()
+    rates = Rates(principal=6000, replicas=13, clock=clock)
+    first = rates.take("main", "a", 500)
+    assert first is not None
+    assert (first.limit, first.left) == (461, 0)
+    with pytest.raises(Problem) as caught:
+        rates.take("main", "a", 500)
+    clock.now += float(caught.value.headers["retry-after"])
+    assert rates.take("main", "a", 500) is not None
+
+
+def test_who_is_refused_for_the_tenants_sake_loses_nothing_of_its_own() -> None:
+    clock = Ticking()
+    rates = Rates(principal=60, tenant=60, clock=clock)
+    rates.take("main", "a", 60)
+    for _ in range(10):
+        with pytest.raises(Problem) as caught:
+            rates.take("main", "b", 30)
+        assert caught.value.facts == {"violatedPolicies": "tenant"}
+    with pytest.raises(Problem) as caught:
+        rates.take("main", "a", 30)
+    assert caught.value.facts == {"violatedPolicies": "default"}
+    clock.now += 60
+    rates.take("main", "b", 60)
+
+
 def test_without_limits_nobody_is_counted() -> None:
     assert Rates().take("main", "a", 1_000_000) is None
 
