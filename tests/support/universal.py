@@ -9,7 +9,6 @@ where the attack is allowed to write. Bounds of time and memory are those of a s
 """
 
 import asyncio
-import os
 import re
 import statistics
 import time
@@ -27,6 +26,7 @@ READY = 30.0  # seconds for readiness; two on a machine of its own
 GROWN = 96 << 20  # bytes that a process may have more afterwards; caches of other tests fill up meanwhile
 CONTROL = 10.0  # seconds that a harmless request may take beside an attack
 _SHARE = 0.25
+_START, _MEMORY = "process_start_time_seconds", "process_resident_memory_bytes"
 _PAUSE = 0.1
 _LEAKS = re.compile(
     r'Traceback \(most recent call last\)|File "[^"]+\.py", line \d+|\b(?:pymongo|motor|aiokafka|grpc\.aio|starlette)\.[a-z_]+'
@@ -93,7 +93,8 @@ async def watched(
     """Watches the platform through the block, then checks. `audited`: refusals for security must be found in a log (U7)."""
     watch = Watch(stack, secrets)
     watch.begin = {path.name: path.stat().st_size for path in _logs(stack)}
-    pids, before = _pids(stack), await _memory(stack, gateway.http)
+    # Pids of a stack's start say nothing of what other tests have started anew since.
+    starts, before = await _told(stack, gateway.http, _START), await _told(stack, gateway.http, _MEMORY)
     state = await unchanged() if unchanged else None
     idle = [await _control(watch, gateway) for _ in range(5)]
     watch.latencies.clear()
@@ -105,9 +106,9 @@ async def watched(
         with suppress(asyncio.CancelledError):
             await beside
     found = [*watch.broken, *watch.problems_of_answers()]
-    if gone := [name for name, pid in pids.items() if not _alive(pid)]:
-        found.append(f"U1: {gone} died")
     found += await _readiness(stack, gateway.http)
+    if gone := [name for name, start in (await _told(stack, gateway.http, _START)).items() if start != starts.get(name, start)]:
+        found.append(f"U1: {gone} died")
     if slow := [took for took in watch.latencies if took > max(CONTROL, 4 * max(idle))]:
         found.append(f"U4: harmless requests took up to {max(slow):.1f} s, {statistics.median(idle):.3f} s without the attack")
     found += await _grown(stack, gateway.http, before)
@@ -151,35 +152,24 @@ async def _readiness(stack: dict[str, Any], http: httpx.AsyncClient) -> list[str
     return [f"U1: {name} is not ready after {READY:.0f} s" for name in waiting]
 
 
-async def _memory(stack: dict[str, Any], http: httpx.AsyncClient) -> dict[str, float]:
+async def _told(stack: dict[str, Any], http: httpx.AsyncClient, metric: str) -> dict[str, float]:
+    """What each service says of itself in its metrics."""
     found = {}
     for name, service in stack["services"].items():
         text = (await http.get(f"{service['management']}/metrics")).text
-        match = re.search(r"^process_resident_memory_bytes (\S+)$", text, re.MULTILINE)
+        match = re.search(rf"^{metric} (\S+)$", text, re.MULTILINE)
         if match:
             found[name] = float(match[1])
     return found
 
 
 async def _grown(stack: dict[str, Any], http: httpx.AsyncClient, before: dict[str, float]) -> list[str]:
-    now = await _memory(stack, http)
+    now = await _told(stack, http, _MEMORY)
     return [
         f"U5: {name} has grown from {before[name] / 1e6:.0f} to {now[name] / 1e6:.0f} MB"
         for name in before.keys() & now.keys()
         if now[name] > before[name] + max(GROWN, _SHARE * before[name])
     ]
-
-
-def _pids(stack: dict[str, Any]) -> dict[str, int]:
-    return {name: pid for name, pid in stack["processes"].items() if pid}
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _logs(stack: dict[str, Any]) -> list[Path]:
