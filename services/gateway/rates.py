@@ -126,7 +126,7 @@ class Rates:
     def sign_in(self, scope: Scope) -> None:
         """Counts somebody at the door. Raises `Problem` 429."""
         if self._addresses is not None:
-            self._addresses.take(self.address(scope), 1)
+            self._addresses.take(_place(self.address(scope)), 1)
 
     def address(self, scope: Scope) -> str:
         """Who is asking; what a proxy says counts only where the proxy is one of ours."""
@@ -147,3 +147,14 @@ class Rates:
         except ValueError:
             return False
         return any(address in network for network in self._trusted)
+
+
+def _place(text: str) -> str:
+    """What counts as one address: of IPv6 the network of 64 bits, all of whose addresses one machine may use."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv4Address):
+        return text
+    return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address) >> 64 << 64))

@@ -126,6 +126,28 @@ def test_only_a_proxy_of_ours_says_who_is_asking(client: str, said: bytes, addre
         rates.sign_in(scope)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "one"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+def test_sign_ins_of_one_ipv6_network_are_counted_as_one(first: str, second: str, one: bool) -> None:
+    rates = Rates(sign_in=1, clock=Ticking())
+    rates.sign_in({"client": (first, 1), "headers": []})
+    refused = False
+    try:
+        rates.sign_in({"client": (second, 1), "headers": []})
+    except Problem:
+        refused = True
+    assert refused is one
+
+
 def test_what_can_wait_is_put_off_first() -> None:
     metrics = Metrics()
     shedding = Shedding(100, metrics)
