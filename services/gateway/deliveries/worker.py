@@ -1,8 +1,8 @@
 """Gives deliveries their turns: one process at a time, few to each target at once, so that a slow receiver delays nobody.
 
-A target of which the last attempt failed gets one turn at a time, all such targets together half of the turns; one that asks
-for a pause gets it. What is handed over may arrive more than once, always under the same id; it is given up after the last
-attempt.
+A target of which the last attempt failed gets one turn at a time, all such targets of a tenant together half of its turns,
+and fewer the more tenants have them, so that some are left for those of others; one that asks for a pause gets it. What is
+handed over may arrive more than once, always under the same id; it is given up after the last attempt.
 
 Fails: never. A delivery that fails waits for its next turn; while the database is silent nothing is delivered.
 """
@@ -34,6 +34,7 @@ from services.gateway.usecases.log import DELIVERIES, DUE_FIELD
 _log = logging.getLogger(__name__)
 
 AT_ONCE, OF_A_TENANT, OF_A_TARGET = 128, 64, 4
+TROUBLED = 96  # of all turns; the rest is for targets that answer
 LONGEST_PAUSE = timedelta(minutes=5)
 _SHORTEST_PAUSE = timedelta(seconds=5)
 _LOOK_SECONDS = 0.5
@@ -67,8 +68,9 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class _Trouble:
-    """A target of which the last attempt failed."""
+    """A target of which the last attempt failed, and whose it is."""
 
+    tenant: str
     pauses: int = 0
     until: float = 0.0
 
@@ -146,9 +148,10 @@ class Worker:
         """Those that may be given no further turn now."""
         now = self._monotonic()
         busy = Counter(target for _, target, _ in self._running.values())
-        hindered = sum(count for target, count in busy.items() if target in self._troubled)
+        hindered = Counter(tenant for tenant, target, _ in self._running.values() if target in self._troubled)
+        most = min(OF_A_TENANT // 2, TROUBLED - hindered.total())
         found = {target for target, count in busy.items() if count >= OF_A_TARGET}
-        found |= {target for target in self._troubled if busy[target] or hindered >= OF_A_TENANT // 2}
+        found |= {target for target, trouble in self._troubled.items() if busy[target] or hindered[trouble.tenant] >= most}
         found |= {target for target, trouble in self._troubled.items() if trouble.until > now}
         return list(found)
 
@@ -176,7 +179,7 @@ class Worker:
         sender, at, began = self._senders[Channel(row["channel"])], self._store.clock(), self._monotonic()
         outcome = await self._sent(sender, row)
         latency = timedelta(milliseconds=round((self._monotonic() - began) * 1000))
-        self._remember(row["target_id"], outcome)
+        self._remember(row, outcome)
         await self._store.failpoints.reached("S12")
         await self._keep(row, outcome, at, latency)
         await sender.settled(row, outcome)
@@ -190,11 +193,12 @@ class Worker:
             _log.error("A delivery failed.", extra={"record": row["_id"]}, exc_info=error)
             return Outcome(False, "it could not be handed over: a defect on this side")
 
-    def _remember(self, target: str, outcome: Outcome) -> None:
+    def _remember(self, row: Document, outcome: Outcome) -> None:
+        target = row["target_id"]
         if outcome.delivered:
             self._troubled.pop(target, None)
             return
-        trouble = self._troubled.setdefault(target, _Trouble())
+        trouble = self._troubled.setdefault(target, _Trouble(row["tenant"]))
         if outcome.pause:
             pause = max(min(_SHORTEST_PAUSE * (1 << min(trouble.pauses, 10)), LONGEST_PAUSE), outcome.after or timedelta(0))
             trouble.pauses += 1

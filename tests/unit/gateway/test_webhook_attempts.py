@@ -1,6 +1,7 @@
 """Deliveries to webhooks: when they are tried again, given up, repeated, and that none delays another."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -15,7 +16,7 @@ from chassis import context as ctx
 from chassis.errors import NotFound
 from chassis.failpoints import Failpoints
 from chassis.outbound import Limits
-from services.gateway.deliveries.worker import OF_A_TARGET, Outcome, Worker
+from services.gateway.deliveries.worker import OF_A_TARGET, OF_A_TENANT, Outcome, Worker
 from services.gateway.domain.delivery import SCHEDULE, Channel, next_attempt
 from services.gateway.domain.webhook import BY_REQUEST, FAILING, GONE, State, Webhook
 from services.gateway.usecases.health import Health
@@ -248,6 +249,38 @@ async def test_a_slow_receiver_has_few_turns_and_delays_no_other() -> None:
                 pass
     assert len(slow.seen) == 51
     assert slow.most <= OF_A_TARGET
+
+
+async def test_targets_of_one_tenant_that_hang_leave_turns_to_a_target_of_another_that_failed_once() -> None:
+    class Hanging:
+        def __init__(self) -> None:
+            self.begun, self.over = Counter[str](), asyncio.Event()
+
+        async def send(self, delivery: Document) -> Outcome:
+            if delivery["event_id"] == "fails":
+                return Outcome(False, "answered 500")
+            self.begun[delivery["tenant"]] += 1
+            await self.over.wait()
+            return Outcome(True)
+
+        async def settled(self, delivery: Document, outcome: Outcome) -> None:
+            pass
+
+    post, hanging = Post(), Hanging()
+    worker = Worker(post.store, {Channel.WEBHOOK: hanging}, post.metrics, monotonic=lambda: post.seconds)
+    for event in ("fails", "hangs"):
+        for tenant, count in (("main", 40), ("other", 1)):
+            with ctx.use(boss(tenant)):
+                for _ in range(count if event == "fails" else 0):
+                    await post.webhook("http://127.0.0.1:1/")
+                await post.tell(event)
+        await worker.begin()
+        if event == "fails":
+            await worker.settle()
+    await eventually(lambda: hanging.begun["other"])
+    assert hanging.begun == {"main": OF_A_TENANT // 2, "other": 1}
+    hanging.over.set()
+    await worker.settle()
 
 
 async def test_a_receiver_that_never_answers_is_left_after_the_time_it_has() -> None:
