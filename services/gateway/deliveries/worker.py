@@ -221,7 +221,8 @@ class Worker:
             "response": outcome.response,
         }
         count = row["attempt_count"]
-        query = {"_id": row["_id"], "attempt_count": count}
+        # Who had it delivered again meanwhile is owed a whole series of attempts, whatever this one ended with.
+        query = {"_id": row["_id"], "attempt_count": count, "series": row.get("series")}
         update = {
             "state": state.value,
             "attempt_count": count + 1,

@@ -4,15 +4,19 @@ A delivery is written in the transaction of what it tells of, under an id that f
 tells nobody twice. `deliveries/worker.py` hands over what is due.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from chassis import context as ctx
+from chassis.domain import uuid7
 from chassis.errors import NotFound
 from chassis.listing import Listing
 from chassis.store import Store, Transaction, Update
-from services.gateway.domain.delivery import Channel, DeliveryState, delivery_id, new_delivery
+from services.gateway.domain.delivery import KEPT, Channel, DeliveryState, delivery_id, new_delivery
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
+
+_log = logging.getLogger(__name__)
 
 DELIVERIES = "deliveries"
 DUE_FIELD = "next_due_time"
@@ -59,8 +63,18 @@ class Log:
         return found[0]
 
     async def again(self, channel: Channel, target_id: str, id: str) -> Document:  # noqa: A002 - as above
-        """Has a delivery due now, whatever became of it, with all attempts before it. Raises `NotFound`."""
-        delivery = await self.get(channel, target_id, id)
-        update = {"state": DeliveryState.PENDING.value, "turn": 0, DUE_FIELD: self._store.clock()}
+        """Has a delivery due now, whatever became of it, with all attempts before it. Raises `NotFound`.
+
+        It is kept as long as a new one. What an attempt that is under way meanwhile ends with is not written down.
+        """
+        delivery, now, caller = await self.get(channel, target_id, id), self._store.clock(), ctx.current().actor
+        update = {
+            "state": DeliveryState.PENDING.value,
+            "turn": 0,
+            "series": uuid7(),
+            "expire_time": now + KEPT,
+            DUE_FIELD: now,
+        }
         await self._store.backend.update_many(DELIVERIES, self._store.scoped({"_id": delivery["_id"]}), {"$set": update})
+        _log.info("A delivery is made again.", extra={"record": id, "actor": caller.id, "actor_kind": caller.kind})
         return await self.get(channel, target_id, id)

@@ -17,7 +17,7 @@ from chassis.errors import NotFound
 from chassis.failpoints import Failpoints
 from chassis.outbound import Limits
 from services.gateway.deliveries.worker import OF_A_TARGET, OF_A_TENANT, Outcome, Worker
-from services.gateway.domain.delivery import SCHEDULE, Channel, next_attempt
+from services.gateway.domain.delivery import KEPT, SCHEDULE, Channel, next_attempt
 from services.gateway.domain.webhook import BY_REQUEST, FAILING, GONE, State, Webhook
 from services.gateway.usecases.health import Health
 from services.gateway.usecases.reading import Document
@@ -227,6 +227,28 @@ async def test_what_was_given_up_is_delivered_again_under_its_id() -> None:
     assert (again["state"], after["state"]) == ("PENDING", "DELIVERED")
     assert [each["status"] for each in after["attempts"]] == [410, 204]
     assert [sent.id for sent in receiver.seen] == ["e1", "e1"]
+
+
+async def test_what_is_made_again_while_an_attempt_is_under_way_is_tried_again_and_kept_long_enough() -> None:
+    post = Post()
+    async with receiving(410, 204, silent=True) as receiver:
+        with ctx.use(boss()):
+            webhook, _ = await post.webhook(receiver.url)
+            await post.tell()
+            post.clock.advance(days=29)
+            await post.worker.begin()
+            await eventually(lambda: receiver.seen)
+            (row,) = await post.rows(webhook)
+            await post.webhooks.redeliver(webhook.id, row["_id"])
+            receiver.speaking.set()
+            await post.worker.settle()
+            (swallowed,) = await post.rows(webhook)
+            await post.webhooks.enable(webhook.id)
+            await post.deliver()
+            (row,) = await post.rows(webhook)
+    assert swallowed["state"] == "PENDING"
+    assert (row["state"], [each["status"] for each in row["attempts"]]) == ("DELIVERED", [204])
+    assert row["expire_time"] - post.clock() == KEPT
 
 
 async def test_a_slow_receiver_has_few_turns_and_delays_no_other() -> None:
