@@ -9,6 +9,7 @@ Fails: `Problem` 400 for a return from Keycloak that we did not ask for, 502 whe
 import base64
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from dataclasses import dataclass
@@ -23,12 +24,14 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from itsm.auth import v1 as pb
 
 from chassis import proof, protojson
-from chassis.errors import Unauthenticated
+from chassis.errors import Error, Unauthenticated
 from chassis.http.problems import Problem
 from chassis.rpc import call
 from services.gateway.credentials import COOKIE, Auth, Credentials, session_secret
 from services.gateway.credentials import cookie as cookie_of
 from services.gateway.exchange import Exchange
+
+_log = logging.getLogger(__name__)
 
 LOGIN_COOKIE = "__Host-itsm-login"
 _LOGIN_SECONDS = 600
@@ -140,6 +143,8 @@ class SignIn:
             await call(self._auth.exchange.CloseSession, pb.CloseSessionRequest(secret=secret))
         except Unauthenticated:  # it was over, or somebody planted it
             return
+        except Error as error:  # the new session is open, and only the cookie that follows names it
+            _log.warning("Former session not closed.", extra={"reason": error.reason})
 
     async def me(self, request: Request) -> Response:
         """Who is signed in, in which tenant, with which roles and permissions."""

@@ -1,11 +1,16 @@
 """Sign-in and what a request shows of its caller, as far as nothing behind the gateway is asked."""
 
+import base64
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import grpc
 import httpx
+import orjson
 import pytest
 from fastapi import FastAPI
+from itsm.auth import v1 as pb
 
 from chassis.errors import Unauthenticated
 from chassis.http.problems import Problem
@@ -70,6 +75,42 @@ async def test_a_step_up_asks_for_the_second_level_and_nothing_else_does(browser
     assert (asked["acr_values"], asked["max_age"]) == (["urn:itsm:loa:2"], ["900"])
     for query in ("", "?stepUp=", "?stepUp=false", "?acr_values=urn:itsm:loa:2"):
         assert not {"acr_values", "max_age"} & (await question(query)).keys()
+
+
+async def test_a_former_session_that_cannot_be_closed_spoils_no_sign_in(credentials: Credentials) -> None:
+    class Exchanges(pb.ExchangeServiceServicer):
+        closed = ""
+
+        async def OpenSession(self, _request: Any, _context: Any) -> pb.OpenSessionResponse:
+            return pb.OpenSessionResponse(secret="the-new-one")
+
+        async def CloseSession(self, request: Any, context: grpc.aio.ServicerContext) -> None:
+            self.closed = request.secret
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+
+    async def keycloak(_scope: Any, _receive: Any, send: Any) -> None:
+        claims = base64.urlsafe_b64encode(orjson.dumps({"nonce": nonce})).rstrip(b"=").decode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": orjson.dumps({"access_token": "a", "id_token": f"e30.{claims}.x"})})
+
+    exchanges, channels, server = Exchanges(), Channels(), grpc.aio.server()
+    pb.add_ExchangeServiceServicer_to_server(exchanges, server)
+    auth = Auth(channels, f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    await server.start()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(keycloak)) as http:
+        api = FastAPI(exception_handlers=dict(answers.handlers()))
+        api.include_router(SignIn(REALM, credentials, auth, http, b"a key").router)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://gateway") as client:
+            begun = await client.get("/auth/login?next=/incidents")
+            asked = parse_qs(urlsplit(begun.headers["location"]).query)
+            nonce, state = asked["nonce"][0], asked["state"][0]
+            cookies = f"{begun.headers['set-cookie'].partition(';')[0]}; __Host-itsm=the-old-one"
+            answer = await client.get(f"/auth/callback?code=x&state={state}", headers={"cookie": cookies})
+    await server.stop(None)
+    await channels.close()
+    assert (answer.status_code, answer.headers["location"]) == (303, "/incidents")
+    assert "__Host-itsm=the-new-one" in answer.headers["set-cookie"]
+    assert exchanges.closed == "the-old-one"
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"a=1&" * 20, b"logout_token="])
