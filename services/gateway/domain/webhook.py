@@ -64,6 +64,7 @@ class Webhook(Aggregate):
         missing = {name: "is needed" for name in ("url", "event_types") if not given.get(name)}
         if missing:
             raise Invalid(missing)
+        _owned(owner_id)
         webhook = cls(id=id, owner_id=owner_id, limits=limits, enable_time=at, create_time=at, update_time=at, **given)
         webhook.validate()
         webhook.record(pb.WebhookCreated())
@@ -73,12 +74,13 @@ class Webhook(Aggregate):
         """Changes named fields. Nothing changed, nothing is told.
 
         Who changes where it goes, or what it is told of, owns it from then on: else he would be told of what only the owner
-        before may read.
+        before may read. Raises `Invalid`, also where `by` is empty: nobody by whose rights it could be told.
         """
         fields = {name: value for name, value in fields.items() if getattr(self, name) != value}
         for name, value in fields.items():
             setattr(self, name, value)
         if fields.keys() & {"url", "event_types", "filter"}:
+            _owned(by)
             self.owner_id, self.limits = by, limits
         if fields:
             self.validate()
@@ -134,6 +136,11 @@ class Webhook(Aggregate):
     def _changed(self, event: Event, at: datetime) -> None:
         self.update_time = at
         self.record(event)
+
+
+def _owned(by: str) -> None:
+    if not by:
+        raise Invalid({"": "a webhook is told by the rights of a person: a key has none that could be asked for later"})
 
 
 def covers(pattern: str, event_type: str) -> bool:

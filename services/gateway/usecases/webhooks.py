@@ -159,6 +159,8 @@ class Webhooks:
 
 
 def _rights() -> tuple[str, list[str]]:
-    """Who calls, and what he may read with the token that he shows, which may permit less than his roles."""
+    """Who calls, empty where that is no person, and what he may read with the token that he shows: it may permit less than
+    his roles."""
     caller = ctx.current()
-    return caller.actor.id, sorted(name for name in caller.permissions if name.endswith(".get"))
+    owner = caller.actor.id if caller.actor.kind == "user" else ""
+    return owner, sorted(name for name in caller.permissions if name.endswith(".get"))

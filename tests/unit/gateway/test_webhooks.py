@@ -229,6 +229,24 @@ async def test_who_changes_where_it_goes_answers_for_what_it_is_told() -> None:
     assert changed.owner_id == "helper"
 
 
+async def test_a_key_makes_no_webhook_that_would_be_told_of_nothing_and_takes_none_over() -> None:
+    post = Post()
+    key = Context(
+        tenant="main", actor=Actor(id="crd_1", kind="service"), roles=frozenset({"admin"}), permissions=ROLES["admin"]
+    )
+    with ctx.use(boss()):
+        webhook, _ = await post.webhook("http://127.0.0.1:1/")
+    with ctx.use(key):
+        with pytest.raises(Invalid):
+            await post.webhook("http://127.0.0.1:1/")
+        with pytest.raises(Invalid):
+            await again(lambda: post.webhooks.update(webhook.id, {"url": "http://127.0.0.1:2/"}))
+        changed = await again(lambda: post.webhooks.update(webhook.id, {"description": "a word changes no owner"}))
+        await post.tell()
+        assert len(await post.rows(webhook)) == 1
+    assert changed.owner_id == "boss"
+
+
 async def test_nobody_sees_or_is_told_what_belongs_to_another_tenant() -> None:
     post = Post()
     with ctx.use(boss()):
