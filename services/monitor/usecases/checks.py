@@ -96,7 +96,8 @@ class Checks:
         return check
 
     async def run(self, id: str) -> Document:  # noqa: A002 - as its field
-        """Looks now. Raises `ForbiddenMove` for a check of an agent or one that is disabled."""
+        """Looks now. Raises `ForbiddenMove` for a check of an agent or one that is disabled, `Invalid` in a dry run."""
+        ctx.refuse_dry_run()  # no transaction takes back what a target was sent
         await self.get(id)
         check = await self._store.get(Check, id)
         check.ready_to_run()

@@ -1,5 +1,6 @@
 """Which key reaches which checks: what the asset service tells of agents decides, whenever it arrives."""
 
+import asyncio
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from itsm.asset import v1 as asset_pb
 
 from chassis import context as ctx
+from chassis.errors import Invalid
 from chassis.events.wire import Envelope
 from chassis.store import Store
 from chassis.testing import FakeClock, MemoryBackend, caller
@@ -99,3 +101,21 @@ async def test_a_check_of_an_asset_that_was_merged_is_about_the_one_that_stayed(
         named: dict[str, Any] = {each.name: "" for each in fields(Envelope)} | {"version": 1, "epoch": 1, "time": NOON}
         await desk._group.handlers[asset_pb.AssetMoved.DESCRIPTOR.full_name].handler(event, Envelope(**named))
     assert [(await desk.store.get(Check, each.id)).asset_id for each in (check, other)] == ["ast_new", "ast_3"]
+
+
+async def test_a_look_cannot_be_tried_because_its_target_would_hear_of_it(desk: Desk) -> None:
+    heard = asyncio.Event()
+
+    def connected(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set()
+        writer.close()
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        check = await desk.check(kind=Kind.TCP, target=f"127.0.0.1:{port}", agent_id="")
+        with ctx.use(caller(dry_run=True)), pytest.raises(Invalid) as refused:
+            await desk.checks.run(check.id)
+        assert refused.value.reason == "DRY_RUN_IMPOSSIBLE"
+        assert not heard.is_set()
+        assert (await desk.checks.run(check.id))["state"] == "UP"
+        await asyncio.wait_for(heard.wait(), 30)
