@@ -32,7 +32,6 @@ from chassis.telemetry import Metrics
 
 _log = logging.getLogger(__name__)
 
-POLL_RECORDS = 500
 ATTEMPTS = 5
 _POLL_MS = 1000
 _BUSY_ATTEMPTS = 3  # a lost race with somebody who works on the same records; most are won the second time
@@ -128,7 +127,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         await self._place(kafka)
         self._resume(kafka)
         try:
-            polled = await kafka.getmany(timeout_ms=_POLL_MS if not self._paused else 100, max_records=POLL_RECORDS)
+            polled = await kafka.getmany(timeout_ms=_POLL_MS if not self._paused else 100, max_records=self._subscriptions.most)
         except NoOffsetForPartitionError as error:
             # Asked before our own row was read. The row decides, not Kafka.
             _log.debug("Kafka keeps no offset.", exc_info=error)
@@ -136,7 +135,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         if polled:
             async with self._processing:
                 await self._batch(kafka, polled)
-            if sum(map(len, polled.values())) < POLL_RECORDS:
+            if sum(map(len, polled.values())) < self._subscriptions.most:
                 await asyncio.sleep(self._subscriptions.gather)
         if time.monotonic() - self._measured > _MEASURE_SECONDS:
             self._measured = time.monotonic()
@@ -167,7 +166,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         async with self._placing:  # the loop and aiokafka's own task both come here
             wanted = set(self._unplaced)
             try:
-                await self._positions.load(wanted, kafka.beginning_offsets, self._followed, POLL_RECORDS)
+                await self._positions.load(wanted, kafka.beginning_offsets, self._followed, self._subscriptions.most)
             except (Unavailable, KafkaError) as error:
                 _log.warning("Positions cannot be read.", extra={"group": self.group}, exc_info=error)
                 await asyncio.sleep(1)

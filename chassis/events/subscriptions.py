@@ -13,6 +13,8 @@ from itsm.type.v1 import annotations_pb2
 from chassis.events.wire import AUDIT_TOPIC, Envelope
 from chassis.store.changes import SNAPSHOT_FIELD
 
+POLL_RECORDS = 500
+
 Handler = Callable[[Any, Envelope], Awaitable[None]]
 Prepare = Callable[[Sequence[Any]], Awaitable[None]]
 H = TypeVar("H", bound=Handler)
@@ -32,12 +34,14 @@ class Subscriptions:
     Versions of a record are handled in order and once; `ordered=False` leaves both to handlers that do not mind, such as
     upserts by version, and saves a write for each record. `gather` is how many seconds a consumer rests after a batch, so
     that a busy topic is taken in fewer and larger transactions; the first event after a pause is handled at once all the same.
+    `most` is how many events it takes at once, in one transaction: fewer where each of them may be many writes.
     """
 
-    def __init__(self, group: str = "main", *, ordered: bool = True, gather: float = 0.0) -> None:
+    def __init__(self, group: str = "main", *, ordered: bool = True, gather: float = 0.0, most: int = POLL_RECORDS) -> None:
         self.group = group
         self.ordered = ordered
         self.gather = gather
+        self.most = most
         self._by_type: dict[str, Subscription] = {}
         self._plurals: set[str] = set()
         self._audit: Subscription | None = None

@@ -11,10 +11,13 @@ from chassis.events.wire import Envelope
 from services.gateway.catalog import types
 from services.gateway.usecases.telling import Telling
 
+# Each may be told to all webhooks of a tenant, in one transaction: 100 times 16 KiB for one event.
+_AT_ONCE = 50
+
 
 def webhooks(telling: Telling) -> Subscriptions:
     """The group that hears all events for webhooks. Receivers know an event by its id, and are promised no order."""
-    group = Subscriptions("webhooks", ordered=False, gather=0.25)
+    group = Subscriptions("webhooks", ordered=False, gather=0.25, most=_AT_ONCE)
 
     async def heard(data: Mapping[str, Any], envelope: Envelope) -> None:
         await telling.tell(data, envelope)

@@ -41,3 +41,21 @@ async def test_a_consumer_whose_database_is_silent_leaves_no_connection_behind()
         del consumer
         gc.collect()
     assert [str(one.message) for one in seen if one.category is ResourceWarning] == []
+
+
+async def test_a_group_takes_no_more_at_once_than_it_says() -> None:
+    class Kafka:
+        def __init__(self) -> None:
+            self.asked: list[int] = []
+
+        async def getmany(self, *, timeout_ms: int, max_records: int) -> Any:
+            self.asked.append(max_records)
+            raise Unavailable("there is nothing to take")
+
+    kafka: Any = Kafka()
+    for subscriptions in (Subscriptions(), Subscriptions(most=7)):
+        store = Store(MemoryBackend(), FakeClock(datetime(2026, 5, 4, tzinfo=UTC)), ())
+        consumer = Consumer(store, Settings(kafka_bootstrap="127.0.0.1:1"), "monitor", subscriptions, Metrics())
+        with pytest.raises(Unavailable):
+            await consumer._once(kafka)
+    assert kafka.asked == [500, 7]

@@ -15,13 +15,12 @@ from chassis.errors import Invalid, NotFound, Unavailable
 from chassis.outbound import Outbound, Policy
 from chassis.races import again
 from services.auth.domain.roles import ROLES
+from services.gateway import reactions
 from services.gateway.domain.webhook import covers
 from services.gateway.usecases.reading import Asked
 from services.gateway.usecases.webhooks import MOST
 from tests.support.receiver import receiving
 from tests.unit.gateway.post import NOON, OPENED, Post, boss
-
-HOURS = [0, 0.00139, 0.085, 0.585, 2.585, 7.585, 17.585, 31.585, 51.585, 75.585]
 
 
 async def test_a_receiver_verifies_what_it_is_told_with_an_independent_library() -> None:
@@ -318,6 +317,10 @@ async def test_a_trial_tells_no_secret_and_sends_no_test() -> None:
     assert (tried.key_version, secret, refused.value.reason) == (2, "", "DRY_RUN_IMPOSSIBLE")
     with ctx.use(boss()):
         assert (await post.webhooks.rotate(webhook.id))[1] not in ("", first)
+
+
+def test_the_webhooks_of_a_tenant_are_told_of_few_events_in_a_transaction() -> None:
+    assert reactions.webhooks(Post().telling).most * MOST <= 5_000
 
 
 async def test_secrets_are_in_nothing_that_is_kept() -> None:
