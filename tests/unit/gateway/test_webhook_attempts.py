@@ -25,7 +25,7 @@ from tests.support.eventually import eventually
 from tests.support.receiver import receiving
 from tests.unit.gateway.post import NOON, OPENED, Post, boss
 
-HOURS = [0, 0.00139, 0.085, 0.585, 2.585, 7.585, 17.585, 31.585, 51.585, 75.585]
+HOURS = [0, 0.00138, 0.0847, 0.5847, 2.5847, 7.5847, 17.5847, 31.5847, 51.5847, 75.5847]  # rounded down
 
 
 async def test_ten_attempts_in_75_hours_then_it_is_given_up_and_each_has_the_same_id_and_its_own_time() -> None:
