@@ -18,14 +18,19 @@ LONGEST = 15 * 60
 _AHEAD = 30  # as the leeway of every token
 
 
+def given(*, acr: str, auth_time: int, now: float | None = None) -> bool:
+    """Whether this sign-in proves it now."""
+    at = time.time() if now is None else now
+    return acr == LEVEL and at - LONGEST <= auth_time <= at + _AHEAD
+
+
 def require(*, attended: bool, acr: str, auth_time: int, now: float | None = None) -> None:
     """Raises `Unauthenticated` where somebody is at hand who could prove it and has not, strongly enough or lately.
 
     `attended` is false for tokens and keys that were made beforehand, and for services: there is nobody to be asked. Whoever
     makes a token that may do something sensitive is asked then.
     """
-    at = time.time() if now is None else now
-    if attended and (acr != LEVEL or not at - LONGEST <= auth_time <= at + _AHEAD):
+    if attended and not given(acr=acr, auth_time=auth_time, now=now):
         raise Unauthenticated(
             "this is sensitive: sign in once more, with all that the sign-in asks for",
             reason="INSUFFICIENT_USER_AUTHENTICATION",

@@ -78,7 +78,7 @@ async def _subject(store: Store, tenant: str, name: str) -> str:
 async def _good(store: Store, tenant: str, subject: str, text: str) -> bool:
     if not text:
         return False
-    query = {"tenant": tenant, "hash": Secret.read(text).hash, "subject": subject, "revoke_time": None}
+    query = {"tenant": tenant, "hash": Secret.read(text).hash, "subject": subject, "revoke_time": None, "proved": True}
     row = await store.backend.find_one(CREDENTIALS, query)
     return row is not None and from_document(row, Credential).expire_time > store.clock() + _LEFT
 
@@ -97,6 +97,7 @@ async def _made(store: Store, tenant: str, subject: str, secret: Secret) -> str:
                     permissions=(),
                     expire_time=now + _LIFE,
                     at=now,
+                    proved=True,  # whoever sets a realm up holds more than any of its people
                 )
             )
     return secret.text

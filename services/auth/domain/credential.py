@@ -99,6 +99,8 @@ class Credential(Aggregate):
     sign_in_time: int = 0
     sign_in_acr: str = ""
     sign_in_roles: list[str] = field(default_factory=list)
+    proved: bool = False
+    """Whether whoever made it had proved who he is: a token of anybody else never does what is sensitive."""
 
     @classmethod
     def session(cls, secret: Secret, *, id: str, subject: str, sign_in: SignIn, at: datetime) -> Self:  # noqa: A002 - as its field
@@ -133,6 +135,7 @@ class Credential(Aggregate):
         permissions: Collection[str],
         expire_time: datetime | None,
         at: datetime,
+        proved: bool = False,
     ) -> Self:
         """A token or key that its creator asked for. Raises `Invalid` naming what is wrong with it."""
         violations = {}
@@ -156,6 +159,7 @@ class Credential(Aggregate):
             expire_time=ends,
             creator_id=creator_id,
             create_time=at,
+            proved=proved,
         )
         token.record(pb.TokenCreated())
         return token

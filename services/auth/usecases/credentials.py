@@ -79,6 +79,9 @@ class Credentials:
         if not roles and not await self._people.roles(context.tenant, context.actor.id) <= context.roles:
             # The caller came with a token that uses some of the roles only: its offspring uses no others.
             roles = context.roles
+        # A token that holds what is sensitive was made by somebody who had proved it: its offspring may hold it as well.
+        sensitive = bool(asked & SENSITIVE)
+        proved = proof.given(acr=context.acr, auth_time=context.auth_time) if context.attended else sensitive
         secret = Secret.new(kind, context.tenant)
         async with self._store.transaction() as tx:
             credential = Credential.token(
@@ -90,6 +93,7 @@ class Credentials:
                 permissions=permissions,
                 expire_time=expire_time,
                 at=self._clock(),
+                proved=proved,
             )
             tx.add(credential)
         return credential, secret
@@ -124,12 +128,20 @@ class Credentials:
             "roles": sorted(roles),
             "sid": credential.id,
         }
-        if credential.permissions:
-            claims["permissions"] = credential.permissions
+        limits = self._limits(credential, roles)
+        if limits is not None:
+            claims["permissions"] = sorted(limits)
         if credential.kind is Kind.SESSION:
             claims |= {"auth_time": credential.sign_in_time, "acr": credential.sign_in_acr}
         token, end = await self._signer.sign(claims)
         return Exchanged(token, end, tenant, credential)
+
+    def _limits(self, credential: Credential, roles: frozenset[str]) -> Collection[str] | None:
+        """The permissions that it is limited to, if to any. What its person came to hold later is no proof of who made it."""
+        may = set(credential.permissions) or self._policy.permissions(roles)
+        if credential.kind is Kind.PERSONAL and not credential.proved and may & SENSITIVE:
+            return may - SENSITIVE
+        return credential.permissions or None
 
     async def open_session(self, principal: Principal) -> tuple[Credential, Secret]:
         """A session for somebody whose fresh access token was verified. Raises `Denied` for a machine's."""

@@ -13,6 +13,7 @@ from chassis.proof import LEVEL, LONGEST
 from chassis.testing import FakeClock
 from services.auth.app import POLICY
 from services.auth.domain.credential import Credential, Kind
+from services.auth.domain.roles import SENSITIVE
 from services.auth.usecases.credentials import Credentials
 from services.auth.usecases.signing import Signer
 from tests.unit.auth.test_people import House
@@ -246,3 +247,32 @@ async def test_a_token_that_may_do_something_sensitive_needs_a_strong_and_fresh_
     await desk.create(weak, permissions=["incidents.list"])
     _, parent = await desk.create(await desk.signed_in("boss", "admin"))
     assert await desk.create(parent), "whoever made the token was asked then"
+
+
+@pytest.mark.parametrize("acr", ["urn:itsm:loa:1", LEVEL])
+async def test_a_token_does_what_is_sensitive_only_if_its_maker_had_proved_who_he_is(desk: Desk, acr: str) -> None:
+    _, token = await desk.create(await desk.signed_in("u-2", "agent", acr=acr))
+    _, offspring = await desk.create(token)
+    await desk.house.give("u-1", "u-2", "admin")
+    who, later = await desk.principal(token), await desk.principal(offspring)
+    may = POLICY.allowed(who.roles, who.limits)
+    assert who.roles == {"agent", "admin"} and "users.get" in may
+    assert may & SENSITIVE == (POLICY.permissions(who.roles) & SENSITIVE if acr == LEVEL else set())
+    assert not POLICY.allowed(later.roles, later.limits) & SENSITIVE, "nobody was asked when it was made by a token"
+    if acr != LEVEL:
+        with pytest.raises(Denied):
+            await desk.create(token)
+
+
+async def test_a_token_of_a_token_that_may_do_what_is_sensitive_may_as_well(desk: Desk) -> None:
+    _, token = await desk.create(await desk.signed_in("u-1", "admin"))
+    _, offspring = await desk.create(token)
+    who = await desk.principal(offspring)
+    assert "webhooks.rotate" in POLICY.allowed(who.roles, who.limits)
+
+
+async def test_nothing_is_left_of_a_token_for_what_is_sensitive_alone_that_nobody_proved(desk: Desk) -> None:
+    made, token = await desk.create(await desk.signed_in("u-1", "admin"), permissions=["roles.grant"])
+    desk.house.backend.collections["credentials"][made.id]["proved"] = False
+    who = await desk.principal(token)
+    assert who.limits == frozenset() and not POLICY.allowed(who.roles, who.limits)
