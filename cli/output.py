@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_FREE = frozenset({"title", "text", "description", "reason"})
+_FREE = frozenset({"title", "text", "description", "reason", "detail", "hint"})
 _NUMBERS = frozenset({"value", "median", "p90"})
 _HEADINGS = {"priority": "PRIO", "definitionVersion": "VERSION"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d")
