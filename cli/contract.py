@@ -89,10 +89,10 @@ def kebab(name: str) -> str:
 @dataclass(frozen=True)
 class _Contract:
     services: tuple[tuple[Any, str], ...]
-    messages: Mapping[str, tuple[Any, str]]
-    """Each with what its comments say; the comment of a field is under `message.field`."""
+    messages: Mapping[str, Any]
     enums: Mapping[str, Any]
     comments: Mapping[str, str]
+    """What is said of a method, `service.method`, and of a field, `message.field`."""
 
     @staticmethod
     @cache
@@ -100,7 +100,7 @@ class _Contract:
         """The contract of this very installation of the program."""
         whole = descriptor_pb2.FileDescriptorSet.FromString((files("itsm") / "descriptors.binpb").read_bytes())
         services: list[tuple[Any, str]] = []
-        messages: dict[str, tuple[Any, str]] = {}
+        messages: dict[str, Any] = {}
         enums: dict[str, Any] = {}
         comments: dict[str, str] = {}
         for file in whole.file:
@@ -124,12 +124,12 @@ class _Contract:
                     yield self._operation(method, f"{name}.{method.name}", pattern.upper(), getattr(rule, pattern), rule.body)
 
     def _operation(self, method: Any, full: str, verb: str, path: str, body: str) -> Operation:
-        request, answer = self.messages[method.input_type][0], self.messages[method.output_type][0]
+        request, answer = self.messages[method.input_type], self.messages[method.output_type]
         variables = tuple(re.findall(r"\{([a-z_]+)\}", path))
         inner = next((field.type_name for field in request.field if field.name == body), method.input_type)
         paged = any(field.name == "next_page_token" for field in answer.field)
         listed = next((each for each in answer.field if paged and each.label == Field.LABEL_REPEATED), None)
-        record = self.messages[listed.type_name][0] if listed else answer
+        record = self.messages[listed.type_name] if listed else answer
         return Operation(
             method=verb,
             path=path,
@@ -144,7 +144,7 @@ class _Contract:
 
     def _parameters(self, message: str, known: set[str], *, settled: bool) -> Iterator[Parameter]:
         """The fields that somebody may say; of a record that is there already, not those that stay."""
-        for field in self.messages[message][0].field:
+        for field in self.messages[message].field:
             given = field.options.Extensions[behavior]
             if field.name in known | _OF_PAGES or OUTPUT_ONLY in given or (settled and IMMUTABLE in given):
                 continue
@@ -160,7 +160,7 @@ class _Contract:
         if field.type == Field.TYPE_MESSAGE:
             if field.type_name in (".google.protobuf.Timestamp", ".google.protobuf.Duration"):
                 return Type.TEXT, ()
-            nested = self.messages[field.type_name][0]
+            nested = self.messages[field.type_name]
             return (Type.PAIRS if nested.options.map_entry else Type.JSON), ()
         if field.type == Field.TYPE_BOOL:
             return Type.FLAG, ()
@@ -174,13 +174,13 @@ def _learn(
     scope: str,
     path: tuple[int, ...],
     said: Mapping[tuple[int, ...], str],
-    messages: dict[str, tuple[Any, str]],
+    messages: dict[str, Any],
     enums: dict[str, Any],
     comments: dict[str, str],
 ) -> None:
     """A message, what is nested in it, and their comments."""
     name = f"{scope}.{message.name}"
-    messages[name] = (message, said.get(path, ""))
+    messages[name] = message
     enums |= {f"{name}.{enum.name}": enum for enum in message.enum_type}
     for at, field in enumerate(message.field):
         comments[f"{name}.{field.name}"] = said.get((*path, _FIELD, at), "")
