@@ -3,16 +3,19 @@
 The other system's moves are taken as they were: no guard asks whether our table allows them. Its counters win.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from services.incident.domain.note import LONGEST
 from services.incident.domain.priority import Impact, Urgency
 from services.incident.domain.states import HoldReason, State
 
 MOST_UPDATES = 1_000
+MOST_NOTES = 1_000
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """No desk is older; a slip of a date would have the figures count every day since."""
+_SKEW = timedelta(minutes=5)
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -31,8 +34,19 @@ class Update:
     service_id: str = ""
     asset_ids: list[str] = field(default_factory=list)
     resolution_code: str = ""
+    resolution: str = ""
     reopen_count: int = 0
     reassignment_count: int = 0
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class ImportedNote:
+    """Something that was said there."""
+
+    time: datetime
+    text: str
+    public: bool = False
+    author_id: str = ""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -46,6 +60,7 @@ class Imported:
     description: str = ""
     requester_id: str = ""
     made_sla: bool | None = None
+    notes: list[ImportedNote] = field(default_factory=list)
 
 
 def faults(imported: Imported, now: datetime) -> Sequence[str]:
@@ -65,6 +80,16 @@ def faults(imported: Imported, now: datetime) -> Sequence[str]:
         if min(update.reopen_count, update.reassignment_count) < 0:
             found.append(f"updates[{index}]: a count is below zero")
         before = max(before, update.time)
-    if before > now + timedelta(minutes=5):
+    if before > now + _SKEW:
         found.append(f"updates: {before.isoformat()} is in the future")
-    return found
+    return [*found, *_note_faults(imported.notes, now)]
+
+
+def _note_faults(notes: Sequence[ImportedNote], now: datetime) -> Iterator[str]:
+    if len(notes) > MOST_NOTES:
+        yield f"notes: may be {MOST_NOTES}, not {len(notes)}"
+    for index, note in enumerate(notes):
+        if not EARLIEST <= note.time <= now + _SKEW:
+            yield f"notes[{index}].time: {note.time.isoformat()} is before {EARLIEST:%Y} or in the future"
+        if not note.text.strip() or len(note.text) > LONGEST:
+            yield f"notes[{index}].text: must have 1 to {LONGEST} characters, not {len(note.text.strip())}"

@@ -32,3 +32,10 @@ class Note(Aggregate):
         note = cls(id=id, about=about, text=text, public=public, author_id=by, create_time=at)
         note.record(pb.NoteAdded())
         return note
+
+    @classmethod
+    def taken_over(cls, *, id: str, about: str, text: str, public: bool, by: str, at: datetime, source: str) -> Self:  # noqa: A002 - as its field
+        """What was said in another system, as it stands there: it wakes nothing, and nobody is told of it."""
+        note = cls(id=id, about=about, text=text, public=public, author_id=by, create_time=at)
+        note.record(pb.NoteImported(source=source))
+        return note

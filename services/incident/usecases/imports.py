@@ -13,6 +13,7 @@ from chassis.store import Store
 from services.incident.domain import history
 from services.incident.domain.incident import Incident
 from services.incident.domain.levels import Moment, ServiceLevels
+from services.incident.domain.note import Note
 from services.incident.usecases.policies import Policies
 
 CLAIM = "import"
@@ -75,6 +76,19 @@ class Imports:
                     known_at = self._store.clock() if last else update.time
                     incident.imported(replace(moment, at=update.time), update, source=source, known_at=known_at)
                     (tx.save if index else tx.add)(incident, at=update.time)
+                for note in told.notes:
+                    tx.add(self._note(incident, note, source), at=note.time)
         except Invalid as wrong:
             return Result(external_number=told.external_number, outcome=Outcome.REFUSED, message=str(wrong))
         return Result(external_number=told.external_number, outcome=Outcome.CREATED, id=incident.id)
+
+    def _note(self, incident: Incident, told: history.ImportedNote, source: str) -> Note:
+        return Note.taken_over(
+            id=self._ids("note"),
+            about=self._store.kinds[Incident].subject(incident.id),
+            text=told.text,
+            public=told.public,
+            by=told.author_id or ctx.current().actor.id,
+            at=told.time,
+            source=source,
+        )

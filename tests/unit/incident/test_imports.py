@@ -10,8 +10,9 @@ from chassis.errors import Invalid
 from chassis.store import CHANGES
 from chassis.testing import caller
 from services.incident.domain.clock import ClockKind, ClockState
-from services.incident.domain.history import Imported, Update
+from services.incident.domain.history import Imported, ImportedNote, Update
 from services.incident.domain.incident import Incident
+from services.incident.domain.note import Note
 from services.incident.domain.priority import Impact, Priority, Urgency
 from services.incident.domain.states import HoldReason, State
 from services.incident.usecases.imports import Outcome
@@ -112,6 +113,45 @@ async def test_a_reopened_history_continues_its_clock(desk: Desk) -> None:
     resolve = next(clock for clock in incident.clocks if clock.kind is ClockKind.RESOLVE)
     assert resolve.gaps == [(at(hours=10), at(hours=30))]
     assert (incident.reopen_count, incident.resolution_code, incident.resolve_time) == (1, "", at(hours=10))
+
+
+async def test_what_was_said_there_comes_along_once_with_its_times_and_authors(desk: Desk) -> None:
+    notes = [
+        ImportedNote(time=at(hours=1), text="Which room?", public=True, author_id="Resolver 7"),
+        ImportedNote(time=at(hours=2), text="needs a part"),
+    ]
+    (result,) = await desk.imports.run("servicenow", [told(notes=notes)])
+    assert (await desk.imports.run("servicenow", [told(notes=notes)]))[0].outcome is Outcome.UNCHANGED
+    kept = sorted(desk.backend.collections["notes"].values(), key=lambda note: note["create_time"])
+    assert [(note["text"], note["public"], note["author_id"], note["create_time"]) for note in kept] == [
+        ("Which room?", True, "Resolver 7", at(hours=1)),
+        ("needs a part", False, ctx.current().actor.id, at(hours=2)),
+    ]
+    assert {note["about"] for note in kept} == {f"incidents/{result.id}"}
+    rows = [row for row in desk.backend.collections[CHANGES].values() if row["type"].endswith("NoteImported")]
+    assert sorted(row["time"] for row in rows) == [at(hours=1), at(hours=2)]
+    assert all("needs a part" not in row["data"] and "Which room?" not in row["data"] for row in rows)
+    assert (await desk.store.get(Incident, result.id)).version == len(told().updates)
+    assert (await desk.store.get(Note, kept[0]["_id"])).etag == "1"
+
+
+async def test_a_note_that_makes_no_sense_refuses_its_incident_and_is_named(desk: Desk) -> None:
+    wrong = [
+        ImportedNote(time=at(hours=1), text=" "),
+        ImportedNote(time=MONDAY + timedelta(days=2), text="soon"),
+        ImportedNote(time=at(hours=1), text="x" * 65_537),
+    ]
+    (result,) = await desk.imports.run("servicenow", [told(notes=wrong)])
+    assert result.outcome is Outcome.REFUSED
+    assert [place for place in range(3) if f"notes[{place}]." in result.message] == [0, 1, 2]
+    assert "incidents" not in desk.backend.collections or not desk.backend.collections["incidents"]
+
+
+async def test_how_it_ended_is_kept_in_words(desk: Desk) -> None:
+    end = Update(time=at(hours=3), state=State.RESOLVED, resolution_code="fixed", resolution="New cable")
+    (result,) = await desk.imports.run("servicenow", [told(updates=[*told().updates[:2], end])])
+    incident = await desk.store.get(Incident, result.id)
+    assert (incident.resolution_code, incident.resolution) == ("fixed", "New cable")
 
 
 async def test_a_call_that_names_no_system_is_refused_as_a_whole(desk: Desk) -> None:

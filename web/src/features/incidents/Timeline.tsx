@@ -51,7 +51,7 @@ export function Timeline({ id, few = false }: { id: string; few?: boolean }) {
   });
   if (entries.isError) return <Problem error={entries.error} retry={() => void entries.refetch()} />;
   const all = entries.data?.pages.flatMap((page) => page.entries) ?? [];
-  const listed = shown === "all" ? all : all.filter((entry) => kindOf(entry) === "NoteAdded");
+  const listed = shown === "all" ? all : all.filter((entry) => isNote(kindOf(entry)));
   return (
     <div className="stack">
       {!few && (
@@ -106,12 +106,15 @@ const ICONS: Record<string, IconName> = {
   IncidentLinked: "link",
   IncidentEscalated: "late",
   NoteAdded: "note",
+  NoteImported: "note",
 };
+
+const isNote = (kind: string) => kind === "NoteAdded" || kind === "NoteImported";
 
 function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
   const kind = kindOf(entry);
   const detail = (entry.detail ?? {}) as Record<string, unknown>;
-  const person = typeof detail.externalActor === "string" && detail.externalActor ? detail.externalActor : entry.actor;
+  const person = typeof detail.externalActor === "string" && detail.externalActor ? detail.externalActor : (note?.authorId ?? entry.actor);
   const name = usePerson(person);
   const changes = entry.changes.filter(({ field }) => !QUIET.has(field));
   const why = typeof detail.reason === "string" ? detail.reason : "";
@@ -129,7 +132,7 @@ function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
             <Ago time={entry.time} />
           </span>
         </header>
-        {kind === "NoteAdded" && note && (
+        {isNote(kind) && note && (
           <div className="note" data-public={note.public}>
             {note.public && <p className="muted">{t("timeline.public")}</p>}
             <p className="prose">{note.text}</p>
@@ -166,6 +169,7 @@ const KNOWN = {
   IncidentEscalated: 1,
   IncidentImported: 1,
   NoteAdded: 1,
+  NoteImported: 1,
 } as const;
 
 function escalation(detail: Record<string, unknown>): string {
