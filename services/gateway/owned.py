@@ -3,7 +3,6 @@
 from itsm.gateway import v1 as pb
 from pydantic import Field, SecretStr
 
-from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.outbound import USUAL_PORTS, Outbound, Policy
 from chassis.service import Stage
@@ -11,9 +10,11 @@ from services.gateway import reactions
 from services.gateway import store as kept
 from services.gateway.api.webhooks import WebhookApi
 from services.gateway.catalog import Catalog
+from services.gateway.deliveries.mail import MailSender, OneSender
 from services.gateway.deliveries.webhooks import LIMITS, WebhookSender
 from services.gateway.deliveries.worker import AT_ONCE, Sender, Worker
 from services.gateway.domain.delivery import Channel
+from services.gateway.mail.settings import MailSettings
 from services.gateway.owners import Owners, asking
 from services.gateway.usecases.health import Health
 from services.gateway.usecases.log import Log
@@ -23,7 +24,7 @@ from services.gateway.usecases.webhooks import Webhooks
 WEBHOOK = "itsm.gateway.v1.WebhookService"
 
 
-class OwnSettings(chassis_settings.Settings):
+class OwnSettings(MailSettings):
     """What the gateway is told for the sake of what it owns."""
 
     webhook_key: SecretStr = Field(
@@ -47,7 +48,10 @@ def build(settings: OwnSettings, assembly: Assembly) -> None:
     """Adds it all to the process."""
     key = settings.page_token_key.get_secret_value().encode()
     log = Log(assembly.store, kept.delivery_listing(key, assembly.clock))
-    senders: dict[Channel, Sender] = {Channel.WEBHOOK: _webhooks(settings, assembly, log, key)}
+    senders: dict[Channel, Sender] = {
+        Channel.WEBHOOK: _webhooks(settings, assembly, log, key),
+        Channel.MAIL: _mail(settings, assembly),
+    }
     Worker(assembly.store, senders, assembly.service.metrics).attach(assembly.service)
 
 
@@ -63,3 +67,10 @@ def _webhooks(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -
     outbound = Outbound(policy, limits=LIMITS, at_once=AT_ONCE)
     service.on_stop(Stage.STORE, outbound.close)
     return WebhookSender(store, outbound, owners, Health(store), master)
+
+
+def _mail(settings: OwnSettings, assembly: Assembly) -> MailSender:
+    """What hands mail over; off where the settings name no server."""
+    identity = settings.mail_identity()
+    domain = identity.address.domain
+    return MailSender(settings.mail_server(), OneSender(identity, domain), domain, failpoints=assembly.failpoints)

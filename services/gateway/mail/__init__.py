@@ -1,0 +1,1 @@
+"""Mail: addresses, messages as they go out, messages as they come in, and the listener that takes them."""

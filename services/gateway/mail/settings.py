@@ -1,0 +1,82 @@
+"""What the gateway is told for the sake of mail, and the server that follows from it.
+
+Fails at start, with `ValueError`, for an address or a server that there cannot be.
+"""
+
+import re
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from chassis import settings as chassis_settings
+from chassis.errors import Invalid
+from chassis.trust import trusting
+from services.gateway.mail.addresses import Address
+from services.gateway.mail.composing import Identity
+
+_URL = re.compile(r"(smtp|smtps|smtp\+plain)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII)
+_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+
+
+class MailSettings(chassis_settings.Settings):
+    """Mail, out and in."""
+
+    smtp_url: str = Field(
+        "",
+        description="the server that takes our mail: `smtp://host:587` (STARTTLS, which it must offer), `smtps://host:465`, "
+        "`smtp+plain://host:25` (no TLS); empty: no mail leaves",
+    )
+    smtp_username: str = Field("", description="its user; empty: nobody signs in")
+    smtp_password: SecretStr = Field(SecretStr(""), description="its password")
+    mail_from: str = Field("", description="the address that mail is from where no mailbox is: `itsm@example.org`")
+    mail_from_name: str = Field("ITSM", description="the name beside that address")
+
+    def model_post_init(self, context: Any) -> None:
+        """Refuses a server that could not be spoken to."""
+        super().model_post_init(context)
+        if self.smtp_url:
+            found = _URL.fullmatch(self.smtp_url)
+            if found is None:
+                raise ValueError("ITSM_SMTP_URL must look like smtp://host:587, without user or password")
+            if found[1] == "smtp+plain" and self.smtp_username:
+                raise ValueError("ITSM_SMTP_USERNAME is refused with smtp+plain: the password would be there to read")
+            if not self.mail_from:
+                raise ValueError("ITSM_SMTP_URL needs ITSM_MAIL_FROM, too")
+        if self.mail_from:
+            try:
+                Address.of(self.mail_from)
+            except Invalid as wrong:
+                raise ValueError(f"ITSM_MAIL_FROM {wrong.violations['address']}") from wrong
+
+    def mail_server(self) -> "MailServer | None":
+        """The server that takes our mail; none where mail is off."""
+        found = _URL.fullmatch(self.smtp_url)
+        if found is None:
+            return None
+        scheme, host, port = found.groups()
+        return MailServer(
+            host=host.strip("[]"),
+            port=int(port or _PORTS[scheme]),
+            start_tls=scheme == "smtp",
+            tls=trusting(self.ca_file) if scheme != "smtp+plain" else None,
+            username=self.smtp_username,
+            password=self.smtp_password.get_secret_value(),
+        )
+
+    def mail_identity(self) -> Identity:
+        """Who mail is from where no mailbox is. Its domain is in the ids of all messages."""
+        return Identity(Address.of(self.mail_from or "itsm@localhost"), self.mail_from_name)
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed over. `tls` is None where it goes in plain text."""
+
+    host: str
+    port: int
+    start_tls: bool
+    tls: ssl.SSLContext | None
+    username: str = ""
+    password: str = ""
