@@ -27,6 +27,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     up.add_argument("--light", action="store_true", help="JVMs start faster and run slower; for tests")
     up.add_argument("--mongo-driver", choices=["motor", "pymongo"], default="motor")
     up.add_argument(
+        "--gateways", type=int, choices=range(1, 9), default=1, help="how many gateways, behind a balancer if several"
+    )
+    up.add_argument(
         "--set",
         action="append",
         default=[],
@@ -63,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             fresh=parsed.fresh,
             light=parsed.light,
             mongo_driver=parsed.mongo_driver,
+            gateways=parsed.gateways,
             extra=dict(parsed.set),
         )
         return asyncio.run(_up(options, console, as_json=parsed.json))

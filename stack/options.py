@@ -20,7 +20,8 @@ class Options:
 
     `only_backing` leaves our own processes out; without `agent` the endpoint agent of this machine is not among them;
     `self_watch` makes the platform watch its own processes; `fresh` deletes the data first; `light` makes the JVMs start
-    faster and run slower (right for tests, wrong for measurements); `extra` adds settings to every process of ours.
+    faster and run slower (right for tests, wrong for measurements); `gateways` is how many of them stand behind a balancer;
+    `extra` adds settings to every process of ours.
     """
 
     state: Path = ROOT / ".state"
@@ -31,6 +32,7 @@ class Options:
     fresh: bool = False
     light: bool = False
     mongo_driver: str = "motor"
+    gateways: int = 1
     extra: dict[str, str] = field(default_factory=dict)
 
 

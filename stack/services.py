@@ -23,6 +23,8 @@ ROLES = (
     "analyst", "auditor", "admin", "operator",
 )  # fmt: skip
 TENANT = "main"
+FRONT = "front"
+"""The balancer before several gateways."""
 
 
 def installed(root: Path = ROOT) -> tuple[str, ...]:
@@ -56,11 +58,21 @@ class Services:
     @property
     def gateway_rpc_target(self) -> str:
         """The gateway's gRPC listener as host:port."""
-        return f"127.0.0.1:{self._ports.get('gateway-rpc')}"
+        return self.rpc_target("gateway")
+
+    def rpc_target(self, gateway: str) -> str:
+        """The gRPC listener of one of the gateways as host:port."""
+        return f"127.0.0.1:{self._ports.get(f'{gateway}-rpc')}"
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The names of the gateways; the first is called as the service is."""
+        return ("gateway", *(f"gateway-{number}" for number in range(2, self._options.gateways + 1)))
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{self.target('gateway')}"
+        """Where all clients come in."""
+        return f"http://{self.target(FRONT if self._options.gateways > 1 else 'gateway')}"
 
     @property
     def ingest_url(self) -> str:
@@ -81,13 +93,14 @@ class Services:
         """The secret of a confidential client of the realm."""
         return self._credentials.get(f"keycloak/client/{client}")
 
-    def environment(self, service: str) -> dict[str, str]:
-        """All settings of one process."""
+    def environment(self, name: str) -> dict[str, str]:
+        """All settings of one process, called as its service is, or as one of several gateways."""
+        service = _service(name)
         settings = {
             "ITSM_ENVIRONMENT": "development",
             "ITSM_INSTALLATION": "local",
-            "ITSM_LISTEN": self.target(service),
-            "ITSM_MANAGEMENT_LISTEN": self.management(service),
+            "ITSM_LISTEN": self.target(name),
+            "ITSM_MANAGEMENT_LISTEN": self.management(name),
             "ITSM_DRAIN_SECONDS": "0",
             "ITSM_LOG_FORMAT": "text",
             "ITSM_MONGO_URI": self._mongo.uri(service),
@@ -114,7 +127,8 @@ class Services:
             settings["ITSM_OTLP_LISTEN"] = self.otlp_target
         if service == "gateway":
             settings["ITSM_PUBLIC_URL"] = self.gateway_url
-            settings["ITSM_GRPC_LISTEN"] = self.gateway_rpc_target
+            settings["ITSM_GRPC_LISTEN"] = self.rpc_target(name)
+            settings["ITSM_RATE_REPLICAS"] = str(self._options.gateways)
             settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"
             # Loads and figures are of the platform, not of what it would let a caller have.
             settings |= dict.fromkeys(
@@ -178,28 +192,47 @@ class Services:
         found: dict[str, str] = json.loads(self._tokens_file.read_text())
         return found
 
-    def spec(self, service: str) -> Spec:
-        """The command of one service."""
-        ports = [self._ports.get(service), self._ports.get(f"{service}-management")]
+    def front(self) -> Spec:
+        """The command of the balancer before the gateways."""
+        return Spec(
+            name=FRONT,
+            argv=(sys.executable, "-m", "stack.front", self.target(FRONT), *(self.target(name) for name in self.gateways)),
+            ports=(self._ports.get(FRONT),),
+            state=self._layout.state,
+            log=self._layout.logs / f"{FRONT}.log",
+            environment={},
+            cwd=ROOT,
+        )
+
+    def spec(self, name: str) -> Spec:
+        """The command of one process, called as its service is, or as one of several gateways."""
+        service = _service(name)
+        ports = [self._ports.get(name), self._ports.get(f"{name}-management")]
         if service == "monitor":
             ports += [self._ports.get("ingest"), self._ports.get("otlp")]
         if service == "gateway":
-            ports.append(self._ports.get("gateway-rpc"))
+            ports.append(self._ports.get(f"{name}-rpc"))
         return Spec(
-            name=service,
+            name=name,
             argv=(sys.executable, "-m", f"services.{service}"),
             ports=tuple(ports),
             state=self._layout.state,
-            log=self._layout.logs / f"{service}.log",
-            environment=self.environment(service),
+            log=self._layout.logs / f"{name}.log",
+            environment=self.environment(name),
             cwd=ROOT,
             stop_timeout=30,
         )
 
     async def make_ready(self, process: Process) -> None:
         """Wait until the process says itself that it is ready."""
+        await self._answered(process, f"http://{self.management(process.name)}/readyz")
+
+    async def make_front_ready(self, process: Process) -> None:
+        """Wait until a gateway answers through the balancer."""
+        await self._answered(process, f"{self.gateway_url}/api/v1/openapi.json")
+
+    async def _answered(self, process: Process, address: str) -> None:
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
-            address = f"http://{self.management(process.name)}/readyz"
 
             async def answers() -> bool:
                 try:
@@ -208,3 +241,8 @@ class Services:
                     return False
 
             await process.wait_ready(answers)
+
+
+def _service(name: str) -> str:
+    """Which service a process is one of: `gateway-2` is a gateway."""
+    return name.partition("-")[0]

@@ -27,7 +27,7 @@ from stack.options import ROOT, Layout, Options
 from stack.ports import Ports
 from stack.process import Process, Spec
 from stack.selfwatch import Probe, SelfWatch
-from stack.services import Services, installed
+from stack.services import FRONT, Services, installed
 
 MakeReady = Callable[[Process], Awaitable[None]]
 
@@ -68,6 +68,8 @@ class Stack:
             # All others wait for the first policy of the auth service; started later, they have less to complain about.
             for wave in ([name for name in names if name == "auth"], [name for name in names if name != "auth"]):
                 await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in wave))
+            if "gateway" in names:
+                await self._run_more_gateways()
             if self.options.agent and await self.agent.prepare():
                 await self._run(self.agent.spec(), self.agent.make_ready)
             if self.options.self_watch:
@@ -78,8 +80,8 @@ class Stack:
     async def stop(self) -> None:
         """Stop the agent, then our services together, then the backing; nothing is left running."""
         started = list(self._processes)
-        services = [name for name in started if name in SERVICES]
-        backing = [name for name in started if name not in SERVICES and name != AGENT]
+        services = [name for name in started if name in self._ours]
+        backing = [name for name in started if name not in self._ours and name != AGENT]
         try:
             for names in ([name for name in started if name == AGENT], services, backing):
                 await asyncio.gather(*(self._processes[name][0].stop() for name in names))
@@ -114,7 +116,7 @@ class Stack:
         started = set(self._processes)
         tokens = self.services.tokens()
         users = {name: {**user, "token": tokens.get(name)} for name, user in self.services.users.items()}
-        names = [name for name in SERVICES if name in started]
+        names = [name for name in self._ours if name in started and name != FRONT]
         return {
             "gateway": self.services.gateway_url if "gateway" in started else None,
             "ingest": self.services.ingest_url if "monitor" in started else None,
@@ -126,7 +128,7 @@ class Stack:
             "processes": {name: process.pid for name, (process, _) in self._processes.items()},
             "services": {
                 name: {"target": self.services.target(name), "management": f"http://{self.services.management(name)}"}
-                | ({"rpc": self.services.gateway_rpc_target} if name == "gateway" else {})
+                | ({"rpc": self.services.rpc_target(name)} if name in self.services.gateways else {})
                 for name in names
             },
             "backing": self._describe_backing(),
@@ -161,6 +163,17 @@ class Stack:
         await process.start()
         await make_ready(process)
         self._console.say(f"{spec.name} is ready")
+
+    @property
+    def _ours(self) -> tuple[str, ...]:
+        """Our own processes, the balancer first: nobody is sent to who is about to leave."""
+        return (FRONT, *dict.fromkeys((*SERVICES, *self.services.gateways)))
+
+    async def _run_more_gateways(self) -> None:
+        """Those beside the first, and the balancer before them all."""
+        if more := self.services.gateways[1:]:
+            await self._together(*(self._run(self.services.spec(name), self.services.make_ready) for name in more))
+            await self._run(self.services.front(), self.services.make_front_ready)
 
     async def _run_kafka(self, programs: Programs) -> None:
         await self._run(await self.kafka.spec(programs.kafka_libs), self.kafka.make_ready)

@@ -1,15 +1,17 @@
 """More gateways beside that of the stack, as replicas or with settings of their own, and a plain TCP balancer before them."""
 
 import asyncio
-import itertools
 import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+from stack.front import balancing
 
 _STARTS = 120.0
 
@@ -23,15 +25,34 @@ def free_port() -> int:
     raise RuntimeError("no port is free")
 
 
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One more process of the gateway."""
+
+    url: str
+    process: asyncio.subprocess.Process
+
+    async def kill(self) -> None:
+        """Ends it without a word."""
+        self.process.kill()
+        await self.process.wait()
+
+
 @asynccontextmanager
 async def gateway(backing: dict[str, Any], **settings: str) -> AsyncIterator[str]:
     """The address of one more gateway on the same services; events are left to that of the stack."""
-    port = free_port()
+    async with replica(backing, **{"ITSM_KAFKA_BOOTSTRAP": "", **settings}) as one:
+        yield one.url
+
+
+@asynccontextmanager
+async def replica(backing: dict[str, Any], *, port: int = 0, **settings: str) -> AsyncIterator[Replica]:
+    """One more gateway that does all that the first one does."""
+    port = port or free_port()
     own = {
         "ITSM_LISTEN": f"127.0.0.1:{port}",
         "ITSM_MANAGEMENT_LISTEN": "127.0.0.1:0",
         "ITSM_GRPC_LISTEN": "127.0.0.1:0",
-        "ITSM_KAFKA_BOOTSTRAP": "",
         **settings,
     }
     environment = {**os.environ, **backing["service_environment"]["gateway"], **own}
@@ -42,7 +63,7 @@ async def gateway(backing: dict[str, Any], **settings: str) -> AsyncIterator[str
             while not await _answers(http, url):
                 assert process.returncode is None, "the gateway ended at once"
                 await asyncio.sleep(0.1)
-        yield url
+        yield Replica(url, process)
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
@@ -59,24 +80,6 @@ async def _answers(http: httpx.AsyncClient, url: str) -> bool:
 @asynccontextmanager
 async def balancer(urls: Sequence[str]) -> AsyncIterator[str]:
     """A balancer that knows nothing of HTTP: each connection goes to the next address."""
-    targets = itertools.cycle([(httpx.URL(url).host, httpx.URL(url).port) for url in urls])
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = next(targets)
-        there, back = await asyncio.open_connection(host, port)
-        await asyncio.gather(_pass(reader, back), _pass(there, writer), return_exceptions=True)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", free_port())
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
+    targets = [f"{httpx.URL(url).host}:{httpx.URL(url).port}" for url in urls]
+    async with balancing("127.0.0.1:0", targets) as port:
+        yield f"http://127.0.0.1:{port}"
