@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import agent, alerts, child, impact, report, samples
+from bench import agent, alerts, child, edge, impact, report, samples
 from bench.data import SEED
 from bench.measure import Bench, Description, UseDriver, summarized, versions
 from bench.plan import QUICK, Plan
@@ -72,7 +72,8 @@ async def _measure(parsed: argparse.Namespace, plan: Plan) -> dict[str, Any]:
         idle = await bench.prepare()
         await bench.warm_up()
         await bench.cells()
-        rows = [*summarized(bench.rows), *await bench.events(consumer)]
+        cells = summarized(bench.rows)
+        rows = [*cells, *edge.overhead(cells, drivers[0]), *await bench.events(consumer)]
         seconds = plan.steady_seconds
         rows += await alerts.measured(description, count=plan.alerts, seconds=seconds, rate=100)
         if plan.whole:

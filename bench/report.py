@@ -2,6 +2,8 @@
 
 from typing import Any, TextIO
 
+from bench import edge
+
 
 def write(report: dict[str, Any], to: TextIO) -> None:
     """One line a row, the targets beside it."""
@@ -16,6 +18,8 @@ def write(report: dict[str, Any], to: TextIO) -> None:
         errors = f"  {row['errors']} errors: {row.get('first_error', '')[:60]}" if row.get("errors") else ""
         others = f"{row['foreign_share']:6.0%}" if "foreign_share" in row else f"{'-':>6}"
         print(f"{place}{shown} {others}  {_verdicts(row)}{errors}", file=to)
+    for line in edge.lines(report["rows"]):
+        print(line, file=to)
     ratios = ", ".join(f"{name} {value}" for name, value in report["driver_ratios"].items())
     if ratios:
         print(f"\nCPU with the other driver, as a ratio: {ratios}", file=to)

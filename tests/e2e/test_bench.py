@@ -27,6 +27,7 @@ async def test_a_quick_bench_of_a_running_stack_has_a_row_for_every_cell(breakab
     report = json.loads(printed)
     cells = {(row["operation"], row.get("transport"), row.get("concurrency")) for row in report["rows"]}
     assert {(operation, way, 8) for operation in OPERATIONS for way in ("rest", "grpc")} <= cells
+    assert {f"gateway overhead, {operation}" for operation in ("get", "list", "create")} <= {cell[0] for cell in cells}
     for row in report["rows"]:
         assert row.get("count", 1) > 0, row
         assert {"driver", "seed", "records", "versions"} <= row.keys()
