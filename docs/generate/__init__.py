@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/cli.md": lambda: cli_page(app),
     "docs/reference/events.md": events.page,
+    "docs/reference/openapi.json": rest.description,
     "docs/reference/permissions.md": permissions.page,
     "docs/reference/rest.md": rest.page,
     "docs/reference/settings.md": settings.page,

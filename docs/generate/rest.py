@@ -19,6 +19,7 @@ from docs.generate.markdown import table, text
 from services.analytics.store import INCIDENT_FIELDS as KPI_FIELDS
 from services.asset.store import listings as asset_listings
 from services.auth.store import listings as auth_listings
+from services.gateway import openapi
 from services.gateway.exchange import MAX_KEY, MAX_PARAMETERS
 from services.gateway.hub import MAX_STREAMS
 from services.gateway.limits import MAX_ADDRESS, MAX_HEADER_BYTES, MAX_HEADERS
@@ -54,6 +55,11 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     "deadline": ("504, 408", "it took too long, or the body came too slowly"),
     "internal": ("500", "a defect of ours, logged under `requestId`; nothing of it is told"),
 }
+
+
+def description() -> str:
+    """The OpenAPI document that a gateway serves, with the realm left open."""
+    return openapi.described().decode()
 
 
 def page() -> str:

@@ -3,44 +3,58 @@
 Fails at start with `ValueError` where two bindings would have the same operation id.
 """
 
+import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from functools import cache
 from typing import Any
 
 import orjson
 from google.api.field_behavior_pb2 import REQUIRED
 
 from chassis.codec import has_behavior
-from chassis.http.problems import CONTENT_TYPE, TITLES
 from chassis.policy import ANONYMOUS, SIGNED_IN
-from services.gateway import genericdocs
+from services.gateway import answerdocs, edgedocs, genericdocs, parameterdocs
 from services.gateway.comments import comments, summary
 from services.gateway.exports import EXPORT, FORMATS, exportable
 from services.gateway.generic import BATCH
 from services.gateway.manners import DRY_RUN, FIELDS
 from services.gateway.routes import PREFIX, Route, Routes, declared, descriptors
-from services.gateway.schemas import Schema, Schemas, Use, example
+from services.gateway.samples import example
+from services.gateway.samples import parameter as parameter_sample
+from services.gateway.schemas import Schema, Schemas, Use
 from services.gateway.transcode import MAX_PAGE
 
 _JSON = "application/json"
 _DEFAULT_PAGE = 50
-_ALWAYS = (400, 404, 406, 414, 429, 500, 503, 504)
-_SLUGS = {
-    400: "malformed", 401: "unauthenticated", 403: "forbidden", 404: "not-found", 406: "not-acceptable", 409: "conflict",
-    412: "precondition", 413: "too-large", 414: "uri-too-long", 415: "media-type", 422: "validation", 428: "precondition",
-    429: "rate-limited", 500: "internal", 503: "dependency", 504: "deadline",
-}  # fmt: skip
+_FILES = {
+    "csv": {"schema": {"type": "string"}, "example": "id\r\ninc_01hv6k3q8r5w7x9y2z4a6b8c0d\r\n"},
+    "jsonl": {"schema": {"type": "string"}, "example": '{"id":"inc_01hv6k3q8r5w7x9y2z4a6b8c0d"}\n'},
+    "xlsx": {"schema": {"type": "string", "format": "binary"}},
+}
+_ABOUT = """Every answer but success is a problem document (RFC 9457); its `type` says which kind, its `reason` what happened.
+
+Fields without presence are always in an answer (`""`, `0`, `[]`), others are absent while they have no value. Whole numbers of
+64 bits are strings, durations seconds (`"90s"`), times UTC (RFC 3339). A word of an enum that ends in `_UNSPECIFIED` means that
+nobody has said it, and is never sent. What a later version answers may have more fields and more words: pass over them.
+
+The permission that an operation needs is its scope. Whoever lacks it gets 403; what a caller may not see is 404."""
 
 
 def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
     """The document. `version` is the platform's, `oidc_url` where the realm describes itself."""
-    texts = comments(descriptors())
+    texts = _in_json(comments(descriptors()))
+    for route in routes.all:
+        done = summary(texts.get(route.rpc.descriptor.full_name, ""))
+        texts.setdefault(route.rpc.request.DESCRIPTOR.full_name, f"What is said to do this: {done}.")
+        texts.setdefault(route.rpc.response.DESCRIPTOR.full_name, f"What is answered to this: {done}.")
     schemas = Schemas(texts)
     paths: dict[str, Schema] = {}
+    samples: Schema = {}
     seen: dict[str, str] = {}
     of_records = {operation_id(route) for route in routes.all if _is_of_record(route)}
     for route in routes.all:
-        operation = {**_operation(route, schemas, texts), "operationId": operation_id(route, of_records)}
+        operation = {**_operation(route, schemas, texts, samples), "operationId": operation_id(route, of_records)}
         taken = seen.setdefault(operation["operationId"], route.rpc.path)
         if taken != route.rpc.path or route.verb.lower() in paths.get(route.template, {}):
             raise ValueError(f"{route.rpc.path} and {taken} would both be {operation['operationId']}")
@@ -49,30 +63,70 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
             paths[route.template + EXPORT] = {"get": _export(route, operation)}
     for route in routes.generic:
         record = schemas.message(route.rpc.response.DESCRIPTOR, Use.ANSWER)
-        operation = {"tags": [_tag(route)], **genericdocs.described(route, _tag(route), record), "security": _security(route)}
+        sample = example(_of_plural(_tag(route)) or route.rpc.response.DESCRIPTOR, Use.ANSWER)
+        described = genericdocs.described(route, _tag(route), record, sample)
+        operation = {"tags": [_tag(route)], **described, "security": _security(route)}
         paths.setdefault(route.template, {})[route.verb.lower()] = operation
+    paths |= edgedocs.paths(schemas)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "ITSM",
             "version": version,
-            "description": "Every answer but success is a problem document (RFC 9457); its `type` says which kind.",
+            "summary": "Assets, incidents, monitoring and figures of an IT service desk.",
+            "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "/", "description": "This installation."}],
         "tags": _tags(routes, texts),
         "paths": paths,
         "components": {
-            "schemas": {**schemas.components, **genericdocs.COMPONENTS, "Problem": _PROBLEM},
-            "parameters": _PARAMETERS,
-            "headers": _HEADERS,
-            "responses": {_response_name(status): _refusal(status) for status in _SLUGS},
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "A personal access token or an access token."},
-                "oidc": {"type": "openIdConnect", "openIdConnectUrl": oidc_url},
+            "schemas": {
+                **dict(sorted(schemas.components.items())),
+                **genericdocs.COMPONENTS,
+                "Problem": answerdocs.PROBLEM,
+                "ProblemError": answerdocs.PROBLEM_ERROR,
             },
+            "parameters": parameterdocs.PARAMETERS,
+            "headers": answerdocs.HEADERS,
+            "responses": answerdocs.RESPONSES,
+            "examples": dict(sorted(samples.items())),
+            "securitySchemes": parameterdocs.schemes(oidc_url),
         },
     }
+
+
+def described() -> bytes:
+    """The document of everything that is declared, as text with a line for each path and component.
+
+    The realm is another in each installation, so it is left open.
+    """
+    return b"".join(_lines(document(declared(), version="v1", oidc_url="/"), _SPLIT)) + b"\n"
+
+
+_SPLIT = 2
+
+
+def _lines(value: Schema, depth: int) -> Iterator[bytes]:
+    yield b"{\n"
+    for at, (name, inner) in enumerate(value.items()):
+        yield (b",\n" if at else b"") + orjson.dumps(name) + b":"
+        if depth and isinstance(inner, dict) and inner:
+            yield from _lines(inner, depth - 1 if name == "components" else 0)
+        else:
+            yield orjson.dumps(inner)
+    yield b"\n}"
+
+
+def _in_json(texts: dict[str, str]) -> dict[str, str]:
+    """Comments name fields as protos do; readers of the document know them as JSON has them."""
+    known = {name.rpartition(".")[2] for name in texts}
+
+    def camel(found: re.Match[str]) -> str:
+        head, *rest = found[1].split("_")
+        return f"`{head}{''.join(word.title() for word in rest)}`" if found[1] in known else found[0]
+
+    return {name: re.sub(r"`([a-z]+(?:_[a-z0-9]+)+)`", camel, text) for name, text in texts.items()}
 
 
 def _export(route: Route, listing: Schema) -> Schema:
@@ -83,20 +137,20 @@ def _export(route: Route, listing: Schema) -> Schema:
     form = {"type": "string", "enum": list(FORMATS), "default": "csv"}
     fields = {"in": "query", "name": "fields", "description": "Columns, with commas between them; all when absent."}
     own = [
-        {"in": "query", "name": "format", "description": "What kind of file.", "schema": form},
+        {"in": "query", "name": "format", "description": "What kind of file.", "schema": form, "example": "csv"},
         {**fields, "schema": {"type": "string"}, "example": "id"},
     ]
     file: Schema = {
         "description": "The file",
-        "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
-        "content": {media: {"schema": {"type": "string"}} for media in FORMATS.values()},
+        "headers": answerdocs.headers("Content-Disposition"),
+        "content": {FORMATS[kind]: content for kind, content in _FILES.items()},
     }
     refused = {status: answer for status, answer in listing["responses"].items() if int(status) >= 400}
-    too_large = {"413": {"$ref": f"#/components/responses/{_response_name(413)}"}}
+    too_large = {"413": {"$ref": "#/components/responses/Problem413"}}
     return {
         **listing,
         "operationId": f"{name}_export",
-        "summary": f"The list of {name} as a file.",
+        "summary": f"The list of {name} as a file",
         "description": f"The list of {name} as a file, streamed. In CSV an apostrophe leads what would run as a formula.",
         "parameters": [*kept, *own],
         "responses": {"200": file, **refused, **too_large},
@@ -104,9 +158,12 @@ def _export(route: Route, listing: Schema) -> Schema:
 
 
 def _tags(routes: Routes, texts: dict[str, str]) -> list[Schema]:
-    found = dict.fromkeys(_tag(route) for route in routes.all)
-    about = {route.resource: texts.get(route.rpc.response.DESCRIPTOR.full_name, "") for route in routes.all if route.resource}
-    return [{"name": name, **({"description": about[name]} if about.get(name) else {})} for name in found]
+    """Each resource with what its record is, or else what the service that offers it is for."""
+    found = {_tag(route): texts.get(route.service, "") for route in reversed(routes.all)}
+    for route in routes.all:
+        if route.resource == _tag(route):
+            found[route.resource] = texts.get(route.rpc.response.DESCRIPTOR.full_name) or found[route.resource]
+    return [{"name": name, "description": text} for name, text in (sorted(found.items()) + list(edgedocs.TAGS.items()))]
 
 
 def _tag(route: Route) -> str:
@@ -133,15 +190,15 @@ def _is_of_record(route: Route) -> bool:
     return route.template.partition(":")[0].endswith("}")
 
 
-def _operation(route: Route, schemas: Schemas, texts: dict[str, str]) -> Schema:
+def _operation(route: Route, schemas: Schemas, texts: dict[str, str], samples: Schema) -> Schema:
     text = texts.get(route.rpc.descriptor.full_name, "")
     operation: Schema = {"tags": [_tag(route)]}
     if text:
         operation |= {"summary": summary(text), "description": text}
     operation["parameters"] = _parameters(route, schemas)
     if route.body:
-        operation["requestBody"] = _body(route, schemas)
-    operation["responses"] = _responses(route, schemas)
+        operation["requestBody"] = _body(route, schemas, samples)
+    operation["responses"] = _responses(route, schemas, samples)
     if route.leaving:
         operation["deprecated"] = True
     return {**operation, "security": _security(route)}
@@ -152,80 +209,105 @@ def _security(route: Route) -> list[Schema]:
         return []
     # What a batch needs is said by its operations.
     scopes = [] if route.rpc.requires == SIGNED_IN or route.generic == BATCH else [route.rpc.requires]
-    return [{"bearer": scopes}, {"oidc": scopes}]
+    return parameterdocs.security(scopes, writes=route.verb != "GET")
 
 
 def _parameters(route: Route, schemas: Schemas) -> list[Schema]:
+    record = _record(route)
     variables = ((name, route.request.fields_by_name[name]) for name in route.variables)
-    found = [_parameter(field, "path", schemas) | {"name": name, "required": True} for name, field in variables]
+    found = [_parameter(field, "path", schemas, record) | {"name": name, "required": True} for name, field in variables]
     for name, field in route.parameters.items():
-        parameter = _parameter(field, "query", schemas) | {"name": name}
+        parameter = _parameter(field, "query", schemas, record) | {"name": name}
         if name == "pageSize":
             parameter["schema"] = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": _DEFAULT_PAGE}
         if has_behavior(field, REQUIRED):
             parameter["required"] = True
         found.append(parameter)
-    headers = ["RequestId"]
+    names = ["RequestId"] + (["Tenant"] if route.rpc.requires != ANONYMOUS else [])
     if route.conditional:
-        headers.append("IfMatch" if route.precondition_required else "IfMatchOptional")
+        names.append("IfMatch" if route.precondition_required else "IfMatchOptional")
     if route.verb == "GET":
-        headers += ["IfNoneMatch"] if route.tagged else []
-        headers += ["Fields"] if FIELDS not in route.parameters else []
+        names += ["IfNoneMatch"] if route.tagged else []
+        names += ["Fields"] if FIELDS not in route.parameters else []
     else:
-        headers.append("IdempotencyKey")
-        headers += ["DryRun"] if DRY_RUN not in route.parameters else []
-    return found + [{"$ref": f"#/components/parameters/{name}"} for name in headers]
+        names.append("IdempotencyKey")
+        names += ["DryRun"] if DRY_RUN not in route.parameters else []
+    return found + [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
-def _parameter(field: Any, place: str, schemas: Schemas) -> Schema:
+def _parameter(field: Any, place: str, schemas: Schemas, record: Any) -> Schema:
     schema = schemas.field(field, Use.INPUT)
     text = schema.pop("description", "")
     if place == "path":
         schema = {**schema, "minLength": 1}
-    return {"in": place, **({"description": text} if text else {}), "schema": schema}
+    sample = parameter_sample(field, record)
+    return {"in": place, **({"description": text} if text else {}), "schema": schema, "example": sample}
 
 
-def _body(route: Route, schemas: Schemas) -> Schema:
+def _record(route: Route) -> Any:
+    """What the operation is about: the message of the record that its address names; `None` where it names none."""
+    reply = route.rpc.response.DESCRIPTOR
+    inner = [item.message_type for item in reply.fields if item.is_repeated and item.message_type is not None]
+    if route.paged and inner:
+        return inner[0]
+    return _of_plural(_tag(route)) or reply
+
+
+@cache
+def _of_plural(plural: str) -> Any:
+    return next((route.rpc.response.DESCRIPTOR for route in declared().all if route.resource == plural), None)
+
+
+def _body(route: Route, schemas: Schemas, samples: Schema) -> Schema:
     use = Use.PATCH if route.masked else Use.INPUT
     without = route.variables if route.body_field is None else ()
     descriptor = route.body_type.DESCRIPTOR
-    content = {"schema": schemas.message(descriptor, use, without), "example": example(descriptor, use, without)}
+    schema = schemas.message(descriptor, use, without)
+    content = _shown(schema, lambda: example(descriptor, use, without), samples)
     return {"required": not route.body_may_be_absent, "content": {_JSON: content}}
 
 
-def _responses(route: Route, schemas: Schemas) -> Schema:
+def _responses(route: Route, schemas: Schemas, samples: Schema) -> Schema:
     reply = route.rpc.response.DESCRIPTOR
-    headers = ["X-Request-Id"]
-    if route.tagged:
-        headers.append("ETag")
-    if route.paged:
-        headers.append("Link")
-    if route.creates:
-        headers.append("Location")
+    names = ["ETag"] if route.tagged else []
+    names += ["Link"] if route.paged or route.leaving else []
+    names += ["Deprecation", "Sunset"] if route.leaving else []
+    names += ["Idempotency-Replayed", "Dry-Run"] if route.verb != "GET" else []
+    names += answerdocs.RATED
     success: Schema = {
         "description": "Created" if route.creates else "Done",
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+        "headers": answerdocs.headers(*(["Location"] if route.creates else []), *names),
     }
     status = "201" if route.creates else "200"
     if reply.full_name == "google.protobuf.Empty":
         status = "204"
     else:
-        success["content"] = {_JSON: {"schema": schemas.message(reply, Use.ANSWER), "example": example(reply, Use.ANSWER)}}
+        success["content"] = {_JSON: _shown(schemas.message(reply, Use.ANSWER), lambda: example(reply, Use.ANSWER), samples)}
     found: Schema = {status: success}
-    if route.creates:
-        kept = {name: value for name, value in success["headers"].items() if name != "Location"}
-        found["200"] = {**success, "description": "With `dryRun`: as it would be.", "headers": kept}
+    if route.creates and status == "201":
+        found["200"] = {**success, "description": "With `dryRun`: as it would be.", "headers": answerdocs.headers(*names)}
     if route.tagged and route.verb == "GET":
-        found["304"] = {"description": "The client has this version already."}
-    for refused in sorted(_refusals(route)):
-        found[str(refused)] = {"$ref": f"#/components/responses/{_response_name(refused)}"}
-    return found
+        found["304"] = {
+            "description": "The client has this version already.",
+            "headers": answerdocs.headers("ETag", *answerdocs.RATED),
+        }
+    return {**dict(sorted(found.items())), **answerdocs.refusals(_refusals(route))}
+
+
+def _shown(schema: Schema, make: Callable[[], Any], samples: Schema) -> Schema:
+    """A schema with its example; what has a name is shown by reference, as it is in many places."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if not name:
+        return {"schema": schema, "example": make()}
+    if name not in samples:
+        samples[name] = {"value": make()}
+    return {"schema": schema, "examples": {"example": {"$ref": f"#/components/examples/{name}"}}}
 
 
 def _refusals(route: Route) -> set[int]:
-    statuses = {*_ALWAYS, 422}
+    statuses = set(answerdocs.ALWAYS)
     if route.rpc.requires != ANONYMOUS:
-        statuses |= {401, 403}
+        statuses |= answerdocs.KNOWN
     if route.verb != "GET":
         statuses.add(409)
     if route.conditional:
@@ -233,106 +315,9 @@ def _refusals(route: Route) -> set[int]:
     if route.precondition_required:
         statuses.add(428)
     if route.body:
-        statuses |= {413, 415}
+        statuses |= answerdocs.BODY
     return statuses
 
 
-def _response_name(status: int) -> str:
-    return f"Problem{status}"
-
-
-def _refusal(status: int) -> Schema:
-    slug = _SLUGS[status]
-    sample = {
-        "type": f"urn:itsm:problem:{slug}",
-        "title": TITLES[slug],
-        "status": status,
-        "detail": TITLES[slug],
-        "instance": "/api/v1/incidents",
-        "reason": slug.upper().replace("-", "_"),
-        "errors": [{"pointer": "/title", "message": "is required"}] if status == 422 else [],
-        "requestId": "018f0e0a-7b1c-7c3d-8e4f-5a6b7c8d9e0f",
-        "traceId": "0af7651916cd43dd8448eb211c80319c",
-    }
-    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": sample}
-    headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
-    if status in (429, 503):
-        headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
-    return {"description": TITLES[slug], "headers": headers, "content": {CONTENT_TYPE: content}}
-
-
-_TEXT = {"type": "string"}
-_PROBLEM: Schema = {
-    "type": "object",
-    "description": "What went wrong (RFC 9457). Further members tell facts, such as `etag`, `permission` or `state`.",
-    "properties": {
-        "type": {"type": "string", "enum": [f"urn:itsm:problem:{slug}" for slug in TITLES], "description": "Which kind."},
-        "title": {**_TEXT, "description": "The kind, for people."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": {**_TEXT, "description": "What happened this time, for people."},
-        "instance": {**_TEXT, "description": "The path that was asked for."},
-        "reason": {**_TEXT, "description": "What happened, as a stable word for programs."},
-        "errors": {
-            "type": "array",
-            "description": "What is wrong where in the request.",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "pointer": {**_TEXT, "description": "JSON pointer; parameters are pointed at as members of the body."},
-                    "message": {**_TEXT, "description": "What would be right."},
-                },
-                "required": ["pointer", "message"],
-            },
-        },
-        "requestId": {**_TEXT, "description": "Names the request in our logs."},
-        "traceId": {**_TEXT, "description": "Names its trace."},
-    },
-    "required": ["type", "title", "status", "detail", "instance", "reason", "errors", "requestId", "traceId"],
-}
-_ENTITY_TAG = {"type": "string", "examples": ['"3"']}
-_PARAMETERS: dict[str, Schema] = {
-    "RequestId": {
-        "name": "X-Request-Id", "in": "header", "description": "Names the request in logs and answers; made when absent.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
-    },
-    "IfMatch": {
-        "name": "If-Match", "in": "header", "required": True, "schema": _ENTITY_TAG,
-        "description": "The version that this is about, or `*` for any.",
-    },
-    "IfMatchOptional": {
-        "name": "If-Match", "in": "header", "schema": _ENTITY_TAG,
-        "description": "The version that this is about; any when absent.",
-    },
-    "IfNoneMatch": {
-        "name": "If-None-Match", "in": "header", "schema": _ENTITY_TAG,
-        "description": "The version that the client has; 304 when it is still this one.",
-    },
-    "IdempotencyKey": {
-        "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "minLength": 1, "maxLength": 257},
-        "description": "The same request with the same key is done once and answered again.",
-    },
-    "IdempotencyKeyRequired": {
-        "name": "Idempotency-Key", "in": "header", "required": True,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
-        "description": "What the keys of the operations follow from: each is done once and answered again.",
-    },
-    "Fields": {
-        "name": "fields", "in": "query", "schema": {"type": "string", "minLength": 1},
-        "description": "Names of fields, with commas between them: the answer, or each record of it, has no others.",
-    },
-    "DryRun": {
-        "name": "dryRun", "in": "query", "schema": {"type": "boolean", "default": False},
-        "description": "Answers with what would be, checked as if it were done, and changes nothing.",
-    },
-}  # fmt: skip
-_HEADERS: dict[str, Schema] = {
-    "X-Request-Id": {"description": "Names the request.", "schema": _TEXT},
-    "ETag": {"description": "The version of the record.", "schema": _ENTITY_TAG},
-    "Link": {"description": 'Where the next page is (`rel="next"`).', "schema": _TEXT},
-    "Location": {"description": "Where the new record is.", "schema": _TEXT},
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
-}
-
-
-if __name__ == "__main__":  # for programs that are made from the document; the realm is another in each installation
-    sys.stdout.buffer.write(orjson.dumps(document(declared(), version="v1", oidc_url="/"), option=orjson.OPT_INDENT_2))
+if __name__ == "__main__":  # for programs that are made from the document
+    sys.stdout.buffer.write(described())

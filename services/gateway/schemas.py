@@ -1,14 +1,15 @@
-"""JSON Schemas and examples of messages, for the OpenAPI document.
+"""JSON Schemas of messages, for the OpenAPI document.
 
 A message has up to three: as it is answered (`Incident`: everything without presence is always there), as it is sent
-(`IncidentInput`: only what must be said is required) and as it is changed (`IncidentPatch`: nothing is).
+(`IncidentInput`: only what must be said is required) and as it is changed (`IncidentPatch`: nothing is). An enum has one as it
+is answered, with the word for what nobody said, and one as it is sent.
 """
 
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from google.api.field_behavior_pb2 import IMMUTABLE, OUTPUT_ONLY, REQUIRED
+from google.api.field_behavior_pb2 import IMMUTABLE, INPUT_ONLY, OUTPUT_ONLY, REQUIRED
 from google.protobuf.descriptor import FieldDescriptor
 from itsm.type.v1 import annotations_pb2
 
@@ -30,7 +31,7 @@ _INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 
 _UINT32 = {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**32 - 1}
 _INT64 = {"type": "string", "format": "int64", "pattern": r"^-?(0|[1-9]\d{0,18})$"}
 _UINT64 = {"type": "string", "format": "uint64", "pattern": r"^(0|[1-9]\d{0,19})$"}
-_SCALARS: dict[int, Schema] = {
+SCALARS: dict[int, Schema] = {
     FieldDescriptor.CPPTYPE_STRING: {"type": "string"},
     FieldDescriptor.CPPTYPE_BOOL: {"type": "boolean"},
     FieldDescriptor.CPPTYPE_INT32: _INT32,
@@ -41,12 +42,12 @@ _SCALARS: dict[int, Schema] = {
     FieldDescriptor.CPPTYPE_DOUBLE: {"type": "number", "format": "double"},
 }
 _BYTES = {"type": "string", "contentEncoding": "base64"}
-_WELL_KNOWN: dict[str, tuple[Schema, Any]] = {
+WELL_KNOWN: dict[str, tuple[Schema, Any]] = {
     "Timestamp": ({"type": "string", "format": "date-time"}, "2026-01-31T12:00:00Z"),
-    "Duration": ({"type": "string", "pattern": r"^-?\d{1,12}(\.\d{1,9})?s$"}, "90s"),
-    "FieldMask": ({"type": "string"}, ""),
-    "Struct": ({"type": "object", "additionalProperties": True}, {}),
-    "Value": ({}, None),
+    "Duration": ({"type": "string", "format": "google-duration", "pattern": r"^-?\d{1,12}(\.\d{1,9})?s$"}, "90s"),
+    "FieldMask": ({"type": "string", "format": "google-fieldmask"}, "title"),
+    "Struct": ({"type": "object", "additionalProperties": True}, {"attempts": 3.0}),
+    "Value": ({}, "NEW"),
     "ListValue": ({"type": "array", "items": {}}, []),
     "Empty": ({"type": "object", "additionalProperties": False}, {}),
     "StringValue": ({"type": "string"}, "text"),
@@ -59,8 +60,9 @@ _WELL_KNOWN: dict[str, tuple[Schema, Any]] = {
     "FloatValue": ({"type": "number", "format": "float"}, 0.5),
     "BytesValue": (_BYTES, "AA=="),
 }
-_PLAIN_VALUE: Schema = {
+PLAIN_VALUE: Schema = {
     "description": "A string, a number, a boolean or an array of them. Whole numbers beyond ±(2^53-1) are strings.",
+    "examples": ["B12"],
     "oneOf": [
         {"type": "string"},
         {"type": "number"},
@@ -69,8 +71,9 @@ _PLAIN_VALUE: Schema = {
         {"type": "null"},
     ],
 }
-_GOOGLE = "google.protobuf."
-_SAMPLE_TAIL = "01hv6k3q8r5w7x9y2z4a6b8c0d"
+GOOGLE = "google.protobuf."
+VALUE = "itsm.type.v1.Value"
+"""A value of one of several kinds, written plainly."""
 
 
 class Schemas:
@@ -83,10 +86,11 @@ class Schemas:
 
     def message(self, descriptor: Descriptor, use: Use, without: Iterable[str] = ()) -> Schema:
         """A reference to the message's schema, which is made when it is new; `without` leaves fields out."""
-        if descriptor.full_name.startswith(_GOOGLE):
-            return _WELL_KNOWN[descriptor.full_name.removeprefix(_GOOGLE)][0]
-        if descriptor.full_name == "itsm.type.v1.Value":
-            return _PLAIN_VALUE
+        if descriptor.full_name.startswith(GOOGLE):
+            return WELL_KNOWN[descriptor.full_name.removeprefix(GOOGLE)][0]
+        if descriptor.full_name == VALUE:
+            self.components.setdefault("PlainValue", PLAIN_VALUE)
+            return {"$ref": "#/components/schemas/PlainValue"}
         name = self._name(descriptor, use)
         if name not in self.components:
             self.components[name] = {}  # before its fields, one of which may be of this very type
@@ -99,12 +103,12 @@ class Schemas:
         text = self._comments.get(field.full_name, "")
         if has_behavior(field, IMMUTABLE):
             text = f"{text} Cannot be changed later.".strip()
-        if values := self._values(field):
-            text = f"{text} {values}".strip()
         if text:
             schema["description"] = text
         if has_behavior(field, OUTPUT_ONLY):
             schema["readOnly"] = True
+        if has_behavior(field, INPUT_ONLY):
+            schema["writeOnly"] = True
         options: Any = field.GetOptions()
         if options.Extensions[annotations_pb2.personal]:
             schema["x-personal"] = True
@@ -126,7 +130,7 @@ class Schemas:
         if text := self._comments.get(descriptor.full_name):
             schema["description"] = text
         schema["properties"] = {field.json_name: self.field(field, use) for field in fields}
-        required = [field.json_name for field in fields if _required(field, use)]
+        required = [field.json_name for field in fields if is_required(field, use)]
         if required:
             schema["required"] = required
         if use is not Use.ANSWER:
@@ -146,75 +150,28 @@ class Schemas:
             # What is inside of a change is given whole.
             return self.message(field.message_type, Use.INPUT if use is Use.PATCH else use)
         if field.enum_type is not None:
-            return {"type": "string", "enum": _enum(field, use)}
-        return _BYTES if field.type == FieldDescriptor.TYPE_BYTES else _SCALARS[field.cpp_type]
+            return self._enum(field.enum_type, use)
+        return _BYTES if field.type == FieldDescriptor.TYPE_BYTES else SCALARS[field.cpp_type]
 
-    def _values(self, field: FieldDescriptor) -> str:
-        if field.enum_type is None:
-            return ""
-        said = (
-            (value.name, self._comments.get(f"{field.enum_type.full_name}.{value.name}")) for value in field.enum_type.values
-        )
-        return " ".join(f"`{name}`: {text}" for name, text in said if text)
+    def _enum(self, enum: Descriptor, use: Use) -> Schema:
+        names = enum_names(enum, use)
+        name = self._name(enum, Use.ANSWER if len(names) == len(enum.values) else Use.INPUT)
+        if name not in self.components:
+            said = {each: self._comments.get(f"{enum.full_name}.{each}", "") for each in names}
+            listed = "\n".join(f"- `{each}`: {text}" for each, text in said.items() if text)
+            about = "\n\n".join(text for text in (self._comments.get(enum.full_name, ""), listed) if text)
+            self.components[name] = {"type": "string", **({"description": about} if about else {}), "enum": names}
+        return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _required(field: FieldDescriptor, use: Use) -> bool:
+def is_required(field: FieldDescriptor, use: Use) -> bool:
+    """Whether it must be there: in an answer what has no presence, in what is sent what says so."""
     if use is Use.ANSWER:
         return not field.has_presence
     return use is Use.INPUT and has_behavior(field, REQUIRED)
 
 
-def _enum(field: FieldDescriptor, use: Use) -> list[str]:
-    names = [value.name for value in field.enum_type.values]  # type: ignore[union-attr]
+def enum_names(enum: Descriptor, use: Use) -> list[str]:
+    """The words of an enum; the one for what nobody said is answered and never sent."""
+    names = [value.name for value in enum.values]
     return names if use is Use.ANSWER or not names[0].endswith("_UNSPECIFIED") else names[1:]
-
-
-def example(descriptor: Descriptor, use: Use, without: Iterable[str] = ()) -> Any:
-    """A value that the schema of the same arguments takes, with something in each field that it asks for."""
-    return _example(descriptor, use, frozenset(without), frozenset())
-
-
-def _example(descriptor: Descriptor, use: Use, without: frozenset[str], above: frozenset[str]) -> Any:
-    if descriptor.full_name.startswith(_GOOGLE):
-        return _WELL_KNOWN[descriptor.full_name.removeprefix(_GOOGLE)][1]
-    if descriptor.full_name == "itsm.type.v1.Value":
-        return "text"
-    above |= {descriptor.full_name}
-    sample: dict[str, Any] = {}
-    for field in descriptor.fields:
-        nested: Descriptor = field.message_type
-        shown = _required(field, use) if use is not Use.ANSWER else nested is None or nested.full_name not in above
-        if use is Use.PATCH:
-            shown = has_behavior(field, REQUIRED)
-        if shown and field.name not in without:
-            sample[field.json_name] = _sample(field, use, above)
-    return sample
-
-
-def _sample(field: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
-    nested: Descriptor = field.message_type
-    if nested is not None and nested.GetOptions().map_entry:
-        return {}
-    if field.is_repeated:
-        return [] if nested is not None and nested.full_name in above else [_single(field, use, above)]
-    return _single(field, use, above)
-
-
-def _single(field: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
-    if field.message_type is not None:
-        return _example(field.message_type, Use.INPUT if use is Use.PATCH else use, frozenset(), above)
-    if field.enum_type is not None:
-        return _enum(field, Use.INPUT)[0]
-    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-        return "AA==" if field.type == FieldDescriptor.TYPE_BYTES else _text(field)
-    return {"boolean": False, "integer": 1, "number": 0.5}.get(_SCALARS[field.cpp_type]["type"], "1")
-
-
-def _text(field: FieldDescriptor) -> str:
-    owner: Descriptor = field.containing_type
-    about = owner.GetOptions().Extensions[annotations_pb2.resource]
-    if about.id_prefix and field.name == "id":
-        return f"{about.id_prefix}_{_SAMPLE_TAIL}"
-    if about.number_prefix and field.name == "number":
-        return f"{about.number_prefix}0001042"
-    return {"etag": "3", "title": "Mail is down in the north building", "next_page_token": ""}.get(field.name, "text")
