@@ -27,7 +27,8 @@ class Context:
     `scope` is the row scope of the caller: a Mongo filter over the stored fields, ANDed into each query beside the tenant.
     `request_id` is the caller's idempotency key, empty when none was given. `token` is passed on to other services.
     `dry_run` says that the call only shows what it would do: no transaction of it is written (docs/decisions/027-manners.md).
-    `attended`, `auth_time` and `acr` tell how the caller signed in (chassis/proof.py).
+    `attended`, `auth_time` and `acr` tell how the caller signed in (chassis/proof.py); `credential` is the id of the token made
+    beforehand that the caller came with instead.
     """
 
     tenant: str
@@ -46,6 +47,7 @@ class Context:
     auth_time: int = 0
     acr: str = ""
     attended: bool = False
+    credential: str = ""
 
     def caused_by(self, event_id: str, correlation_id: str) -> Self:
         """This context for work that an event brought about."""

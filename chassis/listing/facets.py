@@ -2,7 +2,8 @@
 
 A list is asked for as ever, with the names of the fields in the metadata of the call; its filter, its permission and the row
 scope are those of the list, because it is the list. The store counts where it would have read a page, and the counts leave
-beside an answer that stays empty. At most 10,000 records are looked at.
+beside an answer that stays empty. At most 10,000 records are looked at. Where only `TOTAL`
+is named, the records are counted and nothing else, up to 100,000.
 
 Fails: `Invalid` on `fields` for a name that the list does not have, or whose values are not such that one counts them.
 """
@@ -23,6 +24,9 @@ ASKED_KEY = "facets"  # in the metadata of a call: names, separated by commas
 ANSWER_KEY = "facets-bin"  # in the trailing metadata of its answer
 LOOKED_AT = 10_000
 MAX_FIELDS = 5
+TOTAL = "*"
+COUNTED = 100_000
+"""Up to how many records are counted exactly where nothing else is asked."""
 MAX_VALUES = 20
 _LARGEST = 6_000  # bytes: gRPC carries 8 KiB beside an answer
 _COUNTED = frozenset({Kind.ENUM, Kind.BOOL, Kind.KEYWORD})
@@ -42,6 +46,7 @@ class Facets:
 
     names: Sequence[str]
     fields: dict[str, Field] = field(default_factory=dict)
+    settled: bool = False
 
     @classmethod
     def of(cls, text: str) -> "Facets | None":
@@ -50,6 +55,9 @@ class Facets:
 
     def settle(self, known: Fields) -> None:
         """Looks the names up in the allow-list of a list. Raises `Invalid`."""
+        self.settled = True
+        if self.names == [TOTAL]:
+            return
         if len(self.names) > MAX_FIELDS:
             raise Invalid({"fields": f"may name {MAX_FIELDS} fields"})
         for name in self.names:
@@ -64,11 +72,14 @@ class Facets:
         for place, item in enumerate(self.fields.values()):
             branches[f"f{place}"] = list(_branch(item))
         paths = {item.path.partition(".")[0]: 1 for item in self.fields.values()}
-        return [{"$match": dict(query)}, {"$limit": LOOKED_AT + 1}, {"$project": paths}, {"$facet": branches}]
+        most = LOOKED_AT if self.fields else COUNTED
+        return [{"$match": dict(query)}, {"$limit": most + 1}, {"$project": paths or {"_id": 1}}, {"$facet": branches}]
 
     def answer(self, found: Mapping[str, Any]) -> bytes:
         """The counts as they travel; rare values are left out where there are too many to tell."""
         looked_at = found["looked_at"][0]["n"] if found["looked_at"] else 0
+        if not self.fields:
+            return zlib.compress(orjson.dumps({"count": min(looked_at, COUNTED), "capped": looked_at > COUNTED}))
         told = {name: found[f"f{place}"] for place, name in enumerate(self.fields)}
         for most in (MAX_VALUES, MAX_VALUES // 2, MAX_VALUES // 4, 1):
             facets = {name: _told(rows, most) for name, rows in told.items()}

@@ -35,8 +35,10 @@ LONGEST = 30.0  # seconds that a call may take, whatever its client says
 KEY_LENGTH = 255
 REPLAYED_KEY = "x-idempotency-replayed"  # in the trailing metadata of an answer that was given before
 DRY_RUN_KEY = "dry-run"  # in the metadata of a call that only shows what it would do, and of its answer
+BEHALF_KEY = "x-itsm-on-behalf-of"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _CORRELATION = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
+_BEHALF = _CORRELATION | {"/"}
 
 
 class Guard(Protocol):
@@ -204,7 +206,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return ctx.Context(
             tenant=principal.tenant,
             actor=ctx.Actor(id=principal.subject, kind=principal.kind),
-            act=principal.act,
+            act=principal.act or _behalf(principal, metadata),
             roles=principal.roles,
             permissions=policy.allowed(principal.roles, principal.limits),
             scope={} if plain else policy.scope(principal.roles, requires, principal.subject),
@@ -217,6 +219,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             auth_time=principal.auth_time,
             acr=principal.acr,
             attended=principal.attended,
+            credential="" if principal.attended else principal.session_id,
         )
 
 
@@ -235,6 +238,13 @@ def _rebuilt(response: type[Message], replay: Replay) -> Message | None:
 
 def _digest(request: Message) -> str:
     return hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _behalf(principal: Principal, metadata: Mapping[str, str]) -> str:
+    """On whose behalf a service says that it acts, such as `connections/cnx_…`: for the history only, no right follows from it.
+    Of anybody else nothing is believed."""
+    given = metadata.get(BEHALF_KEY, "")
+    return given if principal.kind == "service" and len(given) <= 128 and _BEHALF.issuperset(given) else ""
 
 
 def _correlation(given: str) -> str:

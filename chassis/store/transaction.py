@@ -126,7 +126,7 @@ class Store:
 
         Where a list is to be counted instead, its counts leave as `Faceted`.
         """
-        if sort and (facets := asked()) is not None and facets.fields:
+        if sort and (facets := asked()) is not None and facets.settled:
             (found,) = await self.aggregate(collection, facets.pipeline(query))
             raise Faceted(facets.answer(found))
         return await self.backend.find(collection, self.scoped(query), sort=sort, limit=limit, naive=naive)

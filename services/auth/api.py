@@ -107,6 +107,21 @@ class ExchangeApi(pb.ExchangeServiceServicer):
         return pb.EndSessionsResponse(ended=ended)
 
 
+class DelegationApi(pb.DelegationServiceServicer):
+    """`itsm.auth.v1.DelegationService`."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    async def Delegate(self, request: pb.DelegateRequest, context: Any) -> pb.DelegateResponse:
+        token, end = await self._credentials.delegate(
+            request.subject, request.roles, request.permissions, request.credential_id
+        )
+        answer = pb.DelegateResponse(token=token)
+        answer.expire_time.FromSeconds(end)
+        return answer
+
+
 class UserApi(pb.UserServiceServicer):
     """`itsm.auth.v1.UserService`."""
 

@@ -22,16 +22,20 @@ from services.gateway.entrance import Entrance, EntranceSettings
 from services.gateway.exchange import Receive, Scope, Send
 from services.gateway.exports import Exports
 from services.gateway.hub import Hub
+from services.gateway.jobs import wiring as jobs
+from services.gateway.jobs.results import Results
 from services.gateway.limits import App, Limits
 from services.gateway.owned import OwnSettings
 from services.gateway.revocations import Revocations
 from services.gateway.ring import Cursors, Entry, Ring
-from services.gateway.routes import declared
+from services.gateway.routes import Routes, declared
+from services.gateway.selecting import Selecting
 from services.gateway.session import Realm, SignIn
 from services.gateway.stream import PATH, Stream
 from services.gateway.tail import Tail
 from services.gateway.transcode import Transcoder
 from services.gateway.upstream import Upstream
+from services.gateway.usecases.selections import Selections
 
 _LAST_WORDS_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
@@ -45,7 +49,6 @@ class Settings(OwnSettings, EntranceSettings):
     console_client_id: str = Field("itsm-console", description="the client of the realm that people sign in through")
     console_folder: str = Field("", description="where the built web console lies; empty for web/dist beside the code")
     console_client_secret: SecretStr = Field(SecretStr(""), description="its secret")
-    incident_target: str = Field("", description="gRPC address of the incident service")
     asset_target: str = Field("", description="gRPC address of the asset service")
     monitor_target: str = Field("", description="gRPC address of the monitor service")
     analytics_target: str = Field("", description="gRPC address of the analytics service")
@@ -90,7 +93,9 @@ def build(settings: Settings) -> Service:
     upstream = Upstream(channels, settings.targets(), own=lambda: service.address)
     entrance = Entrance.of(settings, service.metrics, assembly.guard)
     service.background("shedding", entrance.shedding.watch)
-    rest = _rest(settings, upstream, credentials, assembly, entrance)
+    routes = declared()
+    selections = jobs.build(assembly, routes, upstream, entrance, key)
+    rest = _rest(settings, upstream, credentials, assembly, entrance, routes, selections)
     api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
     app = Limits(entrance.doors(api), secure=settings.public_url.startswith("https://"))
     listener = Listener(settings.listen, app, partial(stream.hub.close, _LAST_WORDS_SECONDS))
@@ -103,18 +108,29 @@ def build(settings: Settings) -> Service:
     return service
 
 
-def _rest(settings: Settings, upstream: Upstream, credentials: Credentials, assembly: Assembly, entrance: Entrance) -> App:
-    routes, failpoints = declared(), assembly.failpoints
+def _rest(
+    settings: Settings,
+    upstream: Upstream,
+    credentials: Credentials,
+    assembly: Assembly,
+    entrance: Entrance,
+    routes: Routes,
+    selections: Selections,
+) -> App:
+    failpoints = assembly.failpoints
     discovery = f"{settings.oidc_issuer}/.well-known/openid-configuration"
     description = orjson.dumps(openapi.document(routes, version="v1", oidc_url=discovery))
     documents = {"/api/v1/openapi.json": description, **eventdocs.documents()}
     metrics = assembly.service.metrics
-    transcoder = Transcoder(routes, upstream, credentials, documents=documents, metrics=metrics, entrance=entrance)
-    exports = Exports(transcoder, routes)
+    selecting = Selecting(selections, assembly.guard, assembly.clock)
+    transcoder = Transcoder(
+        routes, upstream, credentials, documents=documents, metrics=metrics, entrance=entrance, selecting=selecting
+    )
+    files = Results(Exports(transcoder, routes), routes, upstream, credentials, entrance)
 
     async def entry(scope: Scope, receive: Receive, send: Send) -> None:
         await failpoints.reached("R1")
-        await exports(scope, receive, send)
+        await files(scope, receive, send)
 
     return entry
 

@@ -190,6 +190,16 @@ class Exports:
         return answer
 
 
+def columns(route: Route) -> Mapping[str, bool]:
+    """The columns that a list as a file may have, each with whether it is an instant."""
+    return _List.of(route).fields
+
+
+def file_of(form: str, chosen: Mapping[str, bool]) -> File:
+    """An empty file of a kind, `csv`, with these columns."""
+    return _FILES[form](chosen)
+
+
 def exportable(route: Route) -> bool:
     """Whether it is a list of a whole resource."""
     return route.verb == "GET" and route.paged and not route.variables and ":" not in route.template

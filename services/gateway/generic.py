@@ -1,4 +1,4 @@
-"""Operations that every resource has and no proto names: `:batchGet`, `:batch`, `:facets`, derived from the bindings.
+"""Operations that every resource has and no proto names: `:batchGet`, `:batch`, `:facets`, `:select`, from the bindings.
 
 Each is made of what the resource offers already, as the same caller and by the same rules: many reads, many writes, the
 filter of its list. A binding that a proto does declare at such an address wins.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from services.gateway.routes import Route
 
-FACETS, BATCH_GET, BATCH = "facets", "batchGet", "batch"
+FACETS, BATCH_GET, BATCH, SELECT = "facets", "batchGet", "batch", "select"
 
 
 def derived(routes: Iterable[Route]) -> Iterator[Route]:
@@ -29,6 +29,8 @@ def _of(collection: str, known: dict[tuple[str, str], Route]) -> Iterator[Route]
     listed, single = known.get(("GET", collection)), known.get(("GET", f"{collection}/{{id}}"))
     if listed is not None and listed.paged and "filter" in listed.parameters:
         yield replace(listed, template=f"{collection}:{FACETS}", generic=FACETS)
+        if single is not None:
+            yield replace(listed, verb="POST", template=f"{collection}:{SELECT}", body="", generic=SELECT)
     if single is not None and single.resource and single.variables == ("id",):
         yield replace(single, template=f"{collection}:{BATCH_GET}", variables=(), generic=BATCH_GET)
     writes = [route for (verb, template), route in known.items() if verb != "GET" and _collection(template) == collection]

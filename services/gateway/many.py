@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from chassis.errors import Invalid, NotFound
 from chassis.http.problems import Problem, pointer
-from chassis.listing.facets import ANSWER_KEY, ASKED_KEY, unpacked
+from chassis.listing.facets import ANSWER_KEY, ASKED_KEY, TOTAL, unpacked
 from services.gateway import manners
 from services.gateway.routes import Route
 from services.gateway.sparse import Tree
@@ -62,6 +62,8 @@ async def facets(route: Route, parameters: dict[str, list[str]], ask: Ask) -> by
             raise _wrong(name, "is said more than once")
     fields = parameters.get("fields", [""])[0]
     if not fields or not fields.isascii() or not fields.isprintable():
+        raise _wrong("fields", "expected names of fields, separated by commas")
+    if fields == TOTAL:
         raise _wrong("fields", "expected names of fields, separated by commas")
     said: dict[str, Any] = {}
     request = route.rpc.request(filter=parameters.get("filter", [""])[0])

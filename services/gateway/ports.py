@@ -1,6 +1,6 @@
 """What the use cases need from the rest of the gateway."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -35,6 +35,9 @@ class Catalog(Protocol):
     def check(self, patterns: Collection[str], filter_text: str) -> None:
         """Raises `Invalid` for a filter that fits the records of none of these events."""
 
+    def holds(self, patterns: Collection[str], member: str) -> bool:
+        """Whether records of any of these events have such a member, by its JSON name."""
+
     def fits(self, filter_text: str, event: Told) -> bool:
         """Whether the record of an event fits; not when it has no such fields."""
 
@@ -42,8 +45,69 @@ class Catalog(Protocol):
 class Owners(Protocol):
     """Knows what people may read."""
 
-    async def sees(self, owner_id: str, limits: Collection[str], event: Told) -> bool:
+    async def sees(self, owner_id: str, limits: Collection[str] | None, event: Told) -> bool:
         """Whether somebody may read, now and within these permissions, the record of an event of the current tenant.
 
-        Raises `Unavailable`.
+        `limits` None: whatever his roles permit. Raises `Unavailable`.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the current tenant. `email` is empty where the realm knows none."""
+
+    id: str
+    name: str
+    email: str
+
+
+class People(Protocol):
+    """Knows who people are."""
+
+    async def person(self, id: str) -> Person | None:  # noqa: A002 - as its field
+        """Somebody who may sign in; None where nobody like that is known. Raises `Unavailable`."""
+
+    async def team(self, id: str) -> Sequence[str]:  # noqa: A002 - as above
+        """The members of a team; none where there is no such team. Raises `Unavailable`."""
+
+
+class Records(Protocol):
+    """Knows what events do not hold."""
+
+    async def record(self, subject: str) -> Mapping[str, Any] | None:
+        """A record as events tell of it; None where there is none, or none that can be asked for. Raises `Unavailable`."""
+
+    async def note(self, subject: str, note_id: str) -> str:
+        """What a note about a record says; empty where it is not among the newest. Raises `Unavailable`."""
+
+
+class Past(Protocol):
+    """What happened lately, as far as this process remembers."""
+
+    def newest(self, tenant: str, types: Collection[str], most: int) -> Sequence[Told]:
+        """Events of a tenant of these types, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job will do. `needs` are the permissions that it takes, the most telling one first.
+
+    `inverse` is the action that takes it back, empty where there is none. `destroys` says that records are gone afterwards.
+    """
+
+    needs: Sequence[str]
+    inverse: str = ""
+    destroys: bool = False
+
+
+class Actions(Protocol):
+    """Knows what can be done with which records."""
+
+    def bulk(self, resource: str, action: str, parameters: Mapping[str, Any], *, listed: bool, back: bool = False) -> Plan:
+        """An action on many records, `listed` where a filter says which, `back` where each gets the values from before.
+
+        Raises `Invalid` naming the field that is wrong.
+        """
+
+    def export(self, resource: str, fields: Sequence[str]) -> Plan:
+        """A list as a file. Raises `Invalid` naming the field that is wrong."""

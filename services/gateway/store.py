@@ -14,11 +14,20 @@ from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
 from services.gateway.domain.delivery import KEPT, DeliveryState
+from services.gateway.domain.job import Format, ItemState, Job
+from services.gateway.domain.job import Kind as JobKind
+from services.gateway.domain.job import State as JobState
 from services.gateway.domain.webhook import State, Webhook
+from services.gateway.usecases.jobs import ITEMS, JOBS, NAMED, PIECES
+from services.gateway.sync import kept as connections
 from services.gateway.usecases.log import DELIVERIES, DUE_FIELD
 from services.gateway.usecases.webhooks import WEBHOOKS
 
-KINDS = (Kind(Webhook, pb.Webhook, WEBHOOKS),)
+KINDS = (
+    Kind(Webhook, pb.Webhook, WEBHOOKS),
+    *connections.KINDS,
+    Kind(Job, pb.Job, JOBS),
+)
 
 INDEXES = (
     Index(WEBHOOKS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
@@ -26,6 +35,13 @@ INDEXES = (
     Index(DELIVERIES, [("tenant", 1), ("target_id", 1), ("create_time", -1), ("_id", 1)]),
     due_index(DELIVERIES, DUE_FIELD, "target_id", "tenant"),
     Index(DELIVERIES, [("expire_time", 1)], expire_after=timedelta(0)),
+    Index(JOBS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(JOBS, [("tenant", 1), ("creator_id", 1), ("state", 1)]),
+    Index(JOBS, [("state", 1), ("create_time", 1)]),
+    Index(ITEMS, [("tenant", 1), ("job_id", 1), ("place", 1)]),
+    Index(ITEMS, [("tenant", 1), ("job_id", 1), ("state", 1), ("place", 1)]),
+    *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (JOBS, ITEMS, NAMED, PIECES)),
+    *connections.INDEXES,
 )
 
 
@@ -56,6 +72,23 @@ DELIVERY_FIELDS: Fields = {
     "createTime": _time("create_time", sortable=True),
     "nextDueTime": _time("next_due_time"),
 }
+JOB_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "kind": _enum("kind", JobKind),
+    "resource": Field(path="resource"),
+    "action": Field(path="action"),
+    "format": _enum("format", Format),
+    "state": _enum("state", JobState),
+    "undoOf": Field(path="undo_of"),
+    "creatorId": Field(path="creator_id"),
+    "createTime": _time("create_time", sortable=True),
+    "endTime": _time("end_time", sortable=True),
+}
+ITEM_FIELDS: Fields = {
+    "place": Field(path="place", kind=Of.NUMBER, sortable=True),
+    "id": Field(path="record_id"),
+    "state": _enum("state", ItemState),
+}
 
 
 def webhook_listing(key: bytes, clock: Clock) -> Listing:
@@ -66,3 +99,13 @@ def webhook_listing(key: bytes, clock: Clock) -> Listing:
 def delivery_listing(key: bytes, clock: Clock) -> Listing:
     """The list of deliveries of a target."""
     return Listing("deliveries", DELIVERY_FIELDS, "createTime desc", key, clock)
+
+
+def job_listing(key: bytes, clock: Clock) -> Listing:
+    """The list of jobs."""
+    return Listing("jobs", JOB_FIELDS, "createTime desc", key, clock)
+
+
+def item_listing(key: bytes, clock: Clock) -> Listing:
+    """The report of a job."""
+    return Listing("items", ITEM_FIELDS, "place", key, clock)

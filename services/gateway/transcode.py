@@ -25,9 +25,10 @@ from services.gateway import batch, manners, many
 from services.gateway.answers import Answer, refusal
 from services.gateway.entrance import Entrance
 from services.gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
-from services.gateway.generic import BATCH, BATCH_GET
+from services.gateway.generic import BATCH, BATCH_GET, SELECT
 from services.gateway.packing import pack
 from services.gateway.routes import Route, Routes
+from services.gateway.selecting import Selecting
 from services.gateway.upstream import Call
 
 _log = logging.getLogger(__name__)
@@ -61,8 +62,10 @@ class Transcoder:
         timeout: float = TIMEOUT,
         metrics: telemetry.Metrics | None = None,
         entrance: Entrance | None = None,
+        selecting: Selecting | None = None,
     ) -> None:
         self._entrance = entrance or Entrance()
+        self._selecting = selecting
         self._routes = routes
         self._call = call
         self._credentials = credentials
@@ -120,6 +123,11 @@ class Transcoder:
             return await self._batch(exchange, route, trace)
         metadata: Metadata = [("x-request-id", exchange.request_id), ("traceparent", trace)]
         parameters = exchange.parameters()
+        content = b""
+        if route.generic == SELECT:
+            many.nothing_else(parameters)
+            content = await exchange.body(MAX_BODY)
+            exchange.check_content()
         wanted: list[str] = []
         if route.generic == BATCH_GET:
             parameters = manners.taken(exchange, route, parameters)
@@ -130,6 +138,8 @@ class Transcoder:
             await self._entrance.take(exchange, route, metadata, operations=len(wanted))
             if wanted:
                 body = await many.batch_get(route, wanted, exchange.fields, self._asking(exchange, route, metadata))
+            elif self._selecting is not None and route.generic == SELECT:
+                body = await self._selecting.answer(route, content, metadata, self._asking(exchange, route, metadata))
             else:
                 body = await many.facets(route, parameters, self._asking(exchange, route, metadata))
         except Error as error:

@@ -6,7 +6,7 @@ A permission that an RPC asks for and no role has is a defect, found by a test.
 from collections.abc import Mapping
 from typing import Any
 
-VERSION = 5
+VERSION = 6
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
 _EVERYBODY = (
@@ -105,6 +105,18 @@ _NOTIFICATIONS_SET = (
     "notificationTargets.rotate",
     "notificationTargets.key",
 )
+_JOBS = ("jobs.create", "jobs.get", "jobs.list", "jobs.cancel", "jobs.undo")
+_DIRECTORIES = (
+    "directories.create",
+    "directories.get",
+    "directories.list",
+    "directories.update",
+    "directories.delete",
+    "directories.test",
+    "directories.sync",
+    "directoryRuns.get",
+    "directoryRuns.list",
+)
 _WEBHOOKS = (
     "webhooks.create",
     "webhooks.get",
@@ -116,6 +128,16 @@ _WEBHOOKS = (
     "webhooks.delete",
 )
 
+_CONNECTIONS = (
+    "connections.create",
+    "connections.get",
+    "connections.list",
+    "connections.update",
+    "connections.delete",
+    "connections.test",
+    "connections.sync",
+    "connections.rotate",
+)
 _SERIES_READ = ("series.list", "series.query")
 _ALERTS_READ = ("alerts.get", "alerts.list", "integrations.get", "integrations.list")
 _ALERTS_WORK = ("alerts.acknowledge", "alerts.resolve")
@@ -140,11 +162,12 @@ _VIEWER = _together(
     _NOTIFICATIONS_READ,
     _ALERTS_READ,
     _SERIES_READ,
+    _JOBS,
 )
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
-    "requester": _together(_EVERYBODY, _INCIDENTS_OWN),
+    "requester": _together(_EVERYBODY, _INCIDENTS_OWN, _JOBS),
     "agent": _VIEWER.union(_INCIDENTS_WORK, _ALERTS_WORK, _SILENCES_SET),
     "incident-manager": _VIEWER.union(
         _INCIDENTS_WORK, _ALERTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _SILENCES_SET, _MAINTENANCE_SET
@@ -174,6 +197,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _ALERTS_WORK,
         _INTEGRATIONS_SET,
         _WEBHOOKS,
+        _DIRECTORIES,
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Held by keys of machines alone: each can do this and nothing else.
@@ -186,7 +210,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ),
-    "service:gateway": _together(("users.get",)),
+    "service:gateway": _together(("users.get", "tokens.delegate")),
 }
 
 KEY_ROLES = frozenset({"enroller", "endpoint", "integration"})
@@ -196,6 +220,8 @@ SENSITIVE = frozenset(
     {
         "roles.grant",
         "roles.revoke",
+        "directories.create",
+        "directories.update",
         "notificationTargets.rotate",
         "notificationTargets.key",
         "webhooks.rotate",
@@ -215,15 +241,15 @@ MAY_ISSUE: Mapping[str, frozenset[str]] = {
 }
 """Which of them the holder of a role may give to a key that he makes."""
 
-_OWN_TOKENS = {"tokens": {"creator_id": "$subject"}}
+_OWN_ALONE = {name: {"creator_id": "$subject"} for name in ("tokens", "jobs")}
 
 SCOPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    role: _OWN_TOKENS | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
+    role: _OWN_ALONE | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
     for role in ROLES
     if role in PEOPLE_ROLES - {"admin", "operator"} or role == "service:asset"
 } | {"endpoint": {"checks": {"agent_subject": "$subject"}}}
-"""Rows that a role reaches: tokens are one's own except for administrators; a requester sees what he reported; the key of
-an agent reaches the checks that this agent runs."""
+"""Rows that a role reaches: tokens and jobs are one's own except for administrators; a requester sees what he reported; the
+key of an agent reaches the checks that this agent runs."""
 
 _TENANT_ROLES = PEOPLE_ROLES - {"operator"}
 

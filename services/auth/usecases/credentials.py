@@ -3,6 +3,7 @@
 Exchange runs before anybody is known: the secret names its tenant, and everything is looked up inside that tenant alone.
 """
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from chassis import proof
 from chassis.auth import Principal
 from chassis.codec import from_document
 from chassis.domain import Clock, Ids, new_id
-from chassis.errors import Denied, Invalid
+from chassis.errors import Denied, ForbiddenMove, Invalid, Unauthenticated
 from chassis.policy import Policy
 from chassis.store import Store, Update
 from services.auth.domain.credential import KEYS, Credential, Kind, Secret, SignIn, unknown
@@ -22,6 +23,8 @@ from services.auth.usecases.people import People
 from services.auth.usecases.signing import Signer
 
 CREDENTIALS = "credentials"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +120,7 @@ class Credentials:
         now, tenant = self._clock(), secret.tenant
         credential.check(now)
         roles = credential.effective_roles(await self._held(tenant, credential))
-        if credential.use_is_news(now):
-            query = {"_id": credential.id, "tenant": tenant}
-            noted = Update(CREDENTIALS, query, {"$set": {"use_time": now}}, strict=False)
-            await self._store.backend.write([noted])
+        await self._note_use(credential, now, tenant)
         claims: dict[str, Any] = {
             "sub": credential.subject,
             "kind": "service" if credential.kind in KEYS else "user",
@@ -136,12 +136,61 @@ class Credentials:
         token, end = await self._signer.sign(claims)
         return Exchanged(token, end, tenant, credential)
 
+    async def _note_use(self, credential: Credential, now: datetime, tenant: str) -> None:
+        if credential.use_is_news(now):
+            query = {"_id": credential.id, "tenant": tenant}
+            noted = Update(CREDENTIALS, query, {"$set": {"use_time": now}}, strict=False)
+            await self._store.backend.write([noted])
+
     def _limits(self, credential: Credential, roles: frozenset[str]) -> Collection[str] | None:
         """The permissions that it is limited to, if to any. What its person came to hold later is no proof of who made it."""
         may = set(credential.permissions) or self._policy.permissions(roles)
         if credential.kind is Kind.PERSONAL and not credential.proved and may & SENSITIVE:
             return may - SENSITIVE
         return credential.permissions or None
+
+    async def delegate(
+        self, subject: str, roles: Collection[str], permissions: Collection[str], credential_id: str = ""
+    ) -> tuple[str, int]:
+        """A short token that stands for a person, with the caller as the one who acts, and when it ends.
+
+        It holds those of `roles` that the person has now, and of `permissions` nothing that is sensitive. `credential_id` is
+        the token that the person came with, if it was one made beforehand. Raises `ForbiddenMove` where nothing of that is
+        good any more.
+        """
+        context, now = ctx.current(), self._clock()
+        user = await self._people.user(context.tenant, subject)
+        held = await self._people.roles(context.tenant, subject) if user is not None else frozenset[str]()
+        if credential_id:
+            held = await self._still(context.tenant, credential_id, subject, held, now)
+        used = held & frozenset(roles)
+        if not used:
+            raise _over("the person holds no role any more with which this was asked for")
+        claims: dict[str, Any] = {
+            "sub": subject,
+            "kind": "user",
+            "tenant": context.tenant,
+            "roles": sorted(used),
+            "permissions": sorted(set(permissions) - SENSITIVE),
+            "act": {"sub": context.actor.id},
+        }
+        _log.info("Token delegated.", extra={"subject": subject, "actor": context.actor.id, "credential": credential_id})
+        return await self._signer.sign(claims | ({"sid": credential_id} if credential_id else {}))
+
+    async def _still(
+        self, tenant: str, credential_id: str, subject: str, held: frozenset[str], now: datetime
+    ) -> frozenset[str]:
+        """What a person's token may use now. Raises `ForbiddenMove` for one that has ended."""
+        row = await self._store.backend.find_one(CREDENTIALS, {"_id": credential_id, "tenant": tenant})
+        credential = from_document(row, Credential) if row is not None else None
+        if credential is None or credential.kind is not Kind.PERSONAL or credential.subject != subject:
+            raise _over("the token with which this was asked for is not known")
+        try:
+            credential.check(now)
+        except Unauthenticated as ended:
+            raise _over("the token with which this was asked for has ended") from ended
+        await self._note_use(credential, now, tenant)
+        return credential.effective_roles(held)
 
     async def open_session(self, principal: Principal) -> tuple[Credential, Secret]:
         """A session for somebody whose fresh access token was verified. Raises `Denied` for a machine's."""
@@ -198,6 +247,10 @@ class Credentials:
             raise unknown()
         realm = user["realm_roles"] if user is not None else credential.sign_in_roles
         return frozenset(realm) | await self._people.granted(tenant, credential.subject)
+
+
+def _over(why: str) -> ForbiddenMove:
+    return ForbiddenMove("REVOKED", "delegate", why)
 
 
 def _acting(tenant: str, subject: str) -> ctx.Context:

@@ -1,0 +1,142 @@
+"""Gives jobs their turns: one process at a time, few of a tenant and few in all, so that nobody at work feels it.
+
+A job that has to wait for a service, or because there is too much to do, waits longer each time. Whoever takes over after a
+crash finds the jobs as they were and goes on with them.
+
+Fails: never. A job that cannot go on says why; one that meets a defect is tried again a few times before it does.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from chassis import context as ctx
+from chassis.errors import DeadlinePassed, Error, Exhausted, ForbiddenMove, Unavailable
+from chassis.lease import Lease
+from chassis.service import Service, Stage
+from chassis.store import Store
+from services.gateway.domain.job import LONGEST, OPEN, Job, Kind
+from services.gateway.jobs.actions import Actions
+from services.gateway.jobs.bulk import Bulk
+from services.gateway.jobs.exporting import Export
+from services.gateway.jobs.hands import Hands, Over, asking
+from services.gateway.jobs.ledger import Ledger
+from services.gateway.ports import Plan
+from services.gateway.usecases.jobs import JOBS
+
+_log = logging.getLogger(__name__)
+
+AT_ONCE, OF_A_TENANT = 4, 2
+_LOOK_SECONDS = 0.5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+_DEFECTS = 3
+_DEFECT = "a defect on this side; it is in the log"
+
+Equip = Callable[[str, Job, Sequence[str]], Hands]
+"""The hands for a job of a tenant that takes these permissions."""
+
+
+class Runner:
+    """Takes jobs to their end, the oldest of each tenant first."""
+
+    def __init__(self, store: Store, actions: Actions, equip: Equip) -> None:
+        self._store, self._actions, self._equip = store, actions, equip
+        self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
+
+    def attach(self, service: Service) -> None:
+        """Makes it part of a process."""
+        lease = Lease(self._store.backend, "jobs", service.name)
+        service.background("jobs", lambda: lease.lead(self.run), stage=Stage.CONSUMERS)
+
+    async def run(self) -> None:
+        """Works until it is canceled."""
+        try:
+            while True:
+                with suppress(Unavailable):  # asked again
+                    await self.begin()
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            tasks = [task for _, task in self._running.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def begin(self) -> int:
+        """Begins jobs whose turn it is; says how many."""
+        begun = 0
+        while len(self._running) < AT_ONCE:
+            busy = Counter(tenant for tenant, _ in self._running.values())
+            query = {
+                "state": {"$in": sorted(OPEN)},
+                "tenant": {"$nin": [tenant for tenant, count in busy.items() if count >= OF_A_TENANT]},
+                "_id": {"$nin": list(self._running)},
+            }
+            found = await self._store.backend.find(JOBS, query, sort=[("create_time", 1)], limit=1, projection={"tenant": 1})
+            if not found:
+                break
+            self._begin(found[0]["tenant"], found[0]["_id"])
+            begun += 1
+        return begun
+
+    async def settle(self) -> None:
+        """Waits for what was begun."""
+        await asyncio.gather(*(task for _, task in self._running.values()))
+
+    def _begin(self, tenant: str, id: str) -> None:  # noqa: A002 - the field's name everywhere
+        task = asyncio.ensure_future(self._one(tenant, id))
+        self._running[id] = tenant, task
+        task.add_done_callback(lambda _: self._running.pop(id, None))
+
+    async def _one(self, tenant: str, id: str) -> None:  # noqa: A002 - as above
+        with ctx.use(asking(tenant)):
+            defects, pause = 0, _FIRST_PAUSE
+            while True:
+                try:
+                    await self._turn(tenant, Ledger(self._store, id))
+                except (Unavailable, Exhausted, DeadlinePassed) as busy:
+                    wait = busy.retry_after.total_seconds() if isinstance(busy, Unavailable | Exhausted) else 0.0
+                    _log.info("A job waits.", extra={"record": id, "error": str(busy)})
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    await asyncio.sleep(max(wait, pause))
+                except Exception as error:  # whatever is wrong with one, others must go on
+                    _log.error("A job failed.", extra={"record": id}, exc_info=error)
+                    defects += 1
+                    await asyncio.sleep(pause)
+                    if defects >= _DEFECTS:
+                        with suppress(ForbiddenMove):  # it ended all the same
+                            await Ledger(self._store, id).fail(_DEFECT)
+                        return
+                else:
+                    return
+
+    async def _turn(self, tenant: str, ledger: Ledger) -> None:
+        """Goes on with a job, to its end or until it has to wait."""
+        job = await ledger.job()
+        if not job.open:
+            return
+        if ledger.too_old(job, LONGEST):
+            await ledger.fail(f"it took longer than {LONGEST.total_seconds() // 3600:.0f} hours")
+            return
+        work: Bulk | Export | None = None
+        try:
+            plan = self._plan(job)
+            job = await ledger.start()
+            hands = self._equip(tenant, job, plan.needs)
+            kind = Bulk if job.kind is Kind.BULK else Export
+            work = kind(self._store, self._actions, hands, ledger, job)
+            await work.run()
+        except (Unavailable, Exhausted, DeadlinePassed):
+            if work is not None:
+                await ledger.advance(work.progress)
+            raise
+        except (Over, Error) as over:
+            with suppress(ForbiddenMove):  # somebody canceled it before it began
+                await ledger.fail(str(over), work.progress if work is not None else None)
+
+    def _plan(self, job: Job) -> Plan:
+        if job.kind is Kind.EXPORT:
+            return self._actions.export(job.resource, job.fields)
+        back = bool(job.undo_of)
+        return self._actions.bulk(job.resource, job.action, job.parameters, listed=job.selected >= 0, back=back)
