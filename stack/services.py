@@ -137,6 +137,9 @@ class Services:
             settings["ITSM_CONSOLE_CLIENT_SECRET"] = self.client_secret("itsm-console")
         if service == "auth":
             settings |= self._realm_environment()
+            settings["ITSM_OUTBOUND_NETWORKS"] = "127.0.0.0/8,::1/128"
+            settings["ITSM_DIRECTORY_PORTS"] = "389,636,1024-65535"
+            settings["ITSM_DIRECTORY_PLAIN"] = "true"
         return settings | self._options.extra
 
     def provision_environment(self) -> dict[str, str]:

@@ -3,9 +3,12 @@
 Fails with `Unavailable` when Keycloak does not answer or refuses; what was read before stays as it is.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,11 @@ from chassis.trust import bundle
 from services.auth.domain.person import Group, Organization, Person, Snapshot
 from services.auth.domain.realm_event import RealmEvent
 from services.auth.domain.roles import PEOPLE_ROLES
+from services.auth.ports import Refused
 
 _PAGE = 200
 _API = "itsm-api"
+_ACCOUNT = {"first_name": "firstName", "last_name": "lastName", "email": "email"}
 
 Fetch = Callable[[dict[str, int]], Awaitable[list[dict[str, Any]]]]
 
@@ -132,6 +137,95 @@ class KeycloakLog:
                 return
 
 
+class KeycloakPeople:
+    """Accounts of the realm. See `ports.RealmPeople`."""
+
+    def __init__(self, admin: KeycloakAdmin) -> None:
+        self._admin = admin
+        self._organizations: dict[str, str] = {}
+        self._teams: dict[tuple[str, str], str] = {}
+
+    async def create(self, tenant: str, username: str, fields: Mapping[str, str]) -> str:
+        """See `ports.RealmPeople`."""
+        account = {"username": username, "enabled": True, "emailVerified": False, **_account(fields)}
+        with _asking():
+            subject = str(await self._admin.a_create_user(account))
+        await self.admit(tenant, subject)
+        return subject
+
+    async def admit(self, tenant: str, subject: str) -> None:
+        """See `ports.RealmPeople`."""
+        with _asking(known=409):
+            await self._admin.a_organization_user_add(subject, await self._organization(tenant))
+
+    async def change(self, subject: str, fields: Mapping[str, str], *, enabled: bool | None = None) -> None:
+        """See `ports.RealmPeople`."""
+        with _asking():
+            # The realm takes what is left out of an account's profile for empty.
+            known = await self._admin.a_get_user(subject)
+            update = known | _account(fields) | ({} if enabled is None else {"enabled": enabled})
+            await self._admin.a_update_user(subject, update)
+            if enabled is False:
+                await self._admin.a_user_logout(subject)
+
+    async def join(self, tenant: str, subject: str, team: str) -> None:
+        """See `ports.RealmPeople`."""
+        with _asking():
+            await self._admin.a_group_user_add(subject, await self._team(tenant, team))
+
+    async def leave(self, tenant: str, subject: str, team: str) -> None:
+        """See `ports.RealmPeople`."""
+        with _asking(known=404):
+            await self._admin.a_group_user_remove(subject, await self._team(tenant, team))
+
+    async def _organization(self, tenant: str) -> str:
+        if tenant not in self._organizations:
+            found = await _all(self._admin.a_get_organizations)
+            self._organizations = {each["alias"]: each["id"] for each in found}
+        if tenant not in self._organizations:
+            raise Refused(f"the realm has no organization {tenant}")
+        return self._organizations[tenant]
+
+    async def _team(self, tenant: str, team: str) -> str:
+        if (tenant, team) not in self._teams:
+            top = await self._admin.a_get_groups()
+            parent = next((group["id"] for group in top if group["name"] == tenant), None)
+            parent = str(parent or await self._admin.a_create_group({"name": tenant}))
+            below = await _all(partial(self._admin.a_get_group_children, parent))
+            found = next((group["id"] for group in below if group["name"] == team), None)
+            self._teams[tenant, team] = str(found or await self._admin.a_create_group({"name": team}, parent=parent))
+        return self._teams[tenant, team]
+
+
+@contextmanager
+def _asking(known: int = 0) -> Iterator[None]:
+    """What the realm says no to is a refusal, except for the `known` status, which says that it is so already."""
+    try:
+        yield
+    except (KeycloakError, httpx.HTTPError) as problem:
+        status = getattr(problem, "response_code", None) or 0
+        if status and status == known:
+            return
+        if status in (400, 404, 409):
+            raise Refused(_told(problem)) from problem
+        raise Unavailable("the realm does not do what it is asked", reason="DIRECTORY") from problem
+
+
+def _told(problem: Exception) -> str:
+    """What the realm says, without its wrapping."""
+    body = getattr(problem, "response_body", b"") or b""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return "the realm refuses it"
+    said = said if isinstance(said, dict) else {}
+    return f"the realm refuses it: {said.get('errorMessage') or said.get('error') or 'without a reason'}"
+
+
+def _account(fields: Mapping[str, str]) -> dict[str, str]:
+    return {_ACCOUNT[name]: value for name, value in fields.items()}
+
+
 async def _all(fetch: Fetch) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
@@ -150,4 +244,5 @@ def _person(user: dict[str, Any], roles: set[str]) -> Person:
         email=user.get("email", ""),
         enabled=user.get("enabled", False),
         roles=tuple(sorted(roles)),
+        email_verified=user.get("emailVerified", False),
     )

@@ -6,24 +6,31 @@ from datetime import timedelta
 from itsm.auth import v1 as pb
 
 from chassis.domain import Clock
+from chassis.due import due_index
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
 from services.auth.domain import credential
 from services.auth.domain.credential import Credential
+from services.auth.domain.directory import Directory, DirectoryRun, RunState
+from services.auth.domain.directory import Kind as DirectoryKind
 from services.auth.domain.grant import Grant
 from services.auth.domain.realm_event import RealmEvent
 from services.auth.usecases.credentials import CREDENTIALS
+from services.auth.usecases.directories import DIRECTORIES
 from services.auth.usecases.mirror import TEAMS, USERS
 from services.auth.usecases.people import GRANTS
 from services.auth.usecases.reading import AUDIT
 from services.auth.usecases.realm_events import REALM_EVENTS
 from services.auth.usecases.signing import SIGNING_KEYS
+from services.auth.usecases.syncing import DUE, LINKS, RUNS, SCHEDULES
 
 KINDS = (
     Kind(Credential, pb.Token, CREDENTIALS),
     Kind(Grant, pb.Grant, GRANTS),
     Kind(RealmEvent, pb.RealmEvent, REALM_EVENTS),
+    Kind(Directory, pb.Directory, DIRECTORIES),
+    Kind(DirectoryRun, pb.DirectoryRun, RUNS),
 )
 
 INDEXES = (
@@ -42,6 +49,13 @@ INDEXES = (
     # They are kept to know which were told; the realm itself has forgotten them by then.
     Index(REALM_EVENTS, [("time", 1)], expire_after=timedelta(days=31)),
     Index(SIGNING_KEYS, [("tenant", 1), ("period", 1)]),
+    Index(DIRECTORIES, [("tenant", 1), ("name", 1), ("_id", 1)]),
+    # Long enough that the run which ends what waits for one that was removed still finds it.
+    Index(DIRECTORIES, [("delete_time", 1)], expire_after=timedelta(days=30)),
+    Index(RUNS, [("tenant", 1), ("directory_id", 1), ("create_time", -1), ("_id", 1)]),
+    Index(RUNS, [("end_time", 1)], expire_after=timedelta(days=90)),
+    Index(LINKS, [("tenant", 1), ("directory_id", 1)]),
+    due_index(SCHEDULES, DUE, "tenant"),
 )
 
 
@@ -77,6 +91,22 @@ TEAM_FIELDS: Fields = {
     "name": Field(path="name", sortable=True),
     "memberIds": Field(path="member_ids", many=True),
 }
+DIRECTORY_FIELDS: Fields = {
+    **_ID,
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
+    "kind": Field(path="kind", kind=Of.ENUM, values=tuple(kind.value for kind in DirectoryKind)),
+    "url": Field(path="url", kind=Of.TEXT),
+    "ownerId": Field(path="owner_id"),
+    "createTime": _time("create_time"),
+    "updateTime": _time("update_time"),
+}
+RUN_FIELDS: Fields = {
+    **_ID,
+    "state": Field(path="state", kind=Of.ENUM, values=tuple(state.value for state in RunState)),
+    "requesterId": Field(path="requester_id"),
+    "createTime": _time("create_time"),
+    "endTime": Field(path="end_time", kind=Of.TIMESTAMP),
+}
 AUDIT_FIELDS: Fields = {
     "id": Field(path="_id", sortable=True),
     "time": _time("time"),
@@ -95,5 +125,7 @@ def listings(key: bytes, clock: Clock) -> Mapping[str, Listing]:
         CREDENTIALS: Listing("tokens", TOKEN_FIELDS, "createTime desc", key, clock),
         USERS: Listing("users", USER_FIELDS, "username", key, clock),
         TEAMS: Listing("teams", TEAM_FIELDS, "name", key, clock),
+        DIRECTORIES: Listing("directories", DIRECTORY_FIELDS, "name", key, clock),
+        RUNS: Listing("directoryRuns", RUN_FIELDS, "createTime desc", key, clock),
         AUDIT: Listing("auditEntries", AUDIT_FIELDS, "time desc", key, clock),
     }

@@ -13,7 +13,7 @@ CEILING = 400
 EXCEPTIONS: dict[str, str] = {}
 ROOMS = {"__init__", "__main__", "app", "domain", "usecases", "ports", "api", "reactions", "store", "README"}
 EXTRA_ROOMS = {
-    "auth": {"keycloak", "realm", "provision"},
+    "auth": {"directory_api", "keycloak", "ldap", "realm", "provision"},
     "analytics": {"projections"},
     "monitor": {"ingest", "probes"},
     "gateway": None,  # an edge, not an owner of aggregates: it has rooms of its own

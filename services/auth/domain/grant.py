@@ -21,11 +21,21 @@ class Grant(Aggregate):
     granter_id: str
     create_time: datetime
     revoke_time: datetime | None = None
+    directory_id: str = ""
 
     @classmethod
-    def give(cls, *, id: str, subject: str, role: str, by: str, at: datetime) -> Self:  # noqa: A002 - as its field
-        """Given for the first time."""
-        grant = cls(id=id, subject=subject, role=role, granter_id=by, create_time=at)
+    def give(
+        cls,
+        *,
+        id: str,  # noqa: A002 - as its field
+        subject: str,
+        role: str,
+        by: str,
+        at: datetime,
+        directory_id: str = "",
+    ) -> Self:
+        """Given for the first time; by a directory where one is named."""
+        grant = cls(id=id, subject=subject, role=role, granter_id=by, create_time=at, directory_id=directory_id)
         grant.record(pb.RoleGranted())
         return grant
 

@@ -15,6 +15,7 @@ class Person:
     email: str
     enabled: bool
     roles: tuple[str, ...] = ()
+    email_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

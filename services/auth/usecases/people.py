@@ -74,6 +74,37 @@ class People:
             tx.save(grant)
         return grant
 
+    async def give_for(self, directory_id: str, subject: str, role: str) -> None:
+        """Gives a role on a directory's behalf, beside whatever people gave; again changes nothing."""
+        async with self._store.transaction() as tx:
+            key, now, by = f"{subject}|{role}|{directory_id}", self._clock(), ctx.current().actor.id
+            holder = await tx.holder(_CLAIM, key)
+            if holder is None:
+                grant = Grant.give(id=self._ids("grt"), subject=subject, role=role, by=by, at=now, directory_id=directory_id)
+                tx.claim(_CLAIM, key, grant.id)
+                tx.add(grant)
+                return
+            grant = await tx.get(Grant, holder)
+            if not grant.holds:
+                grant.give_again(by=by, at=now)
+                tx.save(grant)
+
+    async def take_for(self, directory_id: str, subject: str, role: str) -> None:
+        """Takes what a directory gave; again changes nothing. Raises `ForbiddenMove` for the last administrator."""
+        async with self._store.transaction() as tx:
+            holder = await tx.holder(_CLAIM, f"{subject}|{role}|{directory_id}")
+            grant = await tx.get(Grant, holder) if holder else None
+            if grant is None or not grant.holds:
+                return
+            if role == "admin":
+                tx.write(await self._after_this_one(ctx.current().tenant, subject))
+            grant.take(at=self._clock())
+            tx.save(grant)
+
+    async def needed(self, tenant: str, subject: str) -> bool:
+        """Whether somebody is the last administrator of the tenant."""
+        return await self._administrators(tenant) == {subject}
+
     async def _after_this_one(self, tenant: str, subject: str) -> Update:
         """A write that fails when administrators were changed meanwhile, so that two cannot remove each other at once."""
         query = {"_id": f"{tenant}|admins", "tenant": tenant}
