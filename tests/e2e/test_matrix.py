@@ -152,6 +152,7 @@ async def belongings(callers: Callers) -> Belongings:
     await _related(callers, admin)
     await _watched(callers, admin)
     ids |= await _hooked(callers, admin)
+    ids |= await _listed(callers, admin)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
             started = await callers.call(rpc, complete(rpc), await callers.person(_able(rpc), TENANT))
@@ -232,6 +233,17 @@ async def _hooked(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[s
     return {("gateway", "webhooks"): (webhook_id, TENANT), ("gateway", "deliveries"): (tested.reply.id, TENANT)}
 
 
+async def _listed(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """A directory that nobody serves, and a run of it; runs are listed by directory only."""
+    create, sync = BY_NAME["auth.v1.DirectoryService/CreateDirectory"], BY_NAME["auth.v1.DirectoryService/SyncDirectory"]
+    wanted = auth_pb.Directory(name=CANARY, kind="OPENLDAP", url="ldaps://127.0.0.1:1024", base_dn="dc=x")
+    made = await callers.call(create, auth_pb.CreateDirectoryRequest(directory=wanted), admin)
+    assert made.code is grpc.StatusCode.OK, made
+    asked = await callers.call(sync, auth_pb.SyncDirectoryRequest(id=made.reply.id), admin)
+    assert asked.code is grpc.StatusCode.OK, asked
+    return {("auth", "directories"): (made.reply.id, TENANT), ("auth", "directoryRuns"): (asked.reply.id, TENANT)}
+
+
 async def _known_by_machines(callers: Callers, admin: str) -> None:
     """A table, a class of one's own that stands first, and two agents whose machines say one serial: a pair for a person."""
     table = asset_pb.CreateImportRequest(
@@ -277,7 +289,8 @@ async def test_a_record_of_another_tenant_is_like_none(callers: Callers, belongi
     kind = rpc.owner, _plural(rpc)
     theirs = "x_none-at-all" if kind[1] in RARE and kind not in belongings.ids else belongings.ids[kind][0]
     missing = theirs[:-6] + ("000000" if not theirs.endswith("000000") else "111111")
-    parent = {"webhook_id": belongings.ids["gateway", "webhooks"][0]} if "{webhook_id}" in _path(rpc) else {}
+    parents = {"webhook_id": ("gateway", "webhooks"), "directory_id": ("auth", "directories")}
+    parent = {name: belongings.ids[kind][0] for name, kind in parents.items() if f"{{{name}}}" in _path(rpc)}
     answers = []
     for name in (theirs, missing):
         answer = await callers.call(rpc, complete(rpc, id=name, **parent), await callers.person(_able(rpc), STRANGER))
