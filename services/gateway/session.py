@@ -116,6 +116,8 @@ class SignIn:
     async def callback(self, request: Request) -> Response:
         """Back from Keycloak: the code for tokens, the token for a session, the session's secret as cookie."""
         given = request.query_params
+        if len(given) != len(given.multi_items()):
+            raise _unasked("the answer of the sign-in says something twice")
         kept = self._opened(cookie_of(dict(request.headers.raw), LOGIN_COOKIE))
         if not hmac.compare_digest(kept["state"].encode(), given.get("state", "").encode("utf-8", "replace")):
             raise _unasked("the answer of the sign-in is for another attempt")
