@@ -65,6 +65,16 @@ EDGE = (
         ("integration/chassis/test_operations.py", "unit/cli/test_events.py"),
     ),
     Capability(
+        "directory sync: LDAP and Active Directory",
+        (
+            "e2e/test_directory.py::test_people_come_change_and_go_with_their_directory",
+            "e2e/test_directory.py::test_a_run_that_would_disable_many_stops_and_asks",
+        ),
+        ("e2e/test_directory.py::test_what_makes_no_sense_is_refused_and_a_wrong_password_told",),
+        ("e2e/test_directory.py::test_only_administrators_reach_directories", *MATRIX),
+        ("unit/auth/test_reconcile.py", "integration/auth/test_ldap.py"),
+    ),
+    Capability(
         "a fresh proof before what is sensitive (step-up)",
         (f"{_SIGN_IN}::test_a_sensitive_operation_asks_for_a_fresh_sign_in_and_takes_it",),
         (f"{_SIGN_IN}::test_a_sensitive_operation_asks_for_a_fresh_sign_in_and_takes_it",),

@@ -252,7 +252,7 @@ spec:
     {{- if .root.Values.telemetry.enabled }}
     {{- include "itsm.rule" $policy.egress.otlp | nindent 4 }}
     {{- end }}
-    {{- with get (dict "monitor" $policy.egress.monitored "gateway" $policy.egress.deliveries) .component }}
+    {{- with get (dict "monitor" $policy.egress.monitored "gateway" $policy.egress.deliveries "auth" $policy.egress.directories) .component }}
     {{- if .enabled }}
     {{- if or .to .ports }}
     - {{- if .to }}
