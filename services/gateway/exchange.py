@@ -43,8 +43,8 @@ class Exchange:
     """What a client sent. Nothing is read before it is asked for."""
 
     __slots__ = (
-        "_receive", "dry_run", "fields", "headers", "instance", "method", "path", "query", "request_id", "route", "scope",
-        "standing", "trace_id", "upstream",
+        "_receive", "dry_run", "fields", "headers", "instance", "leaving", "method", "path", "query", "request_id", "route",
+        "scope", "standing", "trace_id", "upstream",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -62,6 +62,7 @@ class Exchange:
         self.route = ""
         self.fields: dict[str, Any] = {}
         self.dry_run = False
+        self.leaving: tuple[tuple[bytes, bytes], ...] = ()
         self.standing: Any = None
         self.upstream = 0.0
         self.trace_id = self.traceparent()[3:35]

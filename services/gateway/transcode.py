@@ -96,6 +96,7 @@ class Transcoder:
             self._measure(exchange, answer.status, took)
         answer.add("x-request-id", exchange.request_id)
         answer.headers.append((b"server-timing", manners.timing(took, exchange.upstream)))
+        answer.headers += exchange.leaving
         if exchange.standing is not None:
             answer.headers += exchange.standing.headers
         await answer.send(send, bodiless=exchange.method == "HEAD")
@@ -111,7 +112,7 @@ class Transcoder:
         if document := self._documents.get(exchange.path):
             return document.answer(exchange)
         route, values = self._routes.find(exchange.method, exchange.path)
-        exchange.route = route.template
+        exchange.route, exchange.leaving = route.template, route.leaving
         with self._entrance.shedding.admitted(route.kind):
             if route.generic:
                 return await self._generic(exchange, route, trace)
@@ -245,7 +246,6 @@ class Transcoder:
                 made = getattr(resource, route.created) if route.created else resource
                 answer.add("location", f"{exchange.instance}/{made.id}")
         answer.add("content-type", "application/json")
-        answer.headers += route.leaving
         answer.body = manners.written(reply, exchange.fields)
         return answer
 
