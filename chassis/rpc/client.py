@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +122,19 @@ async def repeated(attempt: Callable[[float], Awaitable[Any]], timeout: float) -
 
 
 async def call(
-    method: Any, request: Message, *, token: str = "", tenant: str = "", timeout: float = DEADLINE, repeatable: bool = False
+    method: Any,
+    request: Message,
+    *,
+    token: str = "",
+    tenant: str = "",
+    timeout: float = DEADLINE,
+    repeatable: bool = False,
+    more: Mapping[str, str] | None = None,
 ) -> Any:
     """Calls a stub's method as the current caller, or with the token and tenant of a service account.
 
     `repeatable` says that it does no harm when the call arrives twice: it is then made again when the connection breaks.
+    `more` is further metadata, such as `idempotency-key`.
     """
     context = ctx.current_or_none()
     metadata: dict[str, str] = {}
@@ -138,6 +146,7 @@ async def call(
         metadata["x-request-id"] = context.correlation_id
     if context and context.dry_run:
         metadata["dry-run"] = "true"
+    metadata |= more or {}
     telemetry.inject(metadata)
     pairs = tuple(metadata.items())
     try:

@@ -16,6 +16,7 @@ from services.gateway.deliveries.worker import AT_ONCE, Sender, Worker
 from services.gateway.domain.delivery import Channel
 from services.gateway.mail.settings import MailSettings
 from services.gateway.owners import Owners, asking
+from services.gateway.sync import wiring as sync
 from services.gateway.usecases.health import Health
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.telling import Telling
@@ -37,6 +38,8 @@ class OwnSettings(MailSettings):
     outbound_ports: str = Field(USUAL_PORTS, description="ports that an address may name, also as `8000-8999`")
     outbound_http: bool = Field(False, description="whether addresses may be without TLS")
 
+    incident_target: str = Field("", description="gRPC address of the incident service")
+
     def outbound_policy(self) -> Policy:
         """Which addresses that users give may be reached."""
         return Policy.of(
@@ -50,9 +53,16 @@ def build(settings: OwnSettings, assembly: Assembly) -> None:
     log = Log(assembly.store, kept.delivery_listing(key, assembly.clock))
     senders: dict[Channel, Sender] = {
         Channel.WEBHOOK: _webhooks(settings, assembly, log, key),
+        Channel.SYNC: _connections(settings, assembly, log, key),
         Channel.MAIL: _mail(settings, assembly),
     }
     Worker(assembly.store, senders, assembly.service.metrics).attach(assembly.service)
+
+
+def _connections(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -> Sender:
+    """Other systems that are kept in step with."""
+    master = settings.webhook_key.get_secret_value().encode() or key
+    return sync.build(assembly, log, settings.outbound_policy(), master, settings.incident_target, key)
 
 
 def _webhooks(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -> WebhookSender:

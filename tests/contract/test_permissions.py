@@ -17,6 +17,7 @@ OPEN_TO_ALL = {
     "auth.v1.ExchangeService/OpenSession",
     "auth.v1.ExchangeService/CloseSession",
     "auth.v1.ExchangeService/EndSessions",
+    "gateway.v1.ConnectionService/NotifyConnection",
 }
 # Asked for inside of an RPC that a weaker permission opens, as its comment in the proto says, or by the ingestion listener.
 ASKED_INSIDE = {"tokens.issue", "alerts.ingest", "samples.write"}

@@ -38,6 +38,19 @@ _INCIDENTS_WORK = (
     "incidents.link",
     "incidents.note",
 )
+_INCIDENTS_SYNC = (
+    "incidents.get",
+    "incidents.create",
+    "incidents.update",
+    "incidents.start",
+    "incidents.hold",
+    "incidents.resume",
+    "incidents.resolve",
+    "incidents.reopen",
+    "incidents.close",
+    "incidents.cancel",
+    "incidents.note",
+)
 _INCIDENTS_IMPORT = ("incidents.import",)
 _LEVELS_READ = ("slaPolicies.get", "slaPolicies.list", "calendars.get", "calendars.list")
 _LEVELS_SET = ("slaPolicies.create", "slaPolicies.update", "calendars.create", "calendars.update")
@@ -197,6 +210,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _ALERTS_WORK,
         _INTEGRATIONS_SET,
         _WEBHOOKS,
+        _CONNECTIONS,
         _DIRECTORIES,
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
@@ -210,7 +224,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ),
-    "service:gateway": _together(("users.get", "tokens.delegate")),
+    "service:gateway": _together(("users.get", "tokens.delegate"), _INCIDENTS_SYNC),
 }
 
 KEY_ROLES = frozenset({"enroller", "endpoint", "integration"})

@@ -29,6 +29,7 @@ class Channel(StrEnum):
     MAIL = "MAIL"
     CHAT = "CHAT"
     PUSH = "PUSH"
+    SYNC = "SYNC"
 
 
 class DeliveryState(StrEnum):

@@ -1,0 +1,186 @@
+"""Which record of ours and which ticket of theirs are the same, and what both last knew: a document for each pair.
+
+One process at a time works on a pair: it holds the document for `HELD` at most, and only while it does is what it writes
+taken. Fails: `Unavailable` where somebody else is at it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from chassis import context as ctx
+from chassis.errors import Unavailable
+from chassis.store import Delete, Insert, Store, Taken, Update
+from chassis.store.backend import Document
+from services.gateway.domain.delivery import KEPT
+from services.gateway.sync.ports import Ticket
+from services.gateway.sync.reconcile import Base
+
+LINKS = "connection_links"
+HELD = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Link:
+    """A pair, held by whoever has this object. `attempt_time` is when a ticket was about to be made and is not known yet."""
+
+    id: str
+    holder: str
+    connection_id: str
+    record: str
+    remote_id: str = ""
+    key: str = ""
+    url: str = ""
+    remote_version: str = ""
+    attempt_time: datetime | None = None
+    create_time: datetime | None = None
+    fields: dict[str, Document] = field(default_factory=dict)
+    problems: dict[str, Document] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def record_id(self) -> str:
+        """Our record's id."""
+        return self.record.partition("/")[2]
+
+    def base(self, name: str) -> Base | None:
+        """A field as both sides had it when they last agreed."""
+        known = self.fields.get(name)
+        return None if known is None else Base(known["ours"], known["theirs"])
+
+    def settle(self, name: str, ours: str, theirs: str, at: datetime) -> None:
+        """Remembers what both sides have now."""
+        self.fields[name] = {"ours": ours, "theirs": theirs, "sync_time": at}
+
+    def name(self, ticket: Ticket) -> None:
+        """Says which ticket it is."""
+        self.remote_id, self.key, self.url, self.attempt_time = ticket.id, ticket.key, ticket.url, None
+
+    def stuck(self, name: str, way: str, reason: str, at: datetime) -> None:
+        """Remembers what could not be brought into step."""
+        before = self.problems.get(name)
+        if before is None or (before["way"], before["reason"]) != (way, reason):
+            self.problems[name] = {"way": way, "reason": reason[:1000], "time": at}
+
+
+def link_id(connection_id: str, record_id: str) -> str:
+    """The id of a pair, and what we write into their ticket."""
+    return f"{connection_id}.{record_id}"
+
+
+class Links:
+    """Pairs of the current tenant."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def hold(self, connection_id: str, record_id: str) -> Link:
+        """The pair of a record, new where there was none. Raises `Unavailable` while somebody else holds it."""
+        key, now, holder = link_id(connection_id, record_id), self._store.clock(), uuid4().hex
+        row = {
+            "_id": key,
+            "tenant": ctx.current().tenant,
+            "connection_id": connection_id,
+            "record": f"incidents/{record_id}",
+            "remote_id": "",
+            "has_problem": False,
+            "create_time": now,
+            "holder": holder,
+            "held_until": now + HELD,
+        }
+        try:
+            await self._store.backend.write([Insert(LINKS, row)])
+        except Taken:
+            query = self._store.scoped({"_id": key, "held_until": {"$not": {"$gt": now}}})
+            taken = {"$set": {"holder": holder, "held_until": now + HELD}}
+            if not await self._store.backend.update_many(LINKS, query, taken):
+                raise Unavailable("somebody else is at this ticket") from None
+        (document,) = await self._store.find(LINKS, {"_id": key}, limit=1)
+        return _link(document, holder)
+
+    async def find(self, connection_id: str, remote_ids: Sequence[str]) -> dict[str, Document]:
+        """What is known of their tickets, by their ids."""
+        query = {"connection_id": connection_id, "remote_id": {"$in": list(remote_ids)}}
+        return {row["remote_id"]: row for row in await self._store.find(LINKS, query)}
+
+    async def exists(self, connection_id: str, record_id: str) -> bool:
+        """Whether a record is, or is about to be, linked."""
+        return bool(await self._store.find(LINKS, {"_id": link_id(connection_id, record_id)}, limit=1))
+
+    async def stuck(self, connection_id: str, most: int) -> list[Document]:
+        """Pairs that could not be brought into step, those first that wait longest."""
+        query = {"connection_id": connection_id, "has_problem": True}
+        return await self._store.find(LINKS, query, sort=[("sync_time", 1)], limit=most)
+
+    async def attempt(self, link: Link, at: datetime | None) -> None:
+        """Writes down that a ticket is about to be made, before it is; or that it certainly was not."""
+        link.attempt_time = at
+        await self._store.backend.write([self._update(link, {"attempt_time": at})])
+
+    async def named(self, link: Link) -> None:
+        """Writes down at once which ticket it is: until then its maker does not know that it was made."""
+        names = {"remote_id": link.remote_id, "key": link.key, "url": link.url, "attempt_time": None}
+        await self._store.backend.write([self._update(link, names)])
+
+    async def keep(self, link: Link) -> None:
+        """Keeps the pair as it is now and lets go of it. Raises `Busy` where it is not held any more."""
+        await self._store.backend.write([self._write(link, self._store.clock())])
+
+    def _write(self, link: Link, at: datetime) -> Update:
+        kept = {
+            "remote_id": link.remote_id,
+            "key": link.key,
+            "url": link.url,
+            "remote_version": link.remote_version,
+            "attempt_time": link.attempt_time,
+            "fields": link.fields,
+            "problems": link.problems,
+            "has_problem": bool(link.problems),
+            "notes": link.notes,
+            "sync_time": at,
+            "held_until": _past(at),
+        }
+        return self._update(link, kept)
+
+    async def release(self, link: Link) -> None:
+        """Lets go of it as it was."""
+        query = self._store.scoped({"_id": link.id, "holder": link.holder})
+        await self._store.backend.update_many(LINKS, query, {"$set": {"held_until": _past(self._store.clock())}})
+
+    async def drop(self, link: Link) -> None:
+        """Forgets a pair that never came to be."""
+        query = {"_id": link.id, "tenant": ctx.current().tenant, "holder": link.holder}
+        await self._store.backend.write([Delete(LINKS, query)])
+
+    async def forget(self, connection_id: str) -> None:
+        """Has all pairs of a connection go after a while."""
+        query = self._store.scoped({"connection_id": connection_id})
+        await self._store.backend.update_many(LINKS, query, {"$set": {"expire_time": self._store.clock() + KEPT}})
+
+    def _update(self, link: Link, values: Mapping[str, Any]) -> Update:
+        query = {"_id": link.id, "tenant": ctx.current().tenant, "holder": link.holder}
+        return Update(LINKS, query, {"$set": dict(values)})
+
+
+def _past(at: datetime) -> datetime:
+    return at - timedelta(seconds=1)
+
+
+def _link(document: Document, holder: str) -> Link:
+    return Link(
+        id=document["_id"],
+        holder=holder,
+        connection_id=document["connection_id"],
+        record=document["record"],
+        remote_id=document["remote_id"],
+        key=document.get("key", ""),
+        url=document.get("url", ""),
+        remote_version=document.get("remote_version", ""),
+        attempt_time=document.get("attempt_time"),
+        create_time=document.get("create_time"),
+        fields=dict(document.get("fields") or {}),
+        problems=dict(document.get("problems") or {}),
+        notes=dict(document.get("notes") or {}),
+    )
