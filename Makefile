@@ -91,6 +91,8 @@ lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements
 	for service in asset incident monitor auth analytics gateway; do \
 	  .state/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --extra $$service --constraint requirements/dev.txt pyproject.toml --output-file requirements/$$service.txt; done
+	.state/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --no-deps requirements/clients.in --output-file requirements/clients.txt
 	rm -rf .state/lock
 
 .state/venv: requirements/dev.txt pyproject.toml
