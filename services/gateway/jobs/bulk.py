@@ -9,7 +9,6 @@ that was done kept.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -43,7 +42,6 @@ class Bulk:
         self._route = actions.route(job.resource, job.action)
         self._single = actions.single(job.resource)
         self._progress = Progress()
-        self._late: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Goes on from where it was, to its end."""
@@ -97,8 +95,7 @@ class Bulk:
             except (Unavailable, Exhausted):
                 raise
             except Error as refused:
-                self._late[row["_id"]] += 1
-                if isinstance(refused, DeadlinePassed) and self._late[row["_id"]] < _LATE:
+                if isinstance(refused, DeadlinePassed) and await self._late(row) < _LATE:
                     raise
                 await self._note(row, ItemState.REFUSED, problem=_told(refused))
                 return
@@ -130,6 +127,12 @@ class Bulk:
         reply = await self._hands.do(self._route, request, key=f"{row['_id']}|{attempt['nth']}")
         await self._store.failpoints.reached("S17")
         return reply
+
+    async def _late(self, row: Document) -> int:
+        """How often the answer about a record did not come in time; counted with the row, since the job waits in between."""
+        times = int(row.get("late", 0)) + 1
+        await self._store.backend.update_many(ITEMS, self._store.scoped({"_id": row["_id"]}), {"$set": {"late": times}})
+        return times
 
     async def _note(self, row: Document, state: ItemState, *, etag: str = "", problem: Mapping[str, Any] | None = None) -> None:
         said = {"state": state.value, "etag": etag, "problem": problem}

@@ -1,15 +1,30 @@
 """Jobs: what they may do, whose rights they have, how they end, what they leave when the process dies, and their undoing."""
 
-import contextlib
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from itsm.incident import v1 as pb
 
 from chassis import context as ctx
-from chassis.errors import DeadlinePassed, Denied, Exhausted, ForbiddenMove, Invalid, NotFound, Stale
+from chassis.errors import (
+    DeadlinePassed,
+    Denied,
+    Error,
+    Exhausted,
+    ForbiddenMove,
+    Invalid,
+    NotFound,
+    Stale,
+    Unauthenticated,
+    Unavailable,
+)
 from services.gateway.domain.job import MOST_OPEN, Format, Kind
+from services.gateway.shedding import Shedding
 from services.gateway.usecases.jobs import Wish
 from services.gateway.usecases.reading import Asked
 from tests.unit.gateway.work import Killed, Works, person
@@ -52,3 +67,369 @@ async def test_a_selection_is_what_matched_and_was_there_and_never_more_than_was
     assert (found["state"], found["progress"]["done"]) == ("FAILED", 0)
     assert "400 records were selected" in found["reason"]
     assert "x" not in {each.title for each in works.desk.incidents.values()}
+
+
+async def test_an_update_is_taken_back_where_nobody_has_changed_the_record_since() -> None:
+    works = Works()
+    first, second, third = works.desk.add(3, title="down", description="old")
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "up", "description": "new"}, [first, second, third])
+        await works.work()
+        works.desk.incidents[second].etag = "9"
+        back = await works.jobs.undo(job.id)
+        assert (back.undo_of, (await works.now(job))["undone_by"]) == (job.id, back.id)
+        await works.work()
+        rows = {row["_id"]: row for row in await works.report(back)}
+        with pytest.raises(ForbiddenMove, match="takes it back already"):
+            await works.jobs.undo(job.id)
+        with pytest.raises(ForbiddenMove, match="no inverse"):
+            await works.jobs.undo(back.id)
+    assert {each: row["state"] for each, row in rows.items()} == {first: "DONE", second: "REFUSED", third: "DONE"}
+    assert rows[second]["problem"]["detail"] == "somebody has changed it since"
+    titles = {each.id: (each.title, each.description) for each in works.desk.incidents.values()}
+    assert titles == {first: ("down", "old"), second: ("up", "new"), third: ("down", "old")}
+
+
+async def test_an_assignment_goes_back_to_whom_each_record_belonged() -> None:
+    works = Works()
+    (one,), (other,) = works.desk.add(1, team_id="a", assignee_id="ann"), works.desk.add(1, team_id="b")
+    with ctx.use(person()):
+        job = await works.bulk("assign", {"teamId": "c", "assigneeId": "max"}, [one, other])
+        await works.work()
+        back = await works.jobs.undo(job.id)
+        await works.work()
+        assert (await works.now(back))["progress"] == {"done": 2, "total": 2, "failed": 0}
+    owners = [(each.team_id, each.assignee_id) for each in works.desk.incidents.values()]
+    assert owners == [("a", "ann"), ("b", "")]
+
+
+async def test_what_cannot_be_undone_says_why() -> None:
+    works = Works()
+    ids = works.desk.add(1)
+    with ctx.use(person()):
+        resolving = await works.bulk("resolve", {"resolution": "done", "resolutionCode": "SOLVED"}, ids)
+        with pytest.raises(ForbiddenMove, match="has not ended"):
+            await works.jobs.undo(resolving.id)
+        await works.work()
+        with pytest.raises(ForbiddenMove, match="no inverse"):
+            await works.jobs.undo(resolving.id)
+        late = await works.bulk("update", {"title": "x"}, ids)
+        await works.work()
+        works.clock.advance(hours=25)
+        with pytest.raises(ForbiddenMove, match="too long ago"):
+            await works.jobs.undo(late.id)
+
+
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        ({"action": "explode"}, "action"),
+        ({"action": ""}, "action"),
+        ({"resource": "unicorns"}, "resource"),
+        ({"resource": "jobs", "action": "cancel"}, "resource"),
+        ({"resource": "webhooks", "action": "rotate"}, "action"),
+        ({"parameters": {}}, "parameters"),
+        ({"parameters": {"titel": "x"}}, "parameters.titel"),
+        ({"parameters": {"urgency": "SOON"}}, "parameters.urgency"),
+        ({"parameters": {"number": "INC1"}}, "parameters.number"),
+        ({"action": "assign", "parameters": {"assigneeId": "max"}}, "parameters.teamId"),
+        ({"action": "assign", "parameters": {"teamId": "a", "etag": "1"}}, "parameters.etag"),
+        ({"ids": []}, "ids"),
+        ({"selection": "bm9uZQ"}, "ids"),
+        ({"ids": [], "selection": "bm9uZQ"}, "selection"),
+        ({"ids": ["x" * 300]}, "ids"),
+        ({"ids": [str(each) for each in range(10_001)]}, "ids"),
+        ({"filter": "a = 1"}, "filter"),
+        ({"kind": Kind.EXPORT}, "action"),
+        ({"kind": Kind.EXPORT, "action": "", "parameters": {}, "ids": [], "fields": ["titel"]}, "fields"),
+        ({"kind": Kind.EXPORT, "action": "", "parameters": {}, "ids": [], "resource": "kpis"}, "resource"),
+    ],
+)
+async def test_what_no_record_would_take_is_refused_at_once_and_named(wish: dict[str, Any], field: str) -> None:
+    works = Works()
+    asked = {"kind": Kind.BULK, "resource": "incidents", "action": "update", "parameters": {"title": "x"}, "ids": ["inc_1"]}
+    with ctx.use(person("max", "admin")), pytest.raises(Invalid) as refused:
+        await works.jobs.create(Wish(**(asked | wish)))
+    assert field in refused.value.violations
+
+
+async def test_a_selection_is_good_for_its_maker_its_resource_and_an_hour() -> None:
+    works = Works()
+    with ctx.use(person()):
+        mine = works.selection("mail", 1)
+        large = works.selection("mail", 100_001)
+        with pytest.raises(Invalid, match="a job takes 100000 records"):
+            await works.bulk("update", {"title": "x"}, selection=large)
+    for context in (person("liz", "agent"), person("ann", "agent", "other")):
+        with ctx.use(context), pytest.raises(Invalid, match="none of yours"):
+            await works.bulk("update", {"title": "x"}, selection=mine)
+    with ctx.use(person()):
+        with pytest.raises(Invalid, match="none of yours"):
+            await works.bulk("update", {"title": "x"}, selection=mine[:-4] + "AAAA")
+        with pytest.raises(Invalid, match="none of yours"):
+            wish = Wish(kind=Kind.BULK, resource="alerts", action="acknowledge", selection=mine)
+            await works.jobs.create(wish)
+        works.clock.advance(hours=1)
+        with pytest.raises(Invalid, match="too old"):
+            await works.bulk("update", {"title": "x"}, selection=mine)
+
+
+async def test_a_job_needs_what_its_action_needs_and_a_person() -> None:
+    works = Works()
+    with ctx.use(person("liz", "viewer")), pytest.raises(Denied, match=r"incidents\.update"):
+        await works.bulk("update", {"title": "x"}, ["inc_1"])
+    limited = person(permissions=frozenset({"jobs.create", "incidents.get"}))
+    with ctx.use(limited), pytest.raises(Denied, match=r"incidents\.update"):
+        await works.bulk("update", {"title": "x"}, ["inc_1"])
+    key = person("crd_1", "admin")
+    machine = replace(key, actor=replace(key.actor, kind="service"))
+    with ctx.use(machine), pytest.raises(Invalid, match="a key has none"):
+        await works.bulk("update", {"title": "x"}, ["inc_1"])
+
+
+async def test_removing_many_records_asks_for_a_fresh_proof() -> None:
+    works = Works()
+    wish = Wish(kind=Kind.BULK, resource="webhooks", action="delete", ids=("whk_1",))
+    with ctx.use(person("max", "admin", attended=True)), pytest.raises(Unauthenticated) as refused:
+        await works.jobs.create(wish)
+    assert refused.value.reason == "INSUFFICIENT_USER_AUTHENTICATION"
+    with ctx.use(person("max", "admin", attended=True)):
+        assert (await works.bulk("cancel", {"reason": "DUPLICATE"}, ["inc_1"])).invertible is False
+
+
+async def test_a_job_ends_where_its_creator_loses_his_role_and_says_so() -> None:
+    works = Works()
+    ids = works.desk.add(3)
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "x"}, ids)
+        works.held["ann"] = {"admin"}  # whatever he came to hold later is not what he asked with
+        await works.work()
+        found = await works.now(job)
+    assert (found["state"], found["progress"]["done"]) == ("FAILED", 0)
+    assert "holds no role any more" in found["reason"]
+    assert not works.desk.writes
+
+
+async def test_a_role_that_permits_less_ends_the_job_too() -> None:
+    works = Works()
+    ids = works.desk.add(3)
+    with ctx.use(replace(person(), roles=frozenset({"agent", "viewer"}))):
+        job = await works.bulk("update", {"title": "x"}, ids)
+        works.held["ann"] = {"viewer"}
+        await works.work()
+        found = await works.now(job)
+    assert found["state"] == "FAILED"
+    assert "incidents.update" in found["reason"]
+
+
+async def test_others_do_not_see_a_job_and_administrators_do() -> None:
+    works = Works()
+    ids = works.desk.add(1)
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "x"}, ids)
+    for stranger in (person("liz", "agent"), person("ann", "agent", "other")):
+        with ctx.use(stranger):
+            assert (await works.jobs.page(Asked()))[0] == []
+            for refused in (works.now(job), works.report(job), works.jobs.cancel(job.id), works.jobs.undo(job.id)):
+                with pytest.raises(NotFound):
+                    await refused
+    with ctx.use(person("max", "admin")):
+        assert (await works.now(job))["creator_id"] == "ann"
+        await works.work()
+        assert len(await works.report(job)) == 1
+        assert (await works.jobs.undo(job.id)).creator_id == "max"
+
+
+async def test_a_canceled_job_leaves_the_rest_and_tells_which() -> None:
+    works = Works()
+    ids = works.desk.add(100)
+    with ctx.use(person()):
+        waiting = await works.bulk("update", {"title": "x"}, ids)
+        assert (await works.jobs.cancel(waiting.id)).state == "CANCELLED"
+        with pytest.raises(ForbiddenMove):
+            await works.jobs.cancel(waiting.id)
+        job = await works.bulk("update", {"title": "x"}, ids)
+
+        reached = asyncio.Event()
+
+        def fault(name: str, request: Any) -> Error | None:
+            if name == "UpdateIncident" and not reached.is_set():
+                reached.set()
+                return Unavailable("away", timedelta(0))
+            return None
+
+        works.desk.faults = fault
+        begun = await works.runner.begin()
+        await reached.wait()
+        assert (await works.jobs.cancel(job.id)).cancel_requested
+        await works.runner.settle()
+        found, rows = await works.now(job), await works.report(job)
+    assert begun == 1
+    assert found["state"] == "CANCELLED"
+    done = [row for row in rows if row["state"] == "DONE"]
+    assert found["progress"] == {"done": len(done), "total": 100, "failed": 0}
+    assert {row["state"] for row in rows} - {"DONE"} == {"SKIPPED"}
+
+
+async def test_nobody_has_more_jobs_waiting_than_so_many() -> None:
+    works = Works()
+    with ctx.use(person()):
+        for _ in range(MOST_OPEN):
+            await works.bulk("update", {"title": "x"}, ["inc_1"])
+        with pytest.raises(Exhausted):
+            await works.bulk("update", {"title": "x"}, ["inc_1"])
+    with ctx.use(person("max", "admin")):
+        await works.bulk("update", {"title": "x"}, ["inc_1"])
+
+
+async def test_a_record_that_others_change_meanwhile_is_read_again_and_given_up_in_the_end() -> None:
+    works = Works()
+    calm, busy = works.desk.add(2)
+    stale = 0
+
+    def fault(name: str, request: Any) -> Error | None:
+        nonlocal stale
+        if name != "UpdateIncident":
+            return None
+        if request.id == busy or stale == 0:
+            stale += 1
+            return Stale("7", given=request.etag)
+        return None
+
+    works.desk.faults = fault
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "x"}, [calm, busy])
+        await works.work()
+        states = [(row["_id"], row["state"]) for row in await works.report(job)]
+    assert states == [(calm, "DONE"), (busy, "REFUSED")]
+
+
+async def test_an_answer_that_never_comes_in_time_stops_one_record_and_not_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.jobs.runner._FIRST_PAUSE", 0.0)
+    works = Works()
+    slow, fine = works.desk.add(2)
+    works.desk.faults = lambda name, request: (
+        DeadlinePassed("too slow") if name == "UpdateIncident" and request.id == slow else None
+    )
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "x"}, [slow, fine])
+        await works.work()
+        rows = await works.report(job)
+    assert [(row["_id"], row["state"]) for row in rows] == [(slow, "REFUSED"), (fine, "DONE")]
+    assert rows[0]["problem"]["status"] == 504
+
+
+async def test_a_job_is_let_in_after_everybody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.jobs.runner._FIRST_PAUSE", 0.0)
+    works = Works()
+    ids = works.desk.add(1)
+    works.shedding = Shedding(4)
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        works.shedding.in_flight = 0
+
+    monkeypatch.setattr("services.gateway.jobs.runner.asyncio.sleep", sleep)
+    works.shedding.in_flight = 2
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "x"}, ids)
+        await works.work()
+        assert (await works.now(job))["state"] == "SUCCEEDED"
+    assert [seconds >= 1 for seconds in waits if seconds > 0.1] == [True]
+
+
+@given(
+    deaths=st.lists(st.integers(min_value=1, max_value=120), max_size=8, unique=True),
+    count=st.integers(min_value=1, max_value=12),
+    selected=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_record_is_done_twice_or_left_out_wherever_the_process_dies(deaths: list[int], count: int, selected: bool) -> None:
+    async def life() -> None:
+        works = Works()
+        ids = works.desk.add(count, title="down", category="mail")
+        with ctx.use(person()):
+            which: dict[str, Any] = {"selection": works.selection("mail", count)} if selected else {"ids": ids}
+            job = await works.bulk("update", {"title": "up"}, **which)
+            works.deaths.at = {works.deaths.visits + each for each in deaths}
+            await survived(works)
+            found = await works.now(job)
+            assert (found["state"], found["progress"]) == ("SUCCEEDED", {"done": count, "total": count, "failed": 0})
+            assert works.desk.writes == dict.fromkeys(ids, 1)
+            works.deaths.at.clear()
+            back = await works.jobs.undo(job.id)
+            works.deaths.at = {works.deaths.visits + each for each in deaths}
+            await survived(works)
+            assert (await works.now(back))["progress"] == {"done": count, "total": count, "failed": 0}
+            assert {each.title for each in works.desk.incidents.values()} == {"down"}
+            assert works.desk.writes == dict.fromkeys(ids, 2)
+
+    asyncio.run(life())
+
+
+async def survived(works: Works) -> None:
+    """Works on, in a new process after each death."""
+    for _ in range(100):
+        try:
+            await works.work()
+        except BaseExceptionGroup as dead:
+            assert dead.subgroup(Killed) is not None
+        except Killed:
+            pass
+        else:
+            return
+        works.runner = works.fresh()
+    raise AssertionError("it never ended")
+
+
+async def test_an_export_is_a_file_in_pieces_and_begins_anew_after_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.jobs.exporting.PIECE", 1000)
+    works = Works()
+    works.desk.add(450, title="=down", category="mail")
+    works.desk.add(5, category="print")
+    with ctx.use(person("liz", "viewer")):
+        wish = Wish(kind=Kind.EXPORT, resource="incidents", filter="mail", fields=["id", "title"], format=Format.CSV)
+        job = await works.jobs.create(wish)
+        works.deaths.at = {works.deaths.visits + 6}
+        with pytest.raises(NotFound):
+            await works.jobs.piece(job.id, 0)
+        await survived(works)
+        found = await works.now(job)
+        pieces = []
+        while content := (await works.jobs.piece(job.id, len(pieces)))[1]:
+            pieces.append(content)
+    with ctx.use(person("ann")), pytest.raises(NotFound):
+        await works.jobs.piece(job.id, 0)
+    lines = b"".join(pieces).decode().splitlines()
+    assert (found["state"], found["progress"]["done"], found["progress"]["total"]) == ("SUCCEEDED", 450, 450)
+    assert found["result"]["size"] == sum(map(len, pieces))
+    assert lines[:2] == ["id,title", "inc_0,'=down"]
+    assert len(lines) == len(set(lines)) == 451
+
+
+async def test_a_job_that_meets_a_defect_again_and_again_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.jobs.runner._FIRST_PAUSE", 0.0)
+    works = Works()
+    ids = works.desk.add(1)
+
+    def broken(name: str, request: Any) -> Error | None:
+        raise ZeroDivisionError
+
+    works.desk.faults = broken
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "x"}, ids)
+        await works.work()
+        found = await works.now(job)
+    assert (found["state"], found["reason"]) == ("FAILED", "a defect on this side; it is in the log")
+
+
+async def test_a_job_of_yesterday_is_given_up() -> None:
+    works = Works()
+    ids = works.desk.add(1)
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "x"}, ids)
+        works.clock.advance(hours=21)
+        await works.work()
+        assert (await works.now(job))["state"] == "FAILED"
+    assert not works.desk.writes

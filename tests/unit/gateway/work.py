@@ -18,6 +18,7 @@ from chassis.listing.facets import ANSWER_KEY, Facets
 from chassis.policy import Policy
 from chassis.rpc import Method
 from chassis.store import Store
+from chassis.store.backend import Query, Write
 from chassis.testing import FakeClock, MemoryBackend
 from services.auth.domain.roles import ROLES, SCOPES
 from services.gateway import store as kept
@@ -50,9 +51,34 @@ class Deaths(Failpoints):
     async def reached(self, name: str) -> None:
         """See the base."""
         if name.startswith("S"):
-            self.visits += 1
-            if self.visits in self.at:
-                raise Killed(name)
+            self.pass_by(name)
+
+    def pass_by(self, name: str) -> None:
+        """Dies here, if it is the time."""
+        self.visits += 1
+        if self.visits in self.at:
+            raise Killed(name)
+
+
+class Mortal(MemoryBackend):
+    """A database whose client dies before and after any write."""
+
+    def __init__(self, deaths: Deaths) -> None:
+        super().__init__()
+        self._deaths = deaths
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """See the base."""
+        self._deaths.pass_by("before")
+        await super().write(writes)
+        self._deaths.pass_by("after")
+
+    async def update_many(self, collection: str, query: Query, update: Any) -> int:
+        """See the base."""
+        self._deaths.pass_by("before")
+        changed = await super().update_many(collection, query, update)
+        self._deaths.pass_by("after")
+        return changed
 
 
 class Desk:
@@ -150,8 +176,8 @@ class Works:
     """All that jobs need. `held` are the roles that people hold now, by subject."""
 
     def __init__(self) -> None:
-        self.clock, self.backend, self.desk = FakeClock(NOON), MemoryBackend(), Desk()
-        self.deaths = Deaths()
+        self.clock, self.deaths, self.desk = FakeClock(NOON), Deaths(), Desk()
+        self.backend = Mortal(self.deaths)
         self.store = Store(self.backend, self.clock, kept.KINDS, kept.INDEXES, failpoints=self.deaths)
         self.actions, self.selections = Actions(ROUTES), Selections(KEY, self.clock)
         listing, items = kept.job_listing(KEY, self.clock), kept.item_listing(KEY, self.clock)
