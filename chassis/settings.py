@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     )
     failpoints: Path | None = Field(None, description="development only: file that says where to die, wait or fail")
 
+    plugins: str = Field(
+        "", description="plugins of installed packages that are loaded, as `kind:name`, separated by commas; nothing else is"
+    )
+
     otlp_endpoint: str = Field("", description="gRPC address of a trace collector; empty: no spans are recorded")
     trace_ratio: float = Field(1.0, ge=0, le=1, description="share of traces that start here and are recorded")
     log_level: str = Field("INFO", description="of our own loggers")

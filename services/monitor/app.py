@@ -1,14 +1,14 @@
 """The monitor service, plugged together. The only place that knows which parts there are."""
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from itsm.monitor import v1 as pb
 from pydantic import Field
 
-from chassis import outbound
+from chassis import outbound, plugins
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.due import DueWorker
@@ -30,8 +30,10 @@ from services.monitor.ingest.app import Door
 from services.monitor.ingest.keys import KEPT_SECONDS, Keys, exchanging
 from services.monitor.ingest.otlp_grpc import OtlpServer
 from services.monitor.ingest.samples import SampleDoor
-from services.monitor.ports import Assets
+from services.monitor.ports import NOTIFIERS, Assets, NotifierPlugin
 from services.monitor.probes import Probes
+from services.monitor.probes.plugin import CHECKS as CHECKS_BY_PLUGINS
+from services.monitor.probes.plugin import CheckPlugin
 from services.monitor.usecases.alerts import Alerts
 from services.monitor.usecases.catalog import Catalog
 from services.monitor.usecases.check_results import CHECKS, Results
@@ -114,7 +116,9 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     expiry.attach(service)
     Purging(store, kept=timedelta(days=settings.alerts_days)).attach(service)
     mirror = Mirror(store)
-    situations = _pipeline(assembly, settings, mirror)
+    looks, notifiers = plugins.load(CHECKS_BY_PLUGINS, settings.plugins), plugins.load(NOTIFIERS, settings.plugins)
+    plugins.tell(service, (looks, notifiers))
+    situations = _pipeline(assembly, settings, mirror, notifiers.found)
     intake = Intake(store, situations, stages=PIPELINE, follow=(situations.after,))
     keys = Keys(
         exchanging(assembly.channels, settings.auth_target),
@@ -125,14 +129,16 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached, service.metrics)
     series = _series(assembly, settings, keys, door, mirror)
     _listen(service, settings.ingest_listen, door)
-    _check(assembly, settings, intake)
+    _check(assembly, settings, intake, looks.found)
     rules = Rules(store, kept.rule_listing(settings.page_token_key.get_secret_value().encode(), store.clock), series)
     assembly.serve(ALERT_RULE, pb.add_AlertRuleServiceServicer_to_server, AlertRuleApi(rules))
     Evaluation(store, intake, series, every=timedelta(seconds=settings.rules_seconds)).attach(service)
     return service
 
 
-def _pipeline(assembly: Assembly, settings: Settings, mirror: Mirror) -> LiveSituations:
+def _pipeline(
+    assembly: Assembly, settings: Settings, mirror: Mirror, notifiers: Mapping[str, NotifierPlugin]
+) -> LiveSituations:
     """What alerts go through: the mirror of assets, silences and windows, the second look, and notifications."""
     store, service, key = assembly.store, assembly.service, settings.page_token_key.get_secret_value().encode()
     hold, interval = timedelta(seconds=settings.hold_seconds), timedelta(seconds=settings.flap_seconds)
@@ -148,23 +154,23 @@ def _pipeline(assembly: Assembly, settings: Settings, mirror: Mirror) -> LiveSit
         ports=settings.outbound_ports,
         http=settings.outbound_http,
     )
-    targets = Targets(store, policy, key, *kept.notification_listings(key, store.clock))
+    targets = Targets(store, policy, key, *kept.notification_listings(key, store.clock), plugins=notifiers)
     assembly.serve(NOTIFICATION, pb.add_NotificationServiceServicer_to_server, NotificationApi(targets))
     assembly.react(reactions.mirror(mirror))
     assembly.react(reactions.merges(Alerts(store), quiet))
     assembly.react(reactions.alerts(looking, Notifying(store, mirror)))
-    Delivering(store, outbound.Outbound(policy), key).attach(service)
+    Delivering(store, outbound.Outbound(policy), key, notifiers).attach(service)
     return situations
 
 
-def _check(assembly: Assembly, settings: Settings, intake: Intake) -> None:
+def _check(assembly: Assembly, settings: Settings, intake: Intake, looks: Mapping[str, CheckPlugin]) -> None:
     """Checks: the service, the worker of this process, and who notices that an agent is silent."""
     store, service = assembly.store, assembly.service
     checks_list, results_list = kept.check_listings(settings.page_token_key.get_secret_value().encode(), store.clock)
     roots = ssl.create_default_context()
     if settings.checks_roots is not None:
         roots.load_verify_locations(settings.checks_roots)
-    probes = Probes(denied=settings.checks_denied, roots=roots)
+    probes = Probes(denied=settings.checks_denied, roots=roots, plugins=looks)
     service.on_stop(Stage.STORE, probes.close)
     results = Results(store, intake, results_list)
     checks = Checks(store, intake, results, probes, checks_list)

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from chassis.plugins import Kind
 from chassis.store import Transaction
 from services.monitor.domain.alert import Alert
 from services.monitor.domain.check import Check, CheckResult
@@ -111,3 +112,22 @@ class Prober(Protocol):
 
     async def look(self, check: Check, at: datetime) -> CheckResult:
         """What is found now; the result bears the instant `at`. Never raises what the target does."""
+
+
+@runtime_checkable
+class NotifierPlugin(Protocol):
+    """A way to tell of alerts that another package brings (docs/plugins/notifiers.md)."""
+
+    api: int
+    """1."""
+
+    async def notify(self, target: str, key: str, notification: Mapping[str, Any]) -> None:
+        """Hands a notification over to `target`, what stands behind the plugin's name in the address.
+
+        It may come again under the same `key`. Raises `OSError` where another attempt makes sense, `ValueError` where none
+        does.
+        """
+        ...
+
+
+NOTIFIERS: Kind[NotifierPlugin] = Kind("itsm.notifiers", 1, NotifierPlugin)  # type: ignore[type-abstract] # only its shape is asked

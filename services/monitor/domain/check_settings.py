@@ -32,6 +32,7 @@ class Kind(StrEnum):
     DISK = "DISK"
     MEMORY = "MEMORY"
     CPU = "CPU"
+    PLUGIN = "PLUGIN"
 
 
 LOCAL = frozenset({Kind.PROCESS, Kind.DISK, Kind.MEMORY, Kind.CPU})
@@ -110,7 +111,7 @@ _MORE = {
     Kind.PROCESS: "process",
     **dict.fromkeys(MEASURED, "limits"),
 }
-_WITH_LATENCY = frozenset({Kind.HTTP, Kind.TCP, Kind.PING, Kind.DNS})
+_WITH_LATENCY = frozenset({Kind.HTTP, Kind.TCP, Kind.PING, Kind.DNS, Kind.PLUGIN})
 
 
 def endpoint(text: str, default_port: int = 0) -> tuple[str, int] | None:
@@ -139,6 +140,12 @@ def tls_endpoint(target: str) -> tuple[str, int] | None:
 def dns_server(text: str) -> tuple[str, int] | None:
     """Host and port of a DNS server."""
     return endpoint(text, 53)
+
+
+def plugin_target(target: str) -> tuple[str, str]:
+    """The name of the plugin, and what it is to look at; empty where they are not said."""
+    name, _, what = target.partition(":")
+    return name.strip(), what.strip()
 
 
 def host_of(kind: Kind, target: str) -> str:
@@ -209,6 +216,8 @@ def _wrong_target(kind: Kind, target: str) -> str | None:
         case Kind.PROCESS | Kind.DISK:
             what = "the name of a program" if kind is Kind.PROCESS else "where the file system is mounted"
             return None if target.strip() else f"must be {what}"
+        case Kind.PLUGIN:
+            return None if all(plugin_target(target)) else "must be the name of a plugin, a colon, and what it looks at"
         case Kind.MEMORY | Kind.CPU:
             return f"a check of the kind {kind} has none" if target else None
 

@@ -19,11 +19,12 @@ from datetime import datetime, timedelta
 from chassis.errors import Invalid
 from chassis.outbound import Policy, stood_in_line
 from services.monitor.domain.check import Check, CheckResult, Outcome
-from services.monitor.domain.check_settings import Kind
+from services.monitor.domain.check_settings import Kind, plugin_target
 from services.monitor.probes.dns import look_up
 from services.monitor.probes.found import Found, Refused
 from services.monitor.probes.http import Http
 from services.monitor.probes.ping import ping
+from services.monitor.probes.plugin import CheckPlugin, by_plugin
 from services.monitor.probes.reach import Reach
 from services.monitor.probes.tcp import connect
 from services.monitor.probes.tls import days_left
@@ -37,9 +38,12 @@ Look = Callable[[Check], Awaitable[Found]]
 
 
 class Probes:
-    """Looks at targets. `denied` are networks that no check reaches, `roots` further certificates that are trusted."""
+    """Looks at targets. `denied` are networks that no check reaches, `roots` further certificates that are trusted, `plugins`
+    further kinds of looks by name."""
 
-    def __init__(self, *, denied: str = "", roots: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, denied: str = "", roots: ssl.SSLContext | None = None, plugins: Mapping[str, CheckPlugin] | None = None
+    ) -> None:
         policy = Policy.of(networks=_ANYWHERE, denied=denied, ports=_ANY_PORT, http=True)
         self._policy = policy
         reach = Reach(policy)
@@ -51,12 +55,17 @@ class Probes:
             Kind.PING: lambda check: ping(check, reach),
             Kind.DNS: lambda check: look_up(check, reach),
             Kind.TLS: lambda check: days_left(check, reach, trusting),
+            Kind.PLUGIN: lambda check: by_plugin(check, self._plugins),
         }
+        self._plugins = plugins or {}
 
     def refuse(self, check: Check) -> None:
         """Raises `Invalid` for a target that no look could ever reach."""
         if check.kind is Kind.HTTP:
             self._policy.check(check.target, name="target")
+        elif check.kind is Kind.PLUGIN and plugin_target(check.target)[0] not in self._plugins:
+            known = ", ".join(sorted(self._plugins)) or "none"
+            raise Invalid({"target": f"there is no plugin {plugin_target(check.target)[0]} in this installation, but {known}"})
 
     async def look(self, check: Check, at: datetime) -> CheckResult:
         """What is found now; the result bears the instant `at`."""

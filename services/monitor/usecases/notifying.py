@@ -20,6 +20,7 @@ from chassis.domain import Ids, new_id
 from chassis.events.wire import Envelope
 from chassis.listing import Listing
 from chassis.outbound import Policy
+from chassis.plugins import refuse_unknown
 from chassis.store import Store, Update
 from services.monitor.domain.notification import (
     NotificationState,
@@ -31,6 +32,7 @@ from services.monitor.domain.notification import (
 from services.monitor.domain.pipeline import NOTIFY, Outcome, Step
 from services.monitor.domain.signal import AlertKind, Severity
 from services.monitor.domain.stages import labelled
+from services.monitor.ports import NotifierPlugin
 from services.monitor.usecases.evidence import keep
 from services.monitor.usecases.mirror import Mirror
 from services.monitor.usecases.reading import Document, Paged, Paging, page_of
@@ -43,18 +45,28 @@ _CACHED_SECONDS = 1.0
 
 
 class Targets:
-    """The verbs of targets. `etag` is the version that the caller decided on, or empty; `policy` judges addresses."""
+    """The verbs of targets. `etag` is the version that the caller decided on, or empty; `policy` judges addresses, but those
+    that one of `plugins` serves."""
 
     def __init__(
-        self, store: Store, policy: Policy, secret: bytes, targets: Listing, notifications: Listing, *, ids: Ids = new_id
+        self,
+        store: Store,
+        policy: Policy,
+        secret: bytes,
+        targets: Listing,
+        notifications: Listing,
+        *,
+        plugins: Mapping[str, NotifierPlugin] | None = None,
+        ids: Ids = new_id,
     ) -> None:
         self._store, self._policy, self._secret, self._ids = store, policy, secret, ids
+        self._plugins = plugins or {}
         self._targets, self._notifications = targets, notifications
 
     async def create(self, fields: Mapping[str, Any]) -> NotificationTarget:
         """A new target. Raises `Invalid`, also for an address that is never reached."""
         target = NotificationTarget.made(id=self._ids("ntt"), at=self._store.clock(), **fields)
-        self._policy.check(target.url)
+        self._judge(target.url)
         async with self._store.transaction() as tx:
             tx.add(target)
         return target
@@ -64,9 +76,13 @@ class Targets:
         async with self._store.transaction() as tx:
             target = await tx.get(NotificationTarget, id, etag=etag)
             target.edit(self._store.clock(), **fields)
-            self._policy.check(target.url)
+            self._judge(target.url)
             tx.save(target)
         return target
+
+    def _judge(self, url: str) -> None:
+        if not refuse_unknown(url, self._plugins):
+            self._policy.check(url)
 
     async def rotate(self, id: str, *, etag: str = "") -> NotificationTarget:  # noqa: A002 - as above
         """Another signing key from now on."""
