@@ -8,11 +8,23 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from chassis.domain import uuid7
+from chassis.http.problems import Problem
+
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 _GRACE_SECONDS = 20
 _HEAD_SECONDS = 10.0
 _KEEP_ALIVE_SECONDS = 75
+_UNREADABLE = (
+    "HTTP/1.1 400 Bad Request",
+    "content-type: application/problem+json",
+    "cache-control: no-store",
+    "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy: no-referrer",
+    "x-content-type-options: nosniff",
+    "connection: close",
+)
 
 
 class Listener:
@@ -82,6 +94,15 @@ class _Protocol(HttpToolsProtocol):
         """Begins to wait for the first head."""
         super().connection_made(transport)
         self._expect_head()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - what the parser says is of no use to a client
+        """Answers what is no HTTP, in the form of every other refusal; no application has seen it."""
+        refusal = Problem(400, "malformed", "this is no request that HTTP knows")
+        name = uuid7()
+        body = refusal.document(instance="", request_id=name, trace_id="")
+        head = [*_UNREADABLE, f"content-length: {len(body)}", f"x-request-id: {name}", "", ""]
+        self.transport.write("\r\n".join(head).encode() + body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends waiting."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import pytest
 
 from chassis.errors import Unauthenticated
@@ -124,6 +125,18 @@ async def test_a_head_that_can_be_read_in_two_ways_smuggles_nothing(served: Serv
     answer = await answer_to(served.port, request)
     assert "/hidden" not in served.seen
     assert answer == b"" or answer.split(b" ")[1] in (b"400", b"408"), answer[:200]
+
+
+@pytest.mark.parametrize(
+    "head", [b"BREW / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"]
+)
+async def test_what_is_no_http_is_answered_like_every_other_refusal(served: Served, head: bytes) -> None:
+    answer = await answer_to(served.port, head)
+    told, _, body = answer.partition(b"\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in told and b"nosniff" in told
+    assert orjson.loads(body)["type"] == "urn:itsm:problem:malformed"
+    assert served.seen == []
 
 
 async def test_a_head_that_comes_letter_by_letter_is_cut_off_and_others_are_served(served: Served) -> None:
