@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from cli.client import Answer
 from cli.errors import CliError, Problem
@@ -47,27 +47,38 @@ class Summary:
         }
 
 
+class Told(Protocol):
+    """An incident of another system, as the message that it is sent as."""
+
+    @property
+    def message(self) -> dict[str, Any]: ...
+
+
+T = TypeVar("T", bound=Told)
+
+
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Generic[T]):
     """Incidents that travel together; `bodies` are their JSON."""
 
-    incidents: list[Imported]
+    incidents: list[T]
     bodies: list[str]
 
     def content(self, source: str) -> bytes:
         """The body of the request."""
         return f'{{"source":{dumps(source)},"incidents":[{",".join(self.bodies)}]}}'.encode()
 
-    def halves(self) -> Iterator["Chunk"]:
+    def halves(self) -> Iterator["Chunk[T]"]:
         """The two halves of it."""
         middle = len(self.incidents) // 2
         yield Chunk(self.incidents[:middle], self.bodies[:middle])
         yield Chunk(self.incidents[middle:], self.bodies[middle:])
 
 
-def chunks(incidents: Iterable[Imported]) -> Iterator[Chunk]:
+def chunks(incidents: Iterable[T]) -> Iterator[Chunk[T]]:
     """At most 50 incidents and 900 KiB each; an incident that is larger travels alone."""
-    chunk, size = Chunk([], []), 0
+    chunk: Chunk[T] = Chunk([], [])
+    size = 0
     for incident in incidents:
         body = dumps(incident.message)
         length = len(body.encode()) + 1
@@ -83,26 +94,28 @@ def chunks(incidents: Iterable[Imported]) -> Iterator[Chunk]:
 
 def send_all(send: Send, source: str, incidents: Iterable[Imported], summary: Summary, done: Callable[[int], None]) -> None:
     """Sends them, counting into `summary`; `done` hears the rows of each chunk that is through."""
+    for results in sent(send, source, incidents):
+        for incident, result in results:
+            _count(summary, incident, result)
+        done(sum(incident.rows for incident, _ in results))
+
+
+def sent(send: Send, source: str, incidents: Iterable[T], *, dry_run: bool = False) -> Iterator[list[tuple[T, dict[str, Any]]]]:
+    """Sends them and tells what became of each, chunk by chunk, in whatever order they are through."""
     over = threading.Event()
-    running: set[Future[list[tuple[Imported, dict[str, Any]]]]] = set()
-
-    def take(finished: Iterable[Future[list[tuple[Imported, dict[str, Any]]]]]) -> None:
-        for future in finished:
-            results = future.result()
-            for incident, result in results:
-                _count(summary, incident, result)
-            done(sum(incident.rows for incident, _ in results))
-
+    running: set[Future[list[tuple[T, dict[str, Any]]]]] = set()
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
         try:
             for chunk in chunks(incidents):
                 if len(running) >= IN_FLIGHT:
                     finished, running = _some(running)
-                    take(finished)
-                running.add(pool.submit(_send, send, source, chunk, over))
+                    for future in finished:
+                        yield future.result()
+                running.add(pool.submit(_send, send, source, chunk, over, dry_run))
             while running:
                 finished, running = _some(running)
-                take(finished)
+                for future in finished:
+                    yield future.result()
         finally:
             over.set()  # whatever ended this, what is still in flight makes no further attempt
 
@@ -116,16 +129,17 @@ def _some(running: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]
     return finished, running
 
 
-def _send(send: Send, source: str, chunk: Chunk, over: threading.Event) -> list[tuple[Imported, dict[str, Any]]]:
+def _send(send: Send, source: str, chunk: Chunk[T], over: threading.Event, dry_run: bool) -> list[tuple[T, dict[str, Any]]]:
     if over.is_set():
         raise CliError("stopped")
+    query = {"dryRun": "true"} if dry_run else None
     try:
-        answer = send("POST", PATH, content=chunk.content(source), over=over)
+        answer = send("POST", PATH, query=query, content=chunk.content(source), over=over)
     except Problem as problem:
         if problem.status not in _ABOUT_THE_CHUNK:
             raise
         if len(chunk.incidents) > 1:
-            return [each for half in chunk.halves() for each in _send(send, source, half, over)]
+            return [each for half in chunk.halves() for each in _send(send, source, half, over, dry_run)]
         return [(chunk.incidents[0], {"outcome": "REFUSED", "message": problem.in_one_line()})]
     results = answer.data.get("results", []) if isinstance(answer.data, dict) else []
     if len(results) != len(chunk.incidents):

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 
 COLUMNS = (
@@ -45,6 +46,7 @@ UNKNOWN = "?"
 MAX_LINE = 65_536
 """Bytes of a line; a real one has about 350."""
 
+_TELLING = frozenset({"number", "incident_state", "sys_mod_count", "sys_updated_at"})
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _DATE = re.compile(r"([0-9]{1,2})-([0-9]{1,2})-([0-9]{4}) ([0-9]{1,2}):([0-9]{2})", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -100,6 +102,13 @@ class _Row:
     made_sla: bool | None
     time: datetime
     values: dict[str, Any]
+
+
+def is_log(file: Path) -> bool:
+    """Whether a file is meant to be an event log, right or wrong: its first line has columns that no other export has."""
+    with file.open("rb") as log:
+        header = log.readline(MAX_LINE).decode("utf-8", "replace").replace('"', "").strip("\ufeff \r\n")
+    return set(header.split(",")) >= _TELLING
 
 
 def survey(log: BinaryIO) -> Survey:

@@ -175,10 +175,10 @@ def test_refusals_can_be_had_as_csv(load: Run) -> None:
 
 
 def test_a_file_that_is_no_log_is_told(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "x.csv").write_text("number,incident_state,sys_mod_count,sys_updated_at\n1,2,3,4\n")
     ended = run("import", "servicenow", str(tmp_path / "x.csv"))
     assert ended.code == ExitCode.ERROR
-    assert "is no event log: the header lacks number" in ended.err
+    assert "is no event log: the header lacks active" in ended.err
 
 
 def test_a_person_sees_a_sentence_and_the_first_refusals(terminal: Run, tmp_path: Path) -> None:
