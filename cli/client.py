@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -131,6 +132,26 @@ class Client:
                 yield response.iter_lines()
         except httpx.TransportError as error:
             raise CliError(f"{self.url} does not answer: {error or type(error).__name__}") from error
+
+    def fetch(self, path: str, file: Path) -> int:
+        """Writes the answer into a file, never held whole; says how many bytes it has.
+
+        Raises `Problem` when it is refused, `CliError` when it cannot be had or written whole.
+        """
+        headers, size = {"authorization": f"Bearer {self.token()}"}, 0
+        try:
+            with self._http.stream("GET", path, headers=headers) as response:
+                if not response.is_success:
+                    response.read()
+                    _answer(response, "")
+                with file.open("wb") as out:
+                    for piece in response.iter_bytes():
+                        size += out.write(piece)
+        except httpx.TransportError as error:
+            raise CliError(f"{self.url} does not answer: {error or type(error).__name__}") from error
+        except OSError as error:
+            raise CliError(f"{file}: {error.strerror}") from error
+        return size
 
     def _try(self, method: str, path: str, **how: Any) -> httpx.Response | CliError:
         """The answer, or why there is none."""

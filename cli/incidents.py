@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import jobs
 from cli.client import segment
 from cli.errors import CliError
 from cli.output import dumps
@@ -260,3 +261,6 @@ def _write(session: Session, path: str, body: dict[str, Any], *, etag: str = "",
 def _text(given: str) -> str:
     """The text, or all of stdin for '-'."""
     return typer.get_text_stream("stdin").read().rstrip("\n") if given == "-" else given
+
+
+app.command("bulk")(jobs.bulk("incidents"))

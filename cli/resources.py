@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from cli import alerts, assets, contract
+from cli import alerts, assets, contract, jobs
 from cli.client import segment
 from cli.contract import Operation, Parameter, Type, kebab
 from cli.errors import CliError
@@ -72,7 +72,7 @@ RESOURCES: Mapping[str, Resource] = {
 }  # fmt: skip
 
 
-OWN: Mapping[str, typer.Typer] = {"ci": assets.app, "alert": alerts.app, "silence": alerts.silences}
+OWN: Mapping[str, typer.Typer] = {"ci": assets.app, "alert": alerts.app, "silence": alerts.silences, "job": jobs.app}
 """What is written by hand."""
 
 
@@ -107,9 +107,12 @@ class _Made(TyperGroup):
             return
         self._whole = True
         app = typer.Typer()
-        for name, operation in contract.operations(self.resource.plural).items():
+        found = contract.operations(self.resource.plural)
+        for name, operation in found.items():
             if name not in self.commands and name not in _FOR_MACHINES:
                 app.command(name, help=operation.help)(_command(self.resource, operation))
+        if self.resource.plural != "jobs" and any(jobs.many(operation) for operation in found.values()):
+            app.command("bulk")(jobs.bulk(self.resource.plural))
         app.command("", hidden=True)(lambda: None)  # a lone command would make no group
         self.commands.update({name: each for name, each in get_group(app).commands.items() if name})
 
