@@ -44,7 +44,6 @@ _CONNECT_SECONDS = 5.0
 class Settings(OwnSettings, EntranceSettings):
     """What the gateway is told beside what every process is."""
 
-    public_url: str = Field("http://127.0.0.1:8080", description="how browsers and programs reach this installation")
     grpc_listen: str = Field("127.0.0.1:0", description="host:port of the gateway's own gRPC listener")
     console_client_id: str = Field("itsm-console", description="the client of the realm that people sign in through")
     console_folder: str = Field("", description="where the built web console lies; empty for web/dist beside the code")
@@ -89,7 +88,7 @@ def build(settings: Settings) -> Service:
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))
     api.include_router(sign_in.router)
     api.router.routes.append(_Get(PATH, stream))
-    owned.build(settings, assembly)
+    owned.build(settings, assembly, stream.hub.ring)
     upstream = Upstream(channels, settings.targets(), own=lambda: service.address)
     entrance = Entrance.of(settings, service.metrics, assembly.guard)
     service.background("shedding", entrance.shedding.watch)

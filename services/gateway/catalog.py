@@ -53,6 +53,14 @@ class Catalog:
         if wrong is not None:
             raise wrong
 
+    def holds(self, patterns: Collection[str], member: str) -> bool:
+        """See `ports.Catalog`. A part, such as a note, is taken for a record of any kind: nobody knows what it is about."""
+        records = {name: message.fields_by_number[SNAPSHOT_FIELD].message_type for name, message in _messages().items()}
+        meant = [record for name, record in records.items() if any(covers(pattern, name) for pattern in patterns)]
+        if any("about" in record.fields_by_name for record in meant):
+            meant = list(records.values())
+        return any(member in record.fields_by_camelcase_name for record in meant)
+
     def fits(self, filter_text: str, event: Told) -> bool:
         """See `ports.Catalog`."""
         if not filter_text:

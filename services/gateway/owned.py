@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 from chassis.assembly import Assembly
 from chassis.outbound import USUAL_PORTS, Outbound, Policy
 from chassis.service import Stage
-from services.gateway import reactions
+from services.gateway import notices, reactions
 from services.gateway import store as kept
 from services.gateway.api.webhooks import WebhookApi
 from services.gateway.catalog import Catalog
@@ -15,7 +15,9 @@ from services.gateway.deliveries.webhooks import LIMITS, WebhookSender
 from services.gateway.deliveries.worker import AT_ONCE, Sender, Worker
 from services.gateway.domain.delivery import Channel
 from services.gateway.mail.settings import MailSettings
+from services.gateway.notices import NoticeSettings
 from services.gateway.owners import Owners, asking
+from services.gateway.ring import Ring
 from services.gateway.sync import wiring as sync
 from services.gateway.usecases.health import Health
 from services.gateway.usecases.log import Log
@@ -25,7 +27,7 @@ from services.gateway.usecases.webhooks import Webhooks
 WEBHOOK = "itsm.gateway.v1.WebhookService"
 
 
-class OwnSettings(MailSettings):
+class OwnSettings(MailSettings, NoticeSettings):
     """What the gateway is told for the sake of what it owns."""
 
     webhook_key: SecretStr = Field(
@@ -38,8 +40,6 @@ class OwnSettings(MailSettings):
     outbound_ports: str = Field(USUAL_PORTS, description="ports that an address may name, also as `8000-8999`")
     outbound_http: bool = Field(False, description="whether addresses may be without TLS")
 
-    incident_target: str = Field("", description="gRPC address of the incident service")
-
     def outbound_policy(self) -> Policy:
         """Which addresses that users give may be reached."""
         return Policy.of(
@@ -47,14 +47,16 @@ class OwnSettings(MailSettings):
         )
 
 
-def build(settings: OwnSettings, assembly: Assembly) -> None:
-    """Adds it all to the process."""
+def build(settings: OwnSettings, assembly: Assembly, ring: Ring) -> None:
+    """Adds it all to the process; `ring` holds what happened lately."""
     key = settings.page_token_key.get_secret_value().encode()
-    log = Log(assembly.store, kept.delivery_listing(key, assembly.clock))
+    outcomes = assembly.service.metrics.webhook_deliveries
+    log = Log(assembly.store, kept.delivery_listing(key, assembly.clock), refused=outcomes.labels("refused").inc)
     senders: dict[Channel, Sender] = {
         Channel.WEBHOOK: _webhooks(settings, assembly, log, key),
         Channel.SYNC: _connections(settings, assembly, log, key),
         Channel.MAIL: _mail(settings, assembly),
+        **_notices(settings, assembly, log, key, ring),
     }
     Worker(assembly.store, senders, assembly.service.metrics).attach(assembly.service)
 
@@ -84,3 +86,12 @@ def _mail(settings: OwnSettings, assembly: Assembly) -> MailSender:
     identity = settings.mail_identity()
     domain = identity.address.domain
     return MailSender(settings.mail_server(), OneSender(identity, domain), domain, failpoints=assembly.failpoints)
+
+
+def _notices(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes, ring: Ring) -> dict[Channel, Sender]:
+    """Who is told of what, and what hands it to chats and browsers."""
+    outbound = Outbound(settings.outbound_policy(), limits=LIMITS, at_once=AT_ONCE)
+    assembly.service.on_stop(Stage.STORE, outbound.close)
+    master = settings.webhook_key.get_secret_value().encode() or key
+    ways = frozenset({Channel.MAIL} if settings.mail_server() is not None else ())
+    return notices.build(settings, notices.Parts(assembly, log, ring, outbound, key, master, ways))

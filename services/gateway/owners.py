@@ -32,7 +32,7 @@ class Owners:
         self._guard, self._ask, self._monotonic = guard, ask, monotonic
         self._known: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
 
-    async def sees(self, owner_id: str, limits: Collection[str], event: Told) -> bool:
+    async def sees(self, owner_id: str, limits: Collection[str] | None, event: Told) -> bool:
         """See `ports.Owners`."""
         tenant = ctx.current().tenant
         principal = Principal(
@@ -42,7 +42,7 @@ class Owners:
             roles=await self._roles(tenant, owner_id),
             expires_at=0,
             issuer="",
-            limits=frozenset(limits),
+            limits=None if limits is None else frozenset(limits),
         )
         return Sight(principal, self._guard.policy()).sees(_entry(event))
 

@@ -9,6 +9,7 @@ from typing import Any
 from chassis.events import Subscriptions
 from chassis.events.wire import Envelope
 from services.gateway.catalog import types
+from services.gateway.usecases.notifying import Notifying
 from services.gateway.usecases.telling import Telling
 
 # Each may be told to all webhooks of a tenant, in one transaction: 100 times 16 KiB for one event.
@@ -21,6 +22,17 @@ def webhooks(telling: Telling) -> Subscriptions:
 
     async def heard(data: Mapping[str, Any], envelope: Envelope) -> None:
         await telling.tell(data, envelope)
+
+    group.on_json(types(), heard)
+    return group
+
+
+def notices(notifying: Notifying) -> Subscriptions:
+    """The group that hears all events for people. It promises no order: each notice says what its event says."""
+    group = Subscriptions("notices", ordered=False, gather=0.25, most=_AT_ONCE)
+
+    async def heard(data: Mapping[str, Any], envelope: Envelope) -> None:
+        await notifying.notify(data, envelope)
 
     group.on_json(types(), heard)
     return group

@@ -13,7 +13,7 @@ import hashlib
 import heapq
 import hmac
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -161,6 +161,11 @@ class Ring:
             and all(one >= kept for one, kept in zip(given, self.floor[service], strict=True))
             for service, given in seen.items()
         )
+
+    def newest(self, tenant: str, types: Collection[str], most: int) -> list[Entry]:
+        """What is here of a tenant of these types, the newest first."""
+        fitting = (each for held in self._held.values() for each in held if each.tenant == tenant and each.type in types)
+        return heapq.nlargest(most, fitting, key=lambda entry: entry.time)
 
     def after(self, seen: Vector) -> Iterator[tuple[Entry, Vector]]:
         """What is here now and follows a position, oldest first, each with the position after it (one object that moves on)."""

@@ -13,19 +13,21 @@ from chassis.due import due_index
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
-from services.gateway.domain.delivery import KEPT, DeliveryState
+from services.gateway import kept_notices
+from services.gateway.domain.delivery import KEPT, Channel, DeliveryState
 from services.gateway.domain.job import Format, ItemState, Job
 from services.gateway.domain.job import Kind as JobKind
 from services.gateway.domain.job import State as JobState
 from services.gateway.domain.webhook import State, Webhook
-from services.gateway.usecases.jobs import ITEMS, JOBS, NAMED, PIECES
 from services.gateway.sync import kept as connections
+from services.gateway.usecases.jobs import ITEMS, JOBS, NAMED, PIECES
 from services.gateway.usecases.log import DELIVERIES, DUE_FIELD
 from services.gateway.usecases.webhooks import WEBHOOKS
 
 KINDS = (
     Kind(Webhook, pb.Webhook, WEBHOOKS),
     *connections.KINDS,
+    *kept_notices.KINDS,
     Kind(Job, pb.Job, JOBS),
 )
 
@@ -42,6 +44,7 @@ INDEXES = (
     Index(ITEMS, [("tenant", 1), ("job_id", 1), ("state", 1), ("place", 1)]),
     *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (JOBS, ITEMS, NAMED, PIECES)),
     *connections.INDEXES,
+    *kept_notices.INDEXES,
 )
 
 
@@ -65,6 +68,8 @@ WEBHOOK_FIELDS: Fields = {
 }
 DELIVERY_FIELDS: Fields = {
     "id": Field(path="_id", sortable=True),
+    "channel": _enum("channel", Channel),
+    "targetId": Field(path="target_id"),
     "eventId": Field(path="event_id"),
     "eventType": Field(path="event_type"),
     "subject": Field(path="subject"),

@@ -48,6 +48,8 @@ INSIDE = {
     "Webhook.limits": "what its owner might read when he decided on it",
     "Webhook.enable_time": "since when it is told",
     "Webhook.delete_time": "since when it is gone",
+    "Mailbox.version": "shown as etag",
+    "Mailbox.delete_time": "since when it is gone",
     "Connection.version": "shown as etag",
     "Connection.delete_time": "since when it is gone",
     "Template.version": "shown as etag",

@@ -9,6 +9,7 @@ from typing import Any
 VERSION = 6
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
+_ALL = ("create", "get", "list", "update", "delete")
 _EVERYBODY = (
     "tokens.create",
     "tokens.get",
@@ -18,6 +19,12 @@ _EVERYBODY = (
     "roles.list",
     "tenants.get",
     "tenants.list",
+    "pushSubscriptions.create",
+    "pushSubscriptions.get",
+    "pushSubscriptions.list",
+    "pushSubscriptions.delete",
+    "notificationPreferences.get",
+    "notificationPreferences.update",
 )
 _PEOPLE = ("users.get", "users.list", "teams.get", "teams.list")
 _INCIDENTS_READ = ("incidents.get", "incidents.list")
@@ -130,6 +137,14 @@ _DIRECTORIES = (
     "directoryRuns.get",
     "directoryRuns.list",
 )
+_NOTICES_SET = (
+    *(f"{each}.{verb}" for each in ("templates", "notificationRules", "chatRooms") for verb in _ALL),
+    "notificationRules.test",
+    "chatRooms.test",
+    "deliveries.get",
+    "deliveries.list",
+    "deliveries.redeliver",
+)
 _WEBHOOKS = (
     "webhooks.create",
     "webhooks.get",
@@ -210,6 +225,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _ALERTS_WORK,
         _INTEGRATIONS_SET,
         _WEBHOOKS,
+        _NOTICES_SET,
         _CONNECTIONS,
         _DIRECTORIES,
     ),
@@ -224,7 +240,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ),
-    "service:gateway": _together(("users.get", "tokens.delegate"), _INCIDENTS_SYNC),
+    "service:gateway": _together(("users.get", "teams.get", "tokens.delegate"), _INCIDENTS_SYNC),
 }
 
 KEY_ROLES = frozenset({"enroller", "endpoint", "integration"})
@@ -256,14 +272,17 @@ MAY_ISSUE: Mapping[str, frozenset[str]] = {
 """Which of them the holder of a role may give to a key that he makes."""
 
 _OWN_ALONE = {name: {"creator_id": "$subject"} for name in ("tokens", "jobs")}
+_OWN_NOTICES = {name: {"owner_id": "$subject"} for name in ("pushSubscriptions", "notificationPreferences")}
 
 SCOPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    role: _OWN_ALONE | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
+    role: _OWN_NOTICES
+    | (_OWN_ALONE if role not in ("admin", "operator") else {})
+    | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
     for role in ROLES
-    if role in PEOPLE_ROLES - {"admin", "operator"} or role == "service:asset"
+    if role in PEOPLE_ROLES or role == "service:asset"
 } | {"endpoint": {"checks": {"agent_subject": "$subject"}}}
-"""Rows that a role reaches: tokens and jobs are one's own except for administrators; a requester sees what he reported; the
-key of an agent reaches the checks that this agent runs."""
+"""Rows that a role reaches: browsers and preferences are one's own, tokens and jobs except for administrators; a requester
+sees what he reported; the key of an agent reaches the checks that this agent runs."""
 
 _TENANT_ROLES = PEOPLE_ROLES - {"operator"}
 

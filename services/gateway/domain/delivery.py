@@ -5,9 +5,14 @@ The schedule is that of Standard Webhooks 1.0: ten attempts in 75 hours.
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from itsm.gateway import v1 as pb
+
+from chassis.domain import Aggregate
 
 ATTEMPTS_KEPT = 20
 RESPONSE_BYTES = 1024
@@ -40,6 +45,59 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"
 
 
+TOO_MANY = "too many waiting"
+"""Why a delivery is given up before it was tried."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One try to hand it over."""
+
+    time: datetime
+    status: int = 0
+    latency: timedelta = timedelta(0)
+    error: str = ""
+    response: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery(Aggregate):
+    """What the log shows of a delivery. Attempts change its row without a version; what somebody does to it is told."""
+
+    channel: Channel
+    target_id: str
+    event_id: str
+    event_type: str
+    subject: str
+    state: DeliveryState
+    attempt_count: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    create_time: datetime
+    next_due_time: datetime | None = None
+    turn: int = 0
+    series: str = ""
+    expire_time: datetime
+
+    def again(self, at: datetime, series: str) -> bool:
+        """Has it due now, with all attempts before it; says whether it was not."""
+        if self.state is DeliveryState.PENDING and self.next_due_time is not None and self.next_due_time <= at:
+            return False
+        self.state, self.turn, self.series, self.next_due_time = DeliveryState.PENDING, 0, series, at
+        self.expire_time = at + KEPT
+        self.record(pb.DeliveryRepeated())
+        return True
+
+
+AGAIN = frozenset({"state", "turn", "series", "next_due_time", "expire_time"})
+"""The fields that `Delivery.again` sets."""
+
+
+def refused(at: datetime) -> dict[str, Any]:
+    """The fields of one that is given up before it was tried."""
+    attempt = {"time": at, "status": 0, "latency": "PT0S", "error": TOO_MANY, "response": ""}
+    return {"state": DeliveryState.FAILED.value, "attempts": [attempt], "next_due_time": None}
+
+
 def delivery_id(tenant: str, channel: Channel, target_id: str, event_id: str) -> str:
     """The id of what a target is told of an event: the same whenever the event comes."""
     about = "|".join((tenant, channel, target_id, event_id))
@@ -56,6 +114,7 @@ def new_delivery(
         "event_id": event_id,
         "event_type": event_type,
         "subject": subject,
+        "version": 0,
         "state": DeliveryState.PENDING.value,
         "attempt_count": 0,
         "turn": 0,

@@ -41,6 +41,7 @@ class Telling:
         if not wanting:
             return
         event = told(data, envelope)
+        await self._log.measure()
         for webhook in wanting:
             if not self._catalog.fits(webhook.filter, event):
                 continue

@@ -1,0 +1,58 @@
+"""The rules that come with the platform: who hears of what where nobody said otherwise. Each tenant may change or end them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.gateway.domain.delivery import Channel
+from services.gateway.domain.notification_rule import Recipient
+
+_BOTH = [Channel.MAIL, Channel.PUSH]
+
+SHIPPED: Mapping[str, Mapping[str, Any]] = {
+    "requester-opened": {
+        "name": "Requesters hear that their incident was opened",
+        "event_types": ["itsm.incident.v1.IncidentOpened"],
+        "recipients": [Recipient.REQUESTER],
+        "channels": [Channel.MAIL],
+        "template": "incident-opened",
+    },
+    "requester-answered": {
+        "name": "Requesters hear what was answered publicly",
+        "event_types": ["itsm.incident.v1.NoteAdded"],
+        "filter": "public = true",
+        "recipients": [Recipient.REQUESTER],
+        "channels": _BOTH,
+        "template": "incident-answered",
+    },
+    "requester-resolved": {
+        "name": "Requesters hear that their incident was resolved",
+        "event_types": ["itsm.incident.v1.IncidentResolved"],
+        "recipients": [Recipient.REQUESTER],
+        "channels": _BOTH,
+        "template": "incident-resolved",
+    },
+    "assignee-assigned": {
+        "name": "People hear that work was given to them",
+        "event_types": ["itsm.incident.v1.IncidentAssigned"],
+        "recipients": [Recipient.ASSIGNEE],
+        "channels": _BOTH,
+        "template": "incident-assigned",
+    },
+    "assignee-noted": {
+        "name": "People hear what is said about what they work on",
+        "event_types": ["itsm.incident.v1.NoteAdded"],
+        "recipients": [Recipient.ASSIGNEE],
+        "channels": _BOTH,
+        "template": "incident-noted",
+        "order": 10,
+    },
+    "assignee-escalated": {
+        "name": "People hear when a promise of theirs is at risk",
+        "event_types": ["itsm.incident.v1.IncidentEscalated"],
+        "recipients": [Recipient.ASSIGNEE],
+        "channels": _BOTH,
+        "template": "incident-escalated",
+        "urgent": True,
+    },
+}
+"""By what each is called in `shipped`."""
