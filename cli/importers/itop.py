@@ -141,6 +141,8 @@ def _ticket(raw: Raw, meanings: Meanings) -> Iterator[Piece]:
     for role in ("caller", "agent"):
         if (who := _some(fields.get(f"{role}_id"))) and (name := _named(raw, role)) and name != who:
             yield Person(key=who, name=name)
+    if (service := _some(fields.get("service_id"))) and (name := _named(raw, "service")):
+        yield Label(key=f"service/{service}", name=name)
     if (team := _some(fields.get("team_id"))) and (name := _named(raw, "team")) and name != team:
         yield Team(key=team, name=name)
     for log, public in (("public_log", True), ("private_log", False)):

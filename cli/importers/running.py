@@ -86,7 +86,9 @@ class Run:
             before += file.stat().st_size
         if "incident" in self.wanted:
             for place, key, times in self.staging.orphans():
-                self.report.refuse(Refusal(place, f"{times} pieces about the ticket {key}, which is in no file", kind="note"))
+                self.report.refuse(
+                    Refusal(place, f"belongs to the ticket {key}, which is in no file ({times} in all)", kind="note")
+                )
         for kind, name in _KINDS.items():
             if kind in self.wanted and (found := self.staging.count(name)):
                 self.report.count(kind, "found", found)

@@ -5,6 +5,7 @@ A piece that comes a second time is passed over where it says the same, and refu
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -28,7 +29,7 @@ KINDS: dict[type[Piece], str] = {
     Part: "part",
 }
 _MERGED = (Person, Team, Label)
-"""Said wherever somebody is named, each time with a little less or more: the first who says it is believed."""
+"""Said wherever somebody is named, each time with a little less or more."""
 _SCHEMA = """
 CREATE TABLE pieces (kind TEXT, key TEXT, id TEXT, file TEXT, line INTEGER, data BLOB, PRIMARY KEY (kind, key, id));
 CREATE TABLE words (word TEXT, key TEXT, PRIMARY KEY (word, key)) WITHOUT ROWID;
@@ -58,11 +59,10 @@ class Staging:
         kind, data = KINDS[type(piece)], msgspec.json.encode(piece)
         row = (kind, piece.key, _id(piece), place.file, place.line, data)
         if self._base.execute("INSERT OR IGNORE INTO pieces VALUES (?, ?, ?, ?, ?, ?)", row).rowcount:
-            if isinstance(piece, Person):
-                words = {word.casefold() for word in (piece.login, piece.mail, piece.name) if word}
-                self._base.executemany("INSERT OR IGNORE INTO words VALUES (?, ?)", [(word, piece.key) for word in words])
+            self._call(piece)
             return None
         if isinstance(piece, _MERGED):
+            self._merge(piece)
             return None
         file, line, there = self._base.execute(
             "SELECT file, line, data FROM pieces WHERE kind = ? AND key = ? AND id = ?", row[:3]
@@ -71,6 +71,26 @@ class Staging:
             return None
         number = piece.number if isinstance(piece, Ticket) else piece.key
         return Refusal(place, f"is said otherwise in {file}:{line}, which is taken", number=number, kind=kind)
+
+    def _call(self, piece: Piece) -> None:
+        if isinstance(piece, Person):
+            words = {word.casefold() for word in (piece.login, piece.mail, piece.name) if word}
+            self._base.executemany("INSERT OR IGNORE INTO words VALUES (?, ?)", [(word, piece.key) for word in words])
+
+    def _merge(self, piece: Piece) -> None:
+        """Adds what is said of somebody to what is known; a name that is only what they sign in with gives way."""
+        known = self.one(Person, piece.key) if isinstance(piece, Person) else None
+        if known is None or not isinstance(piece, Person):
+            return
+        mere = known.name in ("", known.login, known.mail, known.key)
+        name = (piece.name or known.name) if mere else known.name
+        whole = replace(known, name=name, login=known.login or piece.login, mail=known.mail or piece.mail)
+        if whole != known:
+            self._base.execute(
+                "UPDATE pieces SET data = ? WHERE kind = 'person' AND key = ? AND id = ''",
+                (msgspec.json.encode(whole), whole.key),
+            )
+            self._call(whole)
 
     def count(self, kind: type[Piece]) -> int:
         """How many there are."""
