@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from docs.generate import coverage_attacks
 from docs.generate.capability import MATRIX, Capability
 from docs.generate.coverage_edge import EDGE
 from docs.generate.markdown import table, text
@@ -328,6 +329,7 @@ def page() -> str:
         _INTRODUCTION,
         f"{counted} of {len(rows)} capabilities count.",
         table(("capability", "counts", "works", "is refused", "permission", "tests below REST"), rows),
+        *coverage_attacks.blocks(),
     )
 
 

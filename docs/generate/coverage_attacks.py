@@ -1,0 +1,38 @@
+"""The second part of `docs/coverage.md`: which test shows which attack on the edge and which promise to other systems.
+
+What they are is said in `tests/support/attack_cases.py` and `tests/support/edge_items.py`.
+"""
+
+from collections.abc import Sequence
+
+from docs.generate.markdown import table
+from tests.support.attack_cases import CASES, Case
+from tests.support.edge_items import ITEMS
+
+_INTRODUCTION = """
+## Attacks on the edge
+
+Bad input as the catalogue of attacks names it, with the tests that show that it gets nowhere; after those in `e2e/attacks`
+the whole platform is looked at: whether everything runs, answers others, tells no secret and has changed nothing.
+"""
+
+_PROMISES = """
+## Promises to other systems
+
+What topics, REST and webhooks are held to, with the tests that do so; those below `e2e` run on the live stack.
+"""
+
+
+def blocks() -> Sequence[Sequence[str] | str]:
+    """Headings, a count and the tables."""
+    shown = sum(bool(case.tests) for case in CASES.values())
+    rows = [(name, case.what, _shown(case)) for name, case in CASES.items()]
+    promised = [(case.what, _shown(case)) for case in ITEMS.values()]
+    attacks = table(("case", "what is tried", "shown by"), rows)
+    return _INTRODUCTION, f"{shown} of {len(rows)} are driven.", attacks, _PROMISES, table(("promise", "shown by"), promised)
+
+
+def _shown(case: Case) -> str:
+    if not case.tests:
+        return f"nothing: {case.why}"
+    return "; ".join(f"`{test.partition('::')[2].removeprefix('test_') or test}`" for test in case.tests)
