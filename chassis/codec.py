@@ -87,14 +87,19 @@ def given(message: Message, kind: type[Any]) -> dict[str, Any]:
     return _arguments(message, names, kind)
 
 
-def changes(message: Message, paths: Iterable[str], kind: type[Aggregate]) -> dict[str, Any]:
-    """The fields that an update names, as keyword arguments. Raises `Invalid` for one that is unknown or may not change."""
+def changes(message: Message, paths: Iterable[str], kind: type[Aggregate], *, fixed: bool = False) -> dict[str, Any]:
+    """The fields that an update names, as keyword arguments. Raises `Invalid` for one that is unknown or may not change.
+
+    With `fixed` those that are chosen once come along: the use case refuses another value, so that a record may be sent back
+    as it was read.
+    """
     names, violations = [], {}
+    ours = {field_behavior_pb2.OUTPUT_ONLY} if fixed else {field_behavior_pb2.OUTPUT_ONLY, field_behavior_pb2.IMMUTABLE}
     for path in paths:
         field = message.DESCRIPTOR.fields_by_name.get(path)
         if field is None:
             violations[f"update_mask.{path}"] = f"is no field of {message.DESCRIPTOR.name}"
-        elif has_behavior(field, field_behavior_pb2.OUTPUT_ONLY) or has_behavior(field, field_behavior_pb2.IMMUTABLE):
+        elif any(has_behavior(field, behavior) for behavior in ours):
             violations[f"update_mask.{path}"] = "cannot be changed"
         else:
             names.append(path)

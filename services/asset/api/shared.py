@@ -15,5 +15,5 @@ def asked(request: Any) -> Asked:
 def named(request: Any, resource: Any, kind: type[Any]) -> dict[str, Any]:
     """What an update names; without a mask, what its body holds, except for what only we say."""
     if request.HasField("update_mask"):
-        return changes(resource, request.update_mask.paths, kind)
+        return changes(resource, request.update_mask.paths, kind, fixed=True)
     return given(resource, kind)

@@ -10,10 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from itsm.monitor import v1 as monitor_pb
 from itsm.operations import v1 as pb
 
-from chassis.codec import document_to_message, from_document, given, to_document
+from chassis.codec import changes, document_to_message, from_document, given, to_document
 from chassis.domain import Aggregate
 from chassis.errors import Invalid
 from chassis.operations import Replay
+from services.monitor.domain.check import Check
 
 
 @pytest.mark.parametrize("seconds", [10**12, -(10**12), 2**62])
@@ -53,3 +54,12 @@ def test_whole_numbers_of_the_database_are_taken_for_numbers_where_a_field_holds
     document = to_document(thing)
     assert document["values"] == {"bytes": 2**40}
     assert type(document["values"]["bytes"]) is int
+
+
+def test_what_is_chosen_once_comes_along_only_for_who_refuses_another_value() -> None:
+    check = monitor_pb.Check(name="door", kind="TCP", create_time=Timestamp(seconds=1))
+    assert changes(check, ["name", "kind"], Check, fixed=True) == {"name": "door", "kind": "TCP"}
+    for path, fixed in (("kind", False), ("create_time", True), ("nothing", True)):
+        with pytest.raises(Invalid) as refused:
+            changes(check, ["name", path], Check, fixed=fixed)
+        assert list(refused.value.violations) == [f"update_mask.{path}"]
