@@ -48,9 +48,7 @@ def read(file: BinaryIO, name: str, table: str, encoding: str) -> Iterator[Raw |
     except _TooLong:
         raise Unreadable(f"its header is longer than {MAX_RECORD} characters") from None
     delimiter = max(_DELIMITERS, key=first.count)
-    header = [cell.strip() for cell in next(csv.reader([first.removeprefix("\ufeff")], delimiter=delimiter))]
-    if not any(header) or len(header) > MOST_COLUMNS:
-        raise Unreadable("its first line names no columns")
+    header = _header(first, delimiter)
     reader = csv.reader(source, delimiter=delimiter, strict=True)
     while True:
         place = Place(name, source.number + 1)
@@ -66,6 +64,16 @@ def read(file: BinaryIO, name: str, table: str, encoding: str) -> Iterator[Raw |
         else:
             if any(cell.strip() for cell in cells):
                 yield _row(Raw(place, table, {}), header, cells, encoding)
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    try:
+        header = [cell.strip() for cell in next(csv.reader([line.removeprefix("\ufeff")], delimiter=delimiter))]
+    except csv.Error as error:
+        raise Unreadable(f"its first line is none of a table: {error}") from error
+    if not any(header) or len(header) > MOST_COLUMNS:
+        raise Unreadable("its first line names no columns")
+    return header
 
 
 def _row(bare: Raw, header: list[str], cells: list[str], encoding: str) -> Raw | Refusal:

@@ -82,7 +82,7 @@ class _Tokens:
             found = _STOP.search(self._text, self._at + look)
             if found is None or (found[0] == "\\" and found.end() == len(self._text)):
                 reached = found.start() if found else len(self._text)
-                if reached - self._at > MAX_RECORD:
+                if overlong or reached - self._at > MAX_RECORD:
                     overlong = True
                     self._go(reached)
                 look = reached - self._at
@@ -105,7 +105,7 @@ class _Tokens:
                 sign = _OVERLONG if overlong or end - self._at > _LONGEST_PLAIN else self._text[self._at : end]
                 self._go(end)
                 return sign
-            if end - self._at > _LONGEST_PLAIN:
+            if overlong or end - self._at > _LONGEST_PLAIN:
                 overlong = True
                 self._go(end)
             if not self._more():

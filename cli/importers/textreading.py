@@ -58,16 +58,21 @@ def chunks(file: BinaryIO, encoding: str) -> Iterator[str]:
 
 def lines(file: BinaryIO, encoding: str) -> Iterator[str | None]:
     """The lines with their ends; None for one that is too long, of which only a part is ever held."""
-    rest, overlong = "", False
+    parts: list[str] = []
+    size = 0
     for text in chunks(file, encoding):
-        *whole, rest = (rest + text).split("\n")
-        for line in whole:
-            yield None if overlong or len(line) > MAX_RECORD else line + "\n"
-            overlong = False
-        if len(rest) > MAX_RECORD:
-            rest, overlong = "", True
-    if rest or overlong:
-        yield None if overlong else rest
+        *ends, rest = text.split("\n")
+        for end in ends:
+            size += len(end)
+            yield None if size > MAX_RECORD else "".join([*parts, end, "\n"])
+            parts, size = [], 0
+        size += len(rest)
+        if size <= MAX_RECORD:
+            parts.append(rest)
+        else:
+            parts.clear()
+    if size:
+        yield None if size > MAX_RECORD else "".join(parts)
 
 
 def foreign(text: str) -> bool:
