@@ -4,6 +4,7 @@ from docs.generate.capability import MATRIX, Capability
 
 _WEBHOOKS = "e2e/test_webhooks.py"
 _WIRE = "e2e/test_wire.py"
+_JOBS = "e2e/test_jobs.py"
 _CONSUMERS = "e2e/test_consumers.py"
 _SIGN_IN = "e2e/test_sign_in.py"
 
@@ -29,6 +30,20 @@ EDGE = (
         ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
         ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
         ("unit/cli/test_admin.py", "unit/cli/test_resources.py"),
+    ),
+    Capability(
+        "jobs: one action on many records, selections, undo, lists as files that are kept",
+        (
+            f"{_JOBS}::test_all_that_match_are_changed_and_changed_back_but_for_what_others_touched",
+            f"{_JOBS}::test_a_list_becomes_a_file_that_its_maker_fetches",
+            f"{_JOBS}::test_a_death_in_the_middle_leaves_nothing_out_and_does_nothing_twice",
+        ),
+        (
+            f"{_JOBS}::test_what_cannot_be_done_is_refused_at_once_and_a_job_is_seen_by_its_maker_alone",
+            f"{_JOBS}::test_jobs_end_when_nobody_wants_them_or_their_token_is_no_longer_good",
+        ),
+        (f"{_JOBS}::test_what_cannot_be_done_is_refused_at_once_and_a_job_is_seen_by_its_maker_alone", *MATRIX),
+        ("unit/gateway/test_jobs.py", "unit/gateway/test_job_states.py", "unit/auth/test_delegation.py"),
     ),
     Capability(
         "webhooks",

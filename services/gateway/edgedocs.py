@@ -7,6 +7,7 @@ from itsm.auth import v1 as auth
 from services.gateway import parameterdocs
 from services.gateway.answerdocs import ALWAYS, KNOWN, headers, refusals
 from services.gateway.eventdocs import ASYNCAPI_PATH, SCHEMAS_PATH
+from services.gateway.exports import FORMATS
 from services.gateway.samples import example
 from services.gateway.schemas import Schema, Schemas, Use
 
@@ -28,6 +29,7 @@ def paths(schemas: Schemas) -> dict[str, Schema]:
     """The operations by path."""
     return {
         STREAM: {"get": _stream()},
+        "/api/v1/jobs/{id}/result": {"get": _result()},
         "/auth/config": {"get": _config()},
         "/auth/login": {"get": _login()},
         "/auth/callback": {"get": _callback()},
@@ -74,6 +76,26 @@ def _stream() -> Schema:
         ],
         responses={"200": _answer("Events", "text/event-stream", _TEXT, _EVENT), **refusals(ALWAYS - {404, 406} | KNOWN)},
         security=parameterdocs.security([], writes=False),
+    )  # fmt: skip
+
+
+def _result() -> Schema:
+    file = {"type": "string", "format": "binary"}
+    kinds = {media: {"schema": file} for media in FORMATS.values()}
+    return _operation(
+        "jobs", "jobs_result", "The file of an export", "The file that a job made of a list, for whoever may see the job.",
+        parameters=[
+            {
+                "in": "path", "name": "id", "required": True, "description": "The job.", "schema": {**_TEXT, "minLength": 1},
+                "example": "job_01hv6k3q8r5w7x9y2z4a6b8c0d",
+            },
+            {"$ref": "#/components/parameters/RequestId"},
+            {"$ref": "#/components/parameters/Tenant"},
+        ],
+        responses={
+            "200": {"description": "The file", "headers": headers(), "content": kinds}, **refusals(ALWAYS - {406} | KNOWN),
+        },
+        security=parameterdocs.security(["jobs.get"], writes=False),
     )  # fmt: skip
 
 

@@ -111,7 +111,7 @@ class Jobs:
         job = await self.get(id)
         with ctx.use(_unscoped()):
             rows, token = await page_of(self._store, ITEMS, self._items, asked, among={"job_id": job["_id"]})
-        return [{**row, "_id": row["record_id"]} for row in rows], token
+        return [{**row, "_id": row["record_id"], "version": row.get("etag", "")} for row in rows], token
 
     async def piece(self, id: str, place: int) -> tuple[Document, bytes]:  # noqa: A002 - as above
         """A job that has a file, and a piece of that; an empty one after the last. Raises `NotFound`."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from itsm.gateway import v1 as gateway_pb
 from itsm.incident import v1 as pb
 
 from chassis import context as ctx
@@ -23,6 +24,7 @@ from chassis.errors import (
     Unauthenticated,
     Unavailable,
 )
+from services.gateway.api.jobs import JobApi
 from services.gateway.domain.job import MOST_OPEN, Format, Kind
 from services.gateway.shedding import Shedding
 from services.gateway.usecases.jobs import Wish
@@ -38,13 +40,20 @@ async def test_each_record_is_done_or_refused_and_the_job_tells_which() -> None:
         assert (job.state, job.invertible) == ("PENDING", True)
         await works.work()
         done, rows = await works.now(job), await works.report(job)
+        api, asked = JobApi(works.jobs), gateway_pb.ListJobItemsRequest(job_id=job.id, filter="state = REFUSED")
+        told = await api.ListJobItems(asked, None)
+        whole = await api.GetJob(gateway_pb.GetJobRequest(id=job.id), None)
     assert done["state"] == "SUCCEEDED"
     assert done["progress"] == {"done": 4, "total": 4, "failed": 1}
     assert [(row["_id"], row["state"], row["etag"]) for row in rows] == [
         *((each, "DONE", "2") for each in ids),
         ("inc_none", "REFUSED", ""),
     ]
-    assert rows[-1]["problem"]["status"] == 404
+    assert [(item.id, item.etag, item.problem.status, item.problem.reason) for item in told.items] == [
+        ("inc_none", "", 404, "NOT_FOUND")
+    ]
+    assert dict(whole.parameters) == {"title": "up"}
+    assert (whole.etag, whole.HasField("undo_expire_time")) == ("4", True)
     assert {each.title for each in works.desk.incidents.values()} == {"up"}
 
 
