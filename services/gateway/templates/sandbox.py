@@ -245,7 +245,8 @@ def _plain_argument(node: nodes.Node) -> bool:
 
 
 def _refused(node: nodes.Node, why: str) -> TemplateSyntaxError:
-    return TemplateSyntaxError(why, node.lineno or 1)
+    # What stands around a block has no line of its own.
+    return TemplateSyntaxError(why, next((each.lineno for each in (node, *node.find_all(nodes.Node)) if each.lineno), 1))
 
 
 def _word(node: nodes.Node) -> str:
