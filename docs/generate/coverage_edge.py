@@ -7,6 +7,7 @@ _WIRE = "e2e/test_wire.py"
 _JOBS = "e2e/test_jobs.py"
 _CONSUMERS = "e2e/test_consumers.py"
 _SIGN_IN = "e2e/test_sign_in.py"
+_SYNC = "e2e/test_sync.py"
 
 EDGE = (
     Capability(
@@ -43,7 +44,12 @@ EDGE = (
             f"{_JOBS}::test_jobs_end_when_nobody_wants_them_or_their_token_is_no_longer_good",
         ),
         (f"{_JOBS}::test_what_cannot_be_done_is_refused_at_once_and_a_job_is_seen_by_its_maker_alone", *MATRIX),
-        ("unit/gateway/test_jobs.py", "unit/gateway/test_job_states.py", "unit/auth/test_delegation.py"),
+        (
+            "unit/gateway/test_jobs.py",
+            "unit/gateway/test_job_requests.py",
+            "unit/gateway/test_job_states.py",
+            "unit/auth/test_delegation.py",
+        ),
     ),
     Capability(
         "webhooks",
@@ -54,6 +60,23 @@ EDGE = (
         (f"{_WEBHOOKS}::test_an_address_of_the_inside_is_refused",),
         (f"{_WEBHOOKS}::test_only_administrators_and_nobody_of_another_tenant_reach_a_webhook", *MATRIX),
         ("unit/gateway/test_webhooks.py", "unit/chassis/test_outbound.py"),
+    ),
+    Capability(
+        "two-way sync with Jira and ServiceNow, against contracts made from their published shapes",
+        (
+            f"{_SYNC}::test_an_incident_and_its_ticket_are_kept_in_step_both_ways",
+            f"{_SYNC}::test_an_incident_of_servicenow_comes_in_and_its_end_goes_out",
+            f"{_SYNC}::test_a_death_between_their_answer_and_our_note_of_it_makes_no_second_ticket",
+        ),
+        (f"{_SYNC}::test_only_administrators_reach_connections_and_no_address_of_the_inside",),
+        (f"{_SYNC}::test_only_administrators_reach_connections_and_no_address_of_the_inside", *MATRIX),
+        (
+            "unit/gateway/test_sync_convergence.py",
+            "unit/gateway/test_sync_in.py",
+            "unit/gateway/test_sync_out.py",
+            "unit/gateway/test_sync_servicenow.py",
+            "unit/gateway/test_connection_rest.py",
+        ),
     ),
     Capability(
         "events for other systems: schemas, AsyncAPI, consumers in Python, Java and Go",
