@@ -21,6 +21,7 @@ from cli.importers.staging import Staging
 from cli.output import Format, dumps
 from cli.sending import Summary, send_all
 from cli.session import Form, Session, Trace, opened
+from cli.settings import CliSettings
 
 app = typer.Typer(no_args_is_help=True, help="Take over what another system exports.")
 
@@ -229,7 +230,14 @@ def _tell_refusals(session: Session, summary: Summary) -> None:
         session.out.say(f"  and {len(summary.refused) - TOLD:,} more; -o json names them all", "dim")
 
 
-_found, _wrong = importers()
+def _named() -> tuple[dict[str, Importer], list[str]]:
+    try:
+        return importers(CliSettings().plugins)
+    except ValueError as error:  # told once a command is run, and no hindrance to those that ask for help
+        return importers()[0], [f"the setting of the plugins is not right: {error}"]
+
+
+_found, _wrong = _named()
 for _name, _importer in _found.items():
     app.command(_name)(_command(_importer))
 

@@ -17,6 +17,9 @@ class CliSettings(BaseSettings):
 
     url: str = Field("", description="address of the platform, as in `https://itsm.example.com`")
     token: SecretStr = Field(SecretStr(""), description="a personal access token; nothing is stored when it is used")
+    plugins: str = Field(
+        "", description="importers of installed packages that are loaded, as `importers:name`, separated by commas"
+    )
     config_dir: Path = Field(
         default_factory=lambda: Path(typer.get_app_dir("itsm")), description="folder of the stored sign-in"
     )

@@ -66,6 +66,7 @@ _ROLES = {"1": "requester", "2": "assignee"}
 class Glpi:
     """See the module."""
 
+    api = 1
     name = "glpi"
     title = "GLPI"
     defaults = DEFAULTS

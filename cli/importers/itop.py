@@ -62,6 +62,7 @@ _TICKETS = frozenset({"UserRequest", "Incident"})
 class Itop:
     """See the module."""
 
+    api = 1
     name = "itop"
     title = "iTop"
     defaults = DEFAULTS

@@ -40,6 +40,7 @@ _TRACKED = {"status": "state", "assignee": "assignee", "priority": "priority", "
 class Jira:
     """See the module."""
 
+    api = 1
     name = "jira"
     title = "Jira"
     defaults = DEFAULTS

@@ -1,13 +1,7 @@
-"""Which importers there are: those of the house, and those that installed packages offer.
+"""Which importers there are: those of the house, and those of installed packages that a setting names."""
 
-A package offers one as an entry point of the group `itsm.importers` whose object has the shape of `Importer`. One that cannot
-be loaded, or has a name that is taken, is left out and told: it must not keep the others from being used.
-"""
-
-import re
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Protocol, runtime_checkable
 
 from cli.importers.glpi import Glpi
@@ -19,13 +13,15 @@ from cli.importers.servicenow import ServiceNow
 from cli.importers.zammad import Zammad
 
 GROUP = "itsm.importers"
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+VERSION = 1
 
 
 @runtime_checkable
 class Importer(Protocol):
     """Makes pieces of the records of one system's exports."""
 
+    api: int
+    """The version of this shape that it was written for."""
     name: str
     """Its command, and the source that its records are known by: lower-case letters, digits and hyphens."""
     title: str
@@ -47,26 +43,25 @@ class Importer(Protocol):
 BUILT_IN: tuple[Importer, ...] = (Glpi(), Itop(), Jira(), ServiceNow(), Zammad())
 
 
-@cache
-def importers() -> tuple[Mapping[str, Importer], tuple[str, ...]]:
-    """Importers by name, and what is wrong with those that were left out."""
-    return gathered(entry_points(group=GROUP))
+def importers(setting: str = "", *, offered: Iterable[EntryPoint] | None = None) -> tuple[dict[str, Importer], list[str]]:
+    """Importers by name, and what is wrong with those that the setting names and that are not among them.
 
-
-def gathered(offered: Iterable[EntryPoint]) -> tuple[Mapping[str, Importer], tuple[str, ...]]:
-    """As `importers`, of these entry points beside those of the house."""
+    `offered` stands for what is installed. Raises `ValueError` for a setting that names nothing.
+    """
     found = {each.name: each for each in BUILT_IN}
-    wrong = []
-    for entry in offered:
-        try:
-            made = entry.load()
-        except Exception as error:  # whatever another package raises is its own affair
-            wrong.append(f"the importer {entry.name} of {entry.value} cannot be loaded: {error}")
-            continue
-        if not isinstance(made, Importer) or not _NAME.fullmatch(made.name):
-            wrong.append(f"{entry.value} is no importer")
-        elif made.name in found:
-            wrong.append(f"the importer {made.name} of {entry.value} has a name that is taken")
-        else:
-            found[made.name] = made
-    return dict(sorted(found.items())), tuple(wrong)
+    wrong: list[str] = []
+    if setting:
+        # What loads plugins knows the services: hardly any run has to wait for it.
+        from chassis.plugins import Kind, load
+
+        kind = Kind(GROUP, VERSION, Importer)  # type: ignore[type-abstract] # the shape is only asked for, never made
+        loaded = load(kind, setting, offered=offered)
+        wrong += [f"the importer {each.name} is not there: {each.problem}" for each in loaded.entries if each.problem]
+        for name, importer in loaded.found.items():
+            if importer.name in found or importer.name != name:
+                wrong.append(
+                    f"the importer {name} is not there: it calls itself {importer.name}, which is taken or another name"
+                )
+            else:
+                found[name] = importer
+    return dict(sorted(found.items())), wrong

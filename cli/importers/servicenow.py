@@ -74,6 +74,7 @@ _CRITICAL = {"1": "CRITICAL", "2": "HIGH", "3": "MEDIUM", "4": "LOW"}
 class ServiceNow:
     """See the module."""
 
+    api = 1
     name = "servicenow"
     title = "ServiceNow"
     defaults = DEFAULTS

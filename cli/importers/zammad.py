@@ -35,6 +35,7 @@ _NOBODY = frozenset({"-", "1", "0", ""})
 class Zammad:
     """See the module."""
 
+    api = 1
     name = "zammad"
     title = "Zammad"
     defaults = DEFAULTS
