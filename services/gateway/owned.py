@@ -10,10 +10,10 @@ from services.gateway import notices, reactions
 from services.gateway import store as kept
 from services.gateway.api.webhooks import WebhookApi
 from services.gateway.catalog import Catalog
-from services.gateway.deliveries.mail import MailSender, OneSender
 from services.gateway.deliveries.webhooks import LIMITS, WebhookSender
 from services.gateway.deliveries.worker import AT_ONCE, Sender, Worker
 from services.gateway.domain.delivery import Channel
+from services.gateway.mail import wiring as mail
 from services.gateway.mail.settings import MailSettings
 from services.gateway.notices import NoticeSettings
 from services.gateway.owners import Owners, asking
@@ -55,7 +55,7 @@ def build(settings: OwnSettings, assembly: Assembly, ring: Ring) -> None:
     senders: dict[Channel, Sender] = {
         Channel.WEBHOOK: _webhooks(settings, assembly, log, key),
         Channel.SYNC: _connections(settings, assembly, log, key),
-        Channel.MAIL: _mail(settings, assembly),
+        Channel.MAIL: mail.build(settings, assembly, settings.incident_target, key),
         **_notices(settings, assembly, log, key, ring),
     }
     Worker(assembly.store, senders, assembly.service.metrics).attach(assembly.service)
@@ -79,13 +79,6 @@ def _webhooks(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -
     outbound = Outbound(policy, limits=LIMITS, at_once=AT_ONCE)
     service.on_stop(Stage.STORE, outbound.close)
     return WebhookSender(store, outbound, owners, Health(store), master)
-
-
-def _mail(settings: OwnSettings, assembly: Assembly) -> MailSender:
-    """What hands mail over; off where the settings name no server."""
-    identity = settings.mail_identity()
-    domain = identity.address.domain
-    return MailSender(settings.mail_server(), OneSender(identity, domain), domain, failpoints=assembly.failpoints)
 
 
 def _notices(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes, ring: Ring) -> dict[Channel, Sender]:

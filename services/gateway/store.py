@@ -13,7 +13,7 @@ from chassis.due import due_index
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
-from services.gateway import kept_notices
+from services.gateway import kept_mail, kept_notices
 from services.gateway.domain.delivery import KEPT, Channel, DeliveryState
 from services.gateway.domain.job import Format, ItemState, Job
 from services.gateway.domain.job import Kind as JobKind
@@ -28,6 +28,7 @@ KINDS = (
     Kind(Webhook, pb.Webhook, WEBHOOKS),
     *connections.KINDS,
     *kept_notices.KINDS,
+    *kept_mail.KINDS,
     Kind(Job, pb.Job, JOBS),
 )
 
@@ -45,6 +46,7 @@ INDEXES = (
     *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (JOBS, ITEMS, NAMED, PIECES)),
     *connections.INDEXES,
     *kept_notices.INDEXES,
+    *kept_mail.INDEXES,
 )
 
 

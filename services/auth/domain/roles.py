@@ -137,6 +137,7 @@ _DIRECTORIES = (
     "directoryRuns.get",
     "directoryRuns.list",
 )
+_MAILBOXES = (*(f"mailboxes.{verb}" for verb in _ALL), "mailboxes.receive", "mailboxes.read")
 _NOTICES_SET = (
     *(f"{each}.{verb}" for each in ("templates", "notificationRules", "chatRooms") for verb in _ALL),
     "notificationRules.test",
@@ -226,6 +227,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _INTEGRATIONS_SET,
         _WEBHOOKS,
         _NOTICES_SET,
+        _MAILBOXES,
         _CONNECTIONS,
         _DIRECTORIES,
     ),
@@ -240,7 +242,9 @@ ROLES: Mapping[str, frozenset[str]] = {
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ),
-    "service:gateway": _together(("users.get", "teams.get", "tokens.delegate"), _INCIDENTS_SYNC),
+    "service:gateway": _together(
+        ("users.get", "users.list", "teams.get", "tokens.delegate", "incidents.assign"), _INCIDENTS_SYNC
+    ),
 }
 
 KEY_ROLES = frozenset({"enroller", "endpoint", "integration"})

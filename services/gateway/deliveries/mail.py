@@ -141,20 +141,9 @@ class MailSender:
             _, answer = await client.sendmail(sender, [to], body, mail_options=options)
             with suppress(aiosmtplib.SMTPException, OSError):  # it has taken the message: how it parts changes nothing
                 await client.quit(timeout=_LAST_WORDS_SECONDS)
-            return Outcome(True, status=250, response=_said(answer))
+            return Outcome(True, status=250, response=said(answer))
         finally:
             client.close()
-
-
-class OneSender:
-    """`Conversations` of an installation without mailboxes: everything is from one address."""
-
-    def __init__(self, identity: Identity, domain: str) -> None:
-        self._identity, self._domain = identity, domain
-
-    async def about(self, thread: str) -> Conversation:
-        """See `Conversations`."""
-        return Conversation(self._identity, (root_id(thread, self._domain),) if thread else ())
 
 
 def message_id(delivery_id: str, domain: str) -> str:
@@ -169,10 +158,10 @@ def root_id(thread: str, domain: str) -> str:
 
 def _refused(error: Any, *, final: bool = True) -> Outcome:
     retry = not final or error.code < _PERMANENT
-    return Outcome(False, f"the mail server answered {error.code}", error.code, _said(error.message), retry=retry)
+    return Outcome(False, f"the mail server answered {error.code}", error.code, said(error.message), retry=retry)
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
     """The server's words, without the addresses in them: who may read deliveries need not know them."""
     shown = "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text[: 2 * RESPONSE_BYTES])
     return _ADDRESS.sub("…", shown).encode()[:RESPONSE_BYTES].decode(errors="ignore")

@@ -3,7 +3,6 @@
 Fails with `Invalid` alone. Domains are compared and sent in their ASCII form (IDNA 2008), local parts as they were given.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Self
@@ -47,11 +46,6 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"
-
-
-def contact_id(tenant: str, address: Address) -> str:
-    """What stands for an address of nobody whom we know, where addresses must not be told: `address:…`."""
-    return f"address:{hashlib.blake2b(f'{tenant}|{address.key}'.encode(), digest_size=16).hexdigest()}"
 
 
 def _ascii(domain: str, name: str) -> str:

@@ -6,6 +6,8 @@ Fails at start, with `ValueError`, for an address or a server that there cannot 
 import re
 import ssl
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr
@@ -20,6 +22,13 @@ _URL = re.compile(r"(smtp|smtps|smtp\+plain)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-
 _PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 
 
+class Protocol(StrEnum):
+    """What the listener for mail speaks."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"
+
+
 class MailSettings(chassis_settings.Settings):
     """Mail, out and in."""
 
@@ -32,6 +41,13 @@ class MailSettings(chassis_settings.Settings):
     smtp_password: SecretStr = Field(SecretStr(""), description="its password")
     mail_from: str = Field("", description="the address that mail is from where no mailbox is: `itsm@example.org`")
     mail_from_name: str = Field("ITSM", description="the name beside that address")
+
+    mail_listen: str = Field("", description="host:port where mail comes in for mailboxes; empty: none does")
+    mail_protocol: Protocol = Field(Protocol.SMTP, description="what is spoken there, `smtp` or `lmtp`")
+    mail_tls_folder: Path | None = Field(None, description="folder with `tls.crt` and `tls.key` for STARTTLS there")
+    mail_largest: int = Field(
+        10 * 1024 * 1024, ge=64 * 1024, le=14 * 1024 * 1024, description="how many bytes a message that comes in may have"
+    )
 
     def model_post_init(self, context: Any) -> None:
         """Refuses a server that could not be spoken to."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
-from services.gateway.deliveries.mail import OFF_BECAUSE, MailSender, OneSender, message_id
+from services.gateway.deliveries.mail import OFF_BECAUSE, Conversation, MailSender, message_id, root_id
 from services.gateway.deliveries.worker import Worker
 from services.gateway.domain.delivery import Channel
 from services.gateway.mail.addresses import Address
@@ -51,14 +51,19 @@ def letter(**more: Any) -> Letter:
     return Letter(**(said | more))
 
 
+class OneSender:
+    """`Conversations` of an installation without mailboxes."""
+
+    async def about(self, thread: str) -> Conversation:
+        return Conversation(DESK, (root_id(thread, "example.org"),) if thread else ())
+
+
 class MailPost(Post):
     """The log and the worker with mail as their way out."""
 
     def __init__(self, server: MailServer | None) -> None:
         super().__init__()
-        self.sender = MailSender(
-            server, OneSender(DESK, "example.org"), "example.org", total=20, monotonic=lambda: self.seconds
-        )
+        self.sender = MailSender(server, OneSender(), "example.org", total=20, monotonic=lambda: self.seconds)
         self.worker = Worker(self.store, {Channel.MAIL: self.sender}, self.metrics, monotonic=lambda: self.seconds)
 
     async def write(self, event: str = "e1", **content: Any) -> str:

@@ -1,0 +1,216 @@
+"""Works what came in: a message opens an incident, goes on with one, or is what nobody wrote.
+
+A sender is whom the message names, which proves nothing. So a person reaches by mail what he may see himself and nothing
+more, an address without an account only what it takes part in, and the reference in a subject counts for those alone who
+reported the incident or work on it. Everything may be done twice: the services are given the same key each time.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from itsm.incident import v1 as pb
+
+from chassis import context as ctx
+from chassis.errors import DeadlinePassed, Denied, Error, Unavailable
+from chassis.failpoints import OFF, Failpoints
+from chassis.store import Store
+from services.gateway.domain.mailbox import MailState, Strangers
+from services.gateway.mail.addresses import Address
+from services.gateway.mail.bounces import Bounces
+from services.gateway.mail.careful import Unreadable
+from services.gateway.mail.desk import Desk, Somebody
+from services.gateway.mail.reading import Incoming, read, topic
+from services.gateway.usecases.addressing import address_id
+from services.gateway.usecases.log import DELIVERIES
+from services.gateway.usecases.postbox import DUE_FIELD, Postbox
+
+MOST_OF_SENDER, WITHIN = 30, timedelta(minutes=10)
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=10)
+_TEXT_LENGTH, _TITLE_LENGTH = 60_000, 250
+_NUMBER = re.compile(r"\bINC\d{7,12}\b", re.IGNORECASE)
+_OVER = frozenset({pb.Incident.CLOSED, pb.Incident.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Who wrote: a person with the token by which we act, or an address. `id` stands for either."""
+
+    id: str
+    token: str = ""
+    person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What a message is."""
+
+    state: MailState
+    reason: str = ""
+    record: str = ""
+
+
+class Clerk:
+    """See above. `domain` is that of our own messages' ids, `own` the address that we write from."""
+
+    def __init__(
+        self, store: Store, postbox: Postbox, desk: Desk, *, domain: str, own: Address, failpoints: Failpoints = OFF
+    ) -> None:
+        self._store, self._postbox, self._desk = store, postbox, desk
+        self._domain, self._own, self._failpoints = domain, own, failpoints
+        self._bounces = Bounces(store)
+
+    async def work(self, tenant: str, id: str) -> None:  # noqa: A002, ARG002 - as a `DueWorker` calls it
+        """Works one message. What has to wait is due again later."""
+        row = await self._postbox.row(id)
+        if row is None or row["state"] != MailState.PENDING.value:
+            return
+        await self._failpoints.reached("M1")
+        try:
+            verdict = await self._verdict(row)
+        except (Unavailable, DeadlinePassed):
+            count = row["attempt_count"]
+            pause = min(_FIRST_PAUSE * (1 << min(count, 10)), _LONGEST_PAUSE)
+            await self._postbox.note(id, {"attempt_count": count + 1, DUE_FIELD: self._store.clock() + pause})
+            return
+        await self._failpoints.reached("M2")
+        await self._postbox.end(id, verdict.state, verdict.reason, verdict.record)
+
+    async def _verdict(self, row: Mapping[str, Any]) -> _Verdict:
+        try:
+            mail = await asyncio.to_thread(read, await self._postbox.raw(row["_id"]))
+        except Unreadable as why:
+            return _Verdict(MailState.REFUSED, str(why))
+        if mail.bounce is not None:
+            return _Verdict(MailState.IGNORED, *await self._bounces.heard(mail.bounce))
+        if await self._is_ours(mail):
+            return _Verdict(MailState.IGNORED, "it is one of our own that came back")
+        if mail.automatic:
+            return _Verdict(MailState.IGNORED, mail.automatic)
+        stranger = address_id(mail.sender.key)
+        if await self._postbox.recent(stranger, self._store.clock() - WITHIN, MOST_OF_SENDER) >= MOST_OF_SENDER:
+            return _Verdict(MailState.IGNORED, f"more than {MOST_OF_SENDER} came from its sender within ten minutes")
+        await self._postbox.note(row["_id"], {"sender_id": stranger})
+        try:
+            return await self._worked(row, mail, await self._sender(mail.sender))
+        except (Unavailable, DeadlinePassed):
+            raise
+        except Error as refused:  # again would end the same
+            return _Verdict(MailState.REFUSED, f"it could become no incident: {refused.message}")
+
+    async def _is_ours(self, mail: Incoming) -> bool:
+        if mail.sender.key == self._own.key or mail.message_id.endswith(f"@{self._domain}"):
+            return True
+        return await self._postbox.addressed(mail.sender) is not None
+
+    async def _sender(self, address: Address) -> _Sender:
+        person: Somebody | None = await self._desk.somebody(address)
+        if person is None:
+            return _Sender(address_id(address.key))
+        token = await self._desk.token(person)
+        return _Sender(person.id, token, person=True) if token else _Sender(address_id(address.key))
+
+    async def _worked(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> _Verdict:
+        incident, visible = await self._meant(row, mail, sender)
+        if incident is not None and incident.state not in _OVER:
+            await self._answered(row, mail, sender, incident, visible=visible)
+        else:
+            mailbox = await self._postbox.mailbox(row["mailbox_id"])
+            if not sender.person and mailbox["strangers"] != Strangers.ACCEPTED.value:
+                return _Verdict(MailState.REFUSED, "nobody here has its sender's address, and the mailbox takes no strangers")
+            incident = await self._opened(row, mail, sender, mailbox, incident)
+            if mailbox["team_id"]:
+                await self._desk.assign(incident.id, mailbox["team_id"], row["_id"])
+        record = f"incidents/{incident.id}"
+        await self._postbox.remember(record, row["mailbox_id"], row["message_id"])
+        return _Verdict(MailState.DONE, record=record)
+
+    async def _meant(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> tuple[pb.Incident | None, bool]:
+        """The incident that it goes on with, and whether its sender may see it himself."""
+        subject = await self._referred(row["mailbox_id"], mail)
+        number = _NUMBER.search(mail.subject)
+        named = subject.partition("/")[2] or (number[0].upper() if number else "")
+        if not named:
+            return None, False
+        if sender.token and (seen := await self._desk.incident(named, sender.token)) is not None:
+            takes_part = bool(subject) or sender.id in (seen.requester_id, seen.assignee_id)
+            return (seen, True) if takes_part else (None, False)
+        found = await self._desk.incident(named, "")
+        if found is not None and (found.requester_id == sender.id or (subject and await self._was_told(subject, sender.id))):
+            return found, False
+        return None, False
+
+    async def _referred(self, mailbox_id: str, mail: Incoming) -> str:
+        """The record that the nearest message belongs to which it answers: one of ours, or one that came in here."""
+        ours = {each: each.rpartition("@")[0] for each in mail.references if each.endswith(f"@{self._domain}")}
+        sent = await self._store.find(DELIVERIES, {"_id": {"$in": list(ours.values())}})
+        subjects = {f"{row['_id']}@{self._domain}": row["content"].get("thread") or row["subject"] for row in sent}
+        subjects |= {each: name.replace(".", "/", 1) for each, name in ours.items() if each not in subjects}
+        subjects |= await self._postbox.records(mailbox_id, [each for each in mail.references if each not in ours])
+        known = (subjects[each] for each in mail.references if each in subjects)
+        return next((subject for subject in known if subject.startswith("incidents/")), "")
+
+    async def _was_told(self, subject: str, target_id: str) -> bool:
+        """Whether mail about it went to this address: who was written to may answer."""
+        query = {"target_id": target_id, "channel": "MAIL", "content.thread": subject}
+        return await self._store.count(DELIVERIES, query, limit=1) > 0
+
+    async def _answered(
+        self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, incident: pb.Incident, *, visible: bool
+    ) -> None:
+        text = _cut(mail.answer or "(no text)") + _files(mail)
+        if visible:
+            try:
+                return await self._desk.say(incident.id, text, sender.token, row["_id"])
+            except Denied:  # who may read and no more; whoever is written to may answer all the same
+                pass
+        await self._desk.say(incident.id, f"{_named(mail)} wrote:\n\n{text}", "", row["_id"])
+        waits = incident.state == pb.Incident.ON_HOLD and incident.hold_reason == pb.Incident.CALLER
+        if waits and incident.requester_id == sender.id:
+            await self._desk.resume(incident.id)
+        return None
+
+    async def _opened(
+        self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, mailbox: Mapping[str, Any], before: pb.Incident | None
+    ) -> pb.Incident:
+        body = _cut(mail.text or "(no text)") + _files(mail)
+        if before is not None:
+            body = f"Follows {before.number}, which is over.\n\n{body}"
+        if not sender.person:
+            await self._postbox.meet(sender.id, mail.sender, mail.name)
+            body = f"{_named(mail)} wrote:\n\n{body}"
+        title = topic(mail.subject) or next((each.strip() for each in mail.text.split("\n") if each.strip()), "(no subject)")
+        wanted = pb.Incident(
+            title=title[:_TITLE_LENGTH],
+            description=body,
+            source=pb.Incident.MAIL,
+            requester_id=sender.id,
+            category=mailbox["category"],
+            service_id=mailbox["service_id"],
+        )
+        if sender.token:
+            try:
+                return await self._desk.open(wanted, sender.token, row["_id"])
+            except Denied:  # mail is a way in for everybody who has an account
+                pass
+        return await self._desk.open(wanted, "", row["_id"])
+
+
+def own_context(tenant: str) -> ctx.Context:
+    """Who works mail: this service, in the tenant of the mailbox."""
+    return ctx.Context(tenant=tenant, actor=ctx.Actor(id="itsm-gateway", kind="service"))
+
+
+def _named(mail: Incoming) -> str:
+    return f"{mail.name} <{mail.sender}>" if mail.name else str(mail.sender)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LENGTH else f"{text[:_TEXT_LENGTH]}\n\n(The rest is in the mail.)"
+
+
+def _files(mail: Incoming) -> str:
+    return f"\n\nWith the mail: {', '.join(mail.files)}"[:3000] if mail.files else ""
