@@ -26,6 +26,8 @@ _RESTORED = frozenset({UPDATE, "assign"})
 """Actions that are taken back by themselves, with the values from before."""
 _OPPOSITES = {"enable": "disable", "disable": "enable"}
 _NOT_IN_JOBS = frozenset({"jobs"})
+_BY_HAND = frozenset({("webhooks", UPDATE)})
+"""Whoever changes one owns it from then on, with the rights that he shows: a job shows no more than it needs."""
 _PLACES = ("id", "etag")
 
 
@@ -49,7 +51,8 @@ class Actions:
                 continue
             listed = known.get(("GET", f"{PREFIX}{plural}"))
             single = known.get(("GET", f"{PREFIX}{plural}/{{id}}"))
-            found = {name: route for route in routes.all if (name := _action(route, plural))}
+            named = ((_action(route, plural), route) for route in routes.all)
+            found = {name: route for name, route in named if name and (plural, name) not in _BY_HAND}
             self._resources[plural] = Resource(single, listed if listed is not None and exportable(listed) else None, found)
 
     def bulk(self, resource: str, action: str, parameters: Mapping[str, Any], *, listed: bool, back: bool = False) -> Plan:

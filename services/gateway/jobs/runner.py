@@ -1,16 +1,18 @@
 """Gives jobs their turns: one process at a time, few of a tenant and few in all, so that nobody at work feels it.
 
-A job that has to wait for a service, or because there is too much to do, waits longer each time. Whoever takes over after a
-crash finds the jobs as they were and goes on with them.
+A job that has to wait for a service, or because there is too much to do, leaves its place, for longer each time. Whoever takes
+over after a crash finds the jobs as they were and goes on with them.
 
 Fails: never. A job that cannot go on says why; one that meets a defect is tried again a few times before it does.
 """
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from chassis import context as ctx
 from chassis.errors import DeadlinePassed, Error, Exhausted, ForbiddenMove, Unavailable
@@ -34,6 +36,16 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _DEFECTS = 3
 _DEFECT = "a defect on this side; it is in the log"
 
+
+@dataclass(slots=True)
+class _Held:
+    """A job that has to wait, how long it did last, and how often it met a defect."""
+
+    until: float = 0.0
+    pause: float = 0.0
+    defects: int = 0
+
+
 Equip = Callable[[str, Job, Sequence[str]], Hands]
 """The hands for a job of a tenant that takes these permissions."""
 
@@ -41,8 +53,11 @@ Equip = Callable[[str, Job, Sequence[str]], Hands]
 class Runner:
     """Takes jobs to their end, the oldest of each tenant first."""
 
-    def __init__(self, store: Store, actions: Actions, equip: Equip) -> None:
-        self._store, self._actions, self._equip = store, actions, equip
+    def __init__(
+        self, store: Store, actions: Actions, equip: Equip, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store, self._actions, self._equip, self._monotonic = store, actions, equip, monotonic
+        self._held: dict[str, _Held] = {}
         self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
 
     def attach(self, service: Service) -> None:
@@ -71,7 +86,7 @@ class Runner:
             query = {
                 "state": {"$in": sorted(OPEN)},
                 "tenant": {"$nin": [tenant for tenant, count in busy.items() if count >= OF_A_TENANT]},
-                "_id": {"$nin": list(self._running)},
+                "_id": {"$nin": [*self._running, *self._waiting()]},
             }
             found = await self._store.backend.find(JOBS, query, sort=[("create_time", 1)], limit=1, projection={"tenant": 1})
             if not found:
@@ -84,32 +99,38 @@ class Runner:
         """Waits for what was begun."""
         await asyncio.gather(*(task for _, task in self._running.values()))
 
+    def _waiting(self) -> list[str]:
+        now = self._monotonic()
+        return [id for id, held in self._held.items() if held.until > now]  # noqa: A001 - the field's name everywhere
+
     def _begin(self, tenant: str, id: str) -> None:  # noqa: A002 - the field's name everywhere
         task = asyncio.ensure_future(self._one(tenant, id))
         self._running[id] = tenant, task
         task.add_done_callback(lambda _: self._running.pop(id, None))
 
     async def _one(self, tenant: str, id: str) -> None:  # noqa: A002 - as above
-        with ctx.use(asking(tenant)):
-            defects, pause = 0, _FIRST_PAUSE
-            while True:
-                try:
-                    await self._turn(tenant, Ledger(self._store, id))
-                except (Unavailable, Exhausted, DeadlinePassed) as busy:
-                    wait = busy.retry_after.total_seconds() if isinstance(busy, Unavailable | Exhausted) else 0.0
-                    _log.info("A job waits.", extra={"record": id, "error": str(busy)})
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-                    await asyncio.sleep(max(wait, pause))
-                except Exception as error:  # whatever is wrong with one, others must go on
-                    _log.error("A job failed.", extra={"record": id}, exc_info=error)
-                    defects += 1
-                    await asyncio.sleep(pause)
-                    if defects >= _DEFECTS:
-                        with suppress(ForbiddenMove):  # it ended all the same
-                            await Ledger(self._store, id).fail(_DEFECT)
-                        return
-                else:
-                    return
+        try:
+            with ctx.use(asking(tenant)):
+                await self._turn(tenant, Ledger(self._store, id))
+        except (Unavailable, Exhausted, DeadlinePassed) as busy:
+            _log.info("A job waits.", extra={"record": id, "error": str(busy)})
+            self._hold_back(id, busy.retry_after.total_seconds() if isinstance(busy, Unavailable | Exhausted) else 0.0)
+        except Exception as error:  # whatever is wrong with one, others must go on
+            _log.error("A job failed.", extra={"record": id}, exc_info=error)
+            held = self._hold_back(id, 0.0)
+            held.defects += 1
+            if held.defects >= _DEFECTS:
+                with ctx.use(asking(tenant)), suppress(ForbiddenMove, Unavailable):  # it ended all the same, or later
+                    await Ledger(self._store, id).fail(_DEFECT)
+        else:
+            self._held.pop(id, None)
+
+    def _hold_back(self, id: str, asked: float) -> "_Held":  # noqa: A002 - as above
+        """Leaves its place to others for a while."""
+        held = self._held.setdefault(id, _Held())
+        held.pause = min(max(2 * held.pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+        held.until = self._monotonic() + max(asked, held.pause)
+        return held
 
     async def _turn(self, tenant: str, ledger: Ledger) -> None:
         """Goes on with a job, to its end or until it has to wait."""

@@ -48,7 +48,9 @@ ASSIGNED = "itsm.incident.v1.IncidentAssigned"
 class Office:
     """The whole way from an event to whoever reads of it. `roles` are those of people, who are all called as their ids."""
 
-    def __init__(self, *, mail: bool = True, policy: Policy = HERE, most: int = 20_000) -> None:
+    def __init__(
+        self, *, mail: bool = True, policy: Policy = HERE, most: int = 20_000, plugins: Mapping[str, Any] | None = None
+    ) -> None:
         self.clock, self.backend, self.metrics = FakeClock(NOON), MemoryBackend(), Metrics()
         self.store = Store(self.backend, self.clock, kept_all.KINDS, kept_all.INDEXES)
         self.roles = {"boss": ["admin"], "ann": ["requester"], "bob": ["agent"], "cid": ["agent"]}
@@ -78,12 +80,12 @@ class Office:
         said: Any = {"policy": policy, "public_url": URL, "installation": "ITSM"}
         self.vapid = Vapid(KEY, "mailto:a@example.org")
         rooms, browsers = kept.room_listing(KEY, self.clock), kept.subscription_listing(KEY, self.clock)
-        self.rooms = Rooms(self.store, self.log, rooms, addresses, self.wording, **said)
+        self.rooms = Rooms(self.store, self.log, rooms, addresses, self.wording, plugins=plugins, **said)
         self.browsers = Browsers(self.store, self.log, browsers, addresses, self.wording, key=self.vapid.public, **said)
         self.preferences = Preferences(self.store)
         self.outbound = Outbound(policy, Limits(total=30))
         senders = {
-            Channel.CHAT: ChatSender(self.store, self.outbound, addresses),
+            Channel.CHAT: ChatSender(self.store, self.outbound, addresses, plugins),
             Channel.PUSH: PushSender(self.store, self.outbound, addresses, self.browsers, self.vapid),
         }
         self.worker = Worker(self.store, senders, self.metrics, monotonic=lambda: self.seconds)

@@ -140,3 +140,26 @@ async def test_without_a_build_there_is_a_page_that_says_how_to_make_one(tmp_pat
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert "make web" in answer.text
     assert "/api/v1/openapi.json" in answer.text
+
+
+async def test_the_page_of_the_api_is_part_of_the_build_and_may_run_nothing_but_its_files(
+    get: Callable[..., Any], build: Path
+) -> None:
+    (build / "docs.html").write_text("<!doctype html><title>the API</title>")
+    os.utime(build / "index.html", ns=(1, 2))
+    answer = await get("/api/v1/docs")
+    assert (answer.status_code, answer.text) == (200, "<!doctype html><title>the API</title>")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert (await get("/api/v1/docs", if_none_match=answer.headers["etag"])).status_code == 304
+    assert (await get("/api/v1/docs", "POST")).status_code == 418
+    assert (await get("/docs.html")).status_code == 404, "it has one address"
+
+
+async def test_without_a_build_the_page_of_the_api_leads_to_the_document(tmp_path: Path) -> None:
+    app = Console(rest, tmp_path / "nowhere")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+        answer = await client.get("/api/v1/docs")
+    assert answer.status_code == 200
+    assert '<a href="/api/v1/openapi.json">' in answer.text

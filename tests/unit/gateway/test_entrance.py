@@ -48,3 +48,30 @@ async def test_many_operations_of_nobody_reach_no_service(rates: Rates) -> None:
         for token in ("a.b.c", FakeIssuer(KEYCLOAK).sign(person())):
             assert (await statuses(token), asked[0]) == ([401, 401], 0)
         assert (await statuses(keycloak.sign(person())), asked[0]) == ([200, 207], 100)
+
+
+async def test_where_keys_are_wanted_nothing_is_made_without_one() -> None:
+    asked: list[str] = []
+
+    async def call(_service: str, rpc: Any, *_: Any, **__: Any) -> Any:
+        asked.append(rpc.name)
+        return rpc.response()
+
+    async def credentials(_scope: Any, _route: Any) -> list[tuple[str, str]]:
+        return []
+
+    async def statuses(*, keyed: bool) -> list[int]:
+        transport = httpx.ASGITransport(Transcoder(declared(), call, credentials, entrance=Entrance(keyed=keyed)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            made = [
+                await client.post(INCIDENTS, json={"title": "a"}),
+                await client.post(INCIDENTS, json={"title": "a"}, headers={"idempotency-key": "k-1"}),
+                await client.post(f"{INCIDENTS}?dryRun=true", json={"title": "a"}),
+                await client.post(f"{INCIDENTS}/inc_1:close", json={}),
+            ]
+            if keyed:
+                assert made[0].json()["reason"] == "IDEMPOTENCY_KEY_REQUIRED"
+            return [answer.status_code for answer in made]
+
+    assert (await statuses(keyed=False), len(asked)) == ([201, 201, 200, 200], 4)
+    assert (await statuses(keyed=True), len(asked)) == ([400, 201, 200, 200], 7)

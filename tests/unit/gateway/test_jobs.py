@@ -154,7 +154,7 @@ async def test_a_canceled_job_leaves_the_rest_and_tells_which() -> None:
         begun = await works.runner.begin()
         await reached.wait()
         assert (await works.jobs.cancel(job.id)).cancel_requested
-        await works.runner.settle()
+        await works.work()
         found, rows = await works.now(job), await works.report(job)
     assert begun == 1
     assert found["state"] == "CANCELLED"
@@ -186,7 +186,6 @@ async def test_a_record_that_others_change_meanwhile_is_read_again_and_given_up_
 
 
 async def test_an_answer_that_never_comes_in_time_stops_one_record_and_not_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.jobs.runner._FIRST_PAUSE", 0.0)
     works = Works()
     slow, fine = works.desk.add(2)
     works.desk.faults = lambda name, request: (
@@ -200,24 +199,24 @@ async def test_an_answer_that_never_comes_in_time_stops_one_record_and_not_the_j
     assert rows[0]["problem"]["status"] == 504
 
 
-async def test_a_job_is_let_in_after_everybody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.jobs.runner._FIRST_PAUSE", 0.0)
+async def test_a_job_is_let_in_after_everybody_else_and_leaves_its_place_meanwhile() -> None:
     works = Works()
     ids = works.desk.add(1)
     works.shedding = Shedding(4)
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        works.shedding.in_flight = 0
-
-    monkeypatch.setattr("services.gateway.jobs.runner.asyncio.sleep", sleep)
     works.shedding.in_flight = 2
     with ctx.use(person()):
-        job = await works.bulk("update", {"title": "x"}, ids)
+        jobs = [await works.bulk("update", {"title": name}, ids) for name in ("first", "second", "third")]
+        assert await works.runner.begin() == 2, "so many of a tenant at once"
+        await works.runner.settle()
+        assert await works.runner.begin() == 1, "those that wait leave their place to the next"
+        await works.runner.settle()
+        assert await works.runner.begin() == 0
+        assert not works.desk.tokens
+        works.shedding.in_flight = 0
+        works.seconds += 0.5
+        assert await works.runner.begin() == 0, "it waits as long as it was asked to"
         await works.work()
-        assert (await works.now(job))["state"] == "SUCCEEDED"
-    assert [seconds >= 1 for seconds in waits if seconds > 0.1] == [True]
+        assert {(await works.now(job))["state"] for job in jobs} == {"SUCCEEDED"}
 
 
 @given(
@@ -290,7 +289,6 @@ async def test_an_export_is_a_file_in_pieces_and_begins_anew_after_a_crash(monke
 
 
 async def test_a_job_that_meets_a_defect_again_and_again_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.jobs.runner._FIRST_PAUSE", 0.0)
     works = Works()
     ids = works.desk.add(1)
 

@@ -183,7 +183,7 @@ class Works:
         listing, items = kept.job_listing(KEY, self.clock), kept.item_listing(KEY, self.clock)
         self.jobs = Jobs(self.store, self.actions, self.selections, listing, items)
         self.held: dict[str, set[str]] = {"ann": {"agent"}, "max": {"admin"}, "liz": {"viewer"}}
-        self.shedding = Shedding(0)
+        self.shedding, self.seconds = Shedding(0), 0.0
         self.runner = self.fresh()
 
     def fresh(self) -> Runner:
@@ -192,7 +192,7 @@ class Works:
         def equip(tenant: str, job: Job, needs: Sequence[str]) -> Hands:
             return Hands(job, tenant, needs, self.desk, self.shedding, Guard(), self._delegate)
 
-        return Runner(self.store, self.actions, equip)
+        return Runner(self.store, self.actions, equip, monotonic=lambda: self.seconds)
 
     async def _delegate(self, tenant: str, job: Job, needs: Sequence[str]) -> str:
         roles = self.held.get(job.creator_id, set()) & set(job.roles)
@@ -215,8 +215,10 @@ class Works:
 
     async def work(self) -> None:
         """All that waits, to its end."""
-        while await self.runner.begin():
+        while await self.backend.count("jobs", {"state": {"$in": ["PENDING", "RUNNING"]}}):
+            await self.runner.begin()
             await self.runner.settle()
+            self.seconds += 10
 
     async def report(self, job: Job) -> list[Document]:
         """What became of each record."""
