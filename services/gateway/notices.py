@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itsm.gateway import v1 as pb
 from pydantic import Field
 
+from chassis import plugins
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.outbound import Outbound
@@ -29,6 +30,7 @@ from services.gateway.domain.template import LOCALE
 from services.gateway.owners import Owners
 from services.gateway.past import Past
 from services.gateway.people import People, Records
+from services.gateway.ports import CHANNELS
 from services.gateway.ring import Ring
 from services.gateway.sealing import Sealing
 from services.gateway.usecases.addressing import Addressing
@@ -84,8 +86,18 @@ def build(settings: NoticeSettings, parts: Parts) -> dict[Channel, Sender]:
     previews = Previews(store, templates, rules, addressing, notifying, catalog, owners, records, Past(parts.ring))
     addresses = Addresses(store, Sealing(parts.master, "addresses of notices"))
     vapid = Vapid(parts.master, settings.push_contact or url)
+    channels = plugins.load(CHANNELS, settings.plugins)
+    plugins.tell(assembly.service, (channels,))
     rooms = Rooms(
-        store, log, kept.room_listing(key, store.clock), addresses, wording, policy=policy, public_url=url, installation=name
+        store,
+        log,
+        kept.room_listing(key, store.clock),
+        addresses,
+        wording,
+        policy=policy,
+        public_url=url,
+        installation=name,
+        plugins=channels.found,
     )
     listing = kept.subscription_listing(key, store.clock)
     browsers = Browsers(
@@ -105,6 +117,6 @@ def build(settings: NoticeSettings, parts: Parts) -> dict[Channel, Sender]:
     ):
         assembly.serve(f"itsm.gateway.v1.{service}", add, servicer)
     return {
-        Channel.CHAT: ChatSender(store, parts.outbound, addresses),
+        Channel.CHAT: ChatSender(store, parts.outbound, addresses, channels.found),
         Channel.PUSH: PushSender(store, parts.outbound, addresses, browsers, vapid),
     }

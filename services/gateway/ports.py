@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from chassis.plugins import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,22 @@ class Actions(Protocol):
 
     def export(self, resource: str, fields: Sequence[str]) -> Plan:
         """A list as a file. Raises `Invalid` naming the field that is wrong."""
+
+
+@runtime_checkable
+class ChannelPlugin(Protocol):
+    """A way for notices that another package brings (docs/plugins/channels.md)."""
+
+    api: int
+    """1."""
+
+    async def send(self, target: str, key: str, message: Mapping[str, Any]) -> None:
+        """Hands a notice over to `target`, what stands behind the plugin's name in the address of a room.
+
+        It may come again under the same `key`. Raises `OSError` where another attempt makes sense, `ValueError` where none
+        does.
+        """
+        ...
+
+
+CHANNELS: Kind[ChannelPlugin] = Kind("itsm.channels", 1, ChannelPlugin)  # type: ignore[type-abstract] # only its shape is asked

@@ -10,11 +10,13 @@ import orjson
 from chassis.codec import from_document
 from chassis.errors import Invalid, NotFound
 from chassis.outbound import Outbound
+from chassis.plugins import addressed, handed
 from chassis.store import Store
 from chassis.store.backend import Document
 from services.gateway.deliveries.webhooks import judged
 from services.gateway.deliveries.worker import Outcome
 from services.gateway.domain.chat_room import ChatRoom, Kind
+from services.gateway.ports import ChannelPlugin
 from services.gateway.usecases.rooms import Addresses
 
 _LONGEST = 3_000  # characters; Slack takes no longer section
@@ -27,10 +29,12 @@ _WORTH_ANOTHER = (408, 425, 429)
 
 
 class ChatSender:
-    """See `worker.Sender`."""
+    """See `worker.Sender`. `plugins` serve addresses of their own."""
 
-    def __init__(self, store: Store, outbound: Outbound, addresses: Addresses) -> None:
-        self._store, self._outbound, self._addresses = store, outbound, addresses
+    def __init__(
+        self, store: Store, outbound: Outbound, addresses: Addresses, plugins: Mapping[str, ChannelPlugin] | None = None
+    ) -> None:
+        self._store, self._outbound, self._addresses, self._plugins = store, outbound, addresses, plugins or {}
 
     async def send(self, delivery: Document) -> Outcome:
         """See `Sender`."""
@@ -43,6 +47,8 @@ class ChatSender:
         url = await self._addresses.of(room.id)
         if url is None:
             return _over("the room's address cannot be read any more: give it again")
+        if (place := addressed(url)) is not None:
+            return await self._by_plugin(*place, delivery)
         try:
             self._outbound.policy.check(url)
         except Invalid as refused:
@@ -51,6 +57,14 @@ class ChatSender:
         body = orjson.dumps(payload(room.kind, delivery["content"], delivery))
         answer = await self._outbound.send("POST", url, headers, body)
         return settled(judged(answer, self._store.clock))
+
+    async def _by_plugin(self, name: str, target: str, delivery: Document) -> Outcome:
+        plugin = self._plugins.get(name)
+        if plugin is None:  # it may be back after the next start
+            return Outcome(False, f"the plugin {name} is not there")
+        message = payload(Kind.GENERIC, delivery["content"], delivery)
+        ended = await handed(lambda: plugin.send(target, delivery["_id"], message))
+        return Outcome(ended.delivered, "" if ended.delivered else ended.why, retry=ended.retry)
 
     async def settled(self, delivery: Document, outcome: Outcome) -> None:
         """See `Sender`: nothing follows."""

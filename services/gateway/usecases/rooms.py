@@ -8,9 +8,11 @@ from chassis.domain import Ids, new_id, uuid7
 from chassis.errors import Invalid
 from chassis.listing import Listing
 from chassis.outbound import Policy
+from chassis.plugins import refuse_unknown
 from chassis.store import Delete, Store, Transaction, Update
 from services.gateway.domain.chat_room import ChatRoom
 from services.gateway.domain.delivery import Channel
+from services.gateway.ports import ChannelPlugin
 from services.gateway.sealing import Sealing
 from services.gateway.templates.shipped import TEST
 from services.gateway.usecases.log import Log
@@ -50,7 +52,8 @@ class Addresses:
 
 
 class Rooms:
-    """What callers may do with rooms. `etag` is the version that the caller decided on, or empty; `policy` judges addresses."""
+    """What callers may do with rooms. `etag` is the version that the caller decided on, or empty; `policy` judges addresses,
+    but those that one of `plugins` serves."""
 
     def __init__(
         self,
@@ -63,9 +66,11 @@ class Rooms:
         policy: Policy,
         public_url: str,
         installation: str,
+        plugins: Mapping[str, ChannelPlugin] | None = None,
         ids: Ids = new_id,
     ) -> None:
         self._store, self._log, self._addresses, self._wording, self._policy = store, log, addresses, wording, policy
+        self._plugins = plugins or {}
         self._url, self._installation, self._ids = public_url, installation, ids
         self._shelf = Shelf(store, ChatRoom, listing, "chatRoom")
 
@@ -80,9 +85,8 @@ class Rooms:
 
     async def update(self, id: str, url: str | None, fields: Mapping[str, Any], *, etag: str = "") -> ChatRoom:  # noqa: A002 - as its field
         """Changes named fields, and the address where there is another. Raises `Invalid`."""
-        host = "" if url is None else self._host(url)
         async with self._store.transaction() as tx, self._shelf.changing(id, etag) as room:
-            room.edit(self._store.clock(), host=host, **fields)
+            room.edit(self._store.clock(), host="" if url is None else self._host(url), **fields)
             if url is not None:
                 self._addresses.keep(tx, room.id, url)
         return room
@@ -123,4 +127,6 @@ class Rooms:
     def _host(self, url: str) -> str:
         if not url:
             raise Invalid({"url": "is needed"})
+        if refuse_unknown(url, self._plugins):
+            return "plugin"
         return self._policy.check(url).host
