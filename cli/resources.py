@@ -68,6 +68,8 @@ RESOURCES: Mapping[str, Resource] = {
     "tenant": Resource("tenants", "Tenants.", ("id", "name")),
     "audit": Resource("auditEntries", "Who changed what, and when.", ("time", "actor", "action", "subject", "id")),
     "webhook": Resource("webhooks", "Webhooks: which systems are told of events.", ("url", "state", "eventTypes", "id")),
+    "connection": Resource("connections", "Connections: Jira and ServiceNow, kept in step.",
+                           ("name", "kind", "url", "enabled", "state", "lastSyncTime", "id")),
     "job": Resource("jobs", "Long work: bulk actions, exports, imports.", ("kind", "resource", "state", "progress", "id")),
 }  # fmt: skip
 

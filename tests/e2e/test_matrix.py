@@ -152,6 +152,7 @@ async def belongings(callers: Callers) -> Belongings:
     await _related(callers, admin)
     await _watched(callers, admin)
     ids |= await _hooked(callers, admin)
+    ids |= await _connected(callers, admin)
     ids |= await _listed(callers, admin)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
@@ -242,6 +243,46 @@ async def _listed(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[s
     asked = await callers.call(sync, auth_pb.SyncDirectoryRequest(id=made.reply.id), admin)
     assert asked.code is grpc.StatusCode.OK, asked
     return {("auth", "directories"): (made.reply.id, TENANT), ("auth", "directoryRuns"): (asked.reply.id, TENANT)}
+
+
+async def _connected(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """A connection that is off: there is nobody at the other end."""
+    create = BY_NAME["gateway.v1.ConnectionService/CreateConnection"]
+    wanted = gateway_pb.Connection(
+        name=CANARY, kind="JIRA", url="https://tickets.example", username=CANARY, secret=CANARY, enabled=False,
+        mapping=gateway_pb.ConnectionMapping(project="OPS"),
+    )  # fmt: skip
+    made = await callers.call(create, gateway_pb.CreateConnectionRequest(connection=wanted), admin)
+    assert made.code is grpc.StatusCode.OK, made
+    return {("gateway", "connections"): (made.reply.id, TENANT)}
+
+
+async def _told(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Words, a room, and what everybody has of his own: a browser, and how he wants to be told."""
+    words = {"name": "canary", "channel": "CHAT", "locale": "en", "subject": CANARY, "body": CANARY}
+    keys = {"p256dh": f"B{'A' * 86}", "auth": "A" * 22}
+    browser = gateway_pb.PushSubscription(name=CANARY, endpoint="https://push.example/x", **keys)
+    wishes = gateway_pb.NotificationPreferences(locale="de")
+    found = {}
+    for plural, name, request in (
+        ("templates", "TemplateService/CreateTemplate", {"template": gateway_pb.Template(**words)}),
+        (
+            "chatRooms",
+            "ChatRoomService/CreateChatRoom",
+            {"chat_room": gateway_pb.ChatRoom(name=CANARY, kind="SLACK", url="https://room.example/x")},
+        ),
+        ("pushSubscriptions", "PushSubscriptionService/CreatePushSubscription", {"push_subscription": browser}),
+        (
+            "notificationPreferences",
+            "NotificationPreferencesService/UpdateNotificationPreferences",
+            {"id": "me", "notification_preferences": wishes},
+        ),
+    ):
+        rpc = BY_NAME[f"gateway.v1.{name}"]
+        answer = await callers.call(rpc, rpc.method.request(**request), admin)
+        assert answer.code is grpc.StatusCode.OK, answer
+        found["gateway", plural] = (answer.reply.id, TENANT)
+    return found
 
 
 async def _known_by_machines(callers: Callers, admin: str) -> None:

@@ -22,8 +22,8 @@ from services.gateway.sync.ports import Key, Moved, Ours, Record, Refused, Sayin
 from services.gateway.sync.reconcile import Verdict, decide, later
 from services.gateway.sync.remarks import Talk
 
-WORK_SECONDS = 45.0
-"""How long one pair may take: less than it is held for."""
+WORK_SECONDS = 60.0
+"""How long one pair may take."""
 SETTLES = timedelta(seconds=15)
 """How long after an attempt of unknown end a ticket may be missing from searches: they follow what happens."""
 _TRIES = 3
@@ -110,7 +110,7 @@ class Engine:
     async def _held(self, connection: Connection, record_id: str) -> Any:
         link = await self._links.hold(connection.id, record_id)
         try:
-            async with asyncio.timeout(WORK_SECONDS):
+            async with asyncio.timeout(WORK_SECONDS), self._links.holding(link):
                 yield link
         except TimeoutError:
             await self._links.release(link)
@@ -135,29 +135,23 @@ class Engine:
     async def _theirs_of(self, connection: Connection, theirs: Theirs, link: Link, record: Record) -> Ticket | None:
         if link.remote_id:
             return await theirs.read(link.remote_id)
-        pair = _Pair(connection, Mapper.of(connection), theirs, link, record, None)  # type: ignore[arg-type] # found below
-        if origin := self._origin(connection, record):
-            pair.ticket = await theirs.read(origin)  # type: ignore[assignment] # looked at in the next line
-            if pair.ticket is not None:
-                await self._linked(pair, out=False)
-            return pair.ticket
-        pair.ticket = await self._made(pair)
-        await self._linked(pair, out=True)
-        return pair.ticket
+        origin, mapper = self._origin(connection, record), Mapper.of(connection)
+        ticket = await theirs.read(origin) if origin else await self._made(connection, mapper, theirs, link, record)
+        if ticket is not None:
+            await self._linked(_Pair(connection, mapper, theirs, link, record, ticket), out=not origin)
+        return ticket
 
-    async def _made(self, pair: _Pair) -> Ticket:
-        link, now = pair.link, self._store.clock()
+    async def _made(self, connection: Connection, mapper: Mapper, theirs: Theirs, link: Link, record: Record) -> Ticket:
+        now, correlation = self._store.clock(), link_id(link.connection_id, link.record_id)
         if link.attempt_time is not None and now - link.attempt_time < SETTLES:
             raise Unavailable("whether the ticket was made is not to be seen yet")
-        correlation = link_id(link.connection_id, link.record_id)
-        found = await pair.theirs.find(correlation)
+        found = await theirs.find(correlation)
         if found is not None:
             return found
         await self._links.attempt(link, now)
-        values = {name: pair.mapper.out(name, pair.record) for name in pair.connection.synced if name != "state"}
-        values.setdefault("title", pair.mapper.out("title", pair.record))
+        values = {name: mapper.out(name, record) for name in ("title", *connection.synced) if name != "state"}
         try:
-            made = await pair.theirs.create(values, correlation)
+            made = await theirs.create(values, correlation)
         except Refused as no:
             link.stuck("create", "OUT", str(no), now)
             link.attempt_time = None

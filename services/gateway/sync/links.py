@@ -1,10 +1,12 @@
 """Which record of ours and which ticket of theirs are the same, and what both last knew: a document for each pair.
 
-One process at a time works on a pair: it holds the document for `HELD` at most, and only while it does is what it writes
-taken. Fails: `Unavailable` where somebody else is at it.
+One process at a time works on a pair: it holds the document, says again and again that it does, and only while it does is what
+it writes taken. Fails: `Unavailable` where somebody else is at it.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +21,8 @@ from services.gateway.sync.ports import Ticket
 from services.gateway.sync.reconcile import Base
 
 LINKS = "connection_links"
-HELD = timedelta(seconds=60)
+HELD = timedelta(seconds=20)
+"""After so long without a word whoever held a pair is taken to be dead."""
 
 
 @dataclass(slots=True)
@@ -99,6 +102,25 @@ class Links:
                 raise Unavailable("somebody else is at this ticket") from None
         (document,) = await self._store.find(LINKS, {"_id": key}, limit=1)
         return _link(document, holder)
+
+    @asynccontextmanager
+    async def holding(self, link: Link) -> AsyncIterator[None]:
+        """Holds on to it for the block."""
+
+        async def hold_on() -> None:
+            while True:
+                await asyncio.sleep(HELD.total_seconds() / 4)
+                query = self._store.scoped({"_id": link.id, "holder": link.holder})
+                with suppress(Unavailable):  # said again in a moment; who loses it is told when it writes
+                    until = {"held_until": self._store.clock() + HELD}
+                    await self._store.backend.update_many(LINKS, query, {"$set": until})
+
+        task = asyncio.create_task(hold_on())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
     async def find(self, connection_id: str, remote_ids: Sequence[str]) -> dict[str, Document]:
         """What is known of their tickets, by their ids."""

@@ -7,10 +7,11 @@ While records change, pages of a search move; so after more than one page it loo
 Fails: never. What cannot be reached is asked later and later; the connection says why.
 """
 
+import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from chassis.errors import NotFound, Unavailable
+from chassis.errors import DeadlinePassed, NotFound, Unavailable
 from chassis.store import Store, Update
 from chassis.store.backend import Document
 from services.gateway.domain.connection import Connection
@@ -27,6 +28,8 @@ POLLS = "connection_polls"
 DUE_FIELD = "next_poll_time"
 OVERLAP = timedelta(minutes=3)
 SOON = timedelta(seconds=5)
+WORK_SECONDS = 120.0
+"""How long one poll may take: what it took over is known by then, and the next one goes on with the rest."""
 _LONGEST_PAUSE = timedelta(minutes=15)
 _PASSES = 5
 _STUCK_AT_ONCE = 100
@@ -66,7 +69,8 @@ class Polling:
             return
         began = self._store.clock()
         try:
-            refused = await self._poll(connection, await self._reaching.to(connection), poll, began)
+            async with asyncio.timeout(WORK_SECONDS):
+                refused = await self._poll(connection, await self._reaching.to(connection), poll, began)
         except (Trouble, Refused) as trouble:
             failures = poll["failures"] + 1
             wish = (trouble.after if isinstance(trouble, Trouble) else None) or timedelta(0)
@@ -74,7 +78,11 @@ class Polling:
             await self._keep(poll, {DUE_FIELD: self._store.clock() + pause, "failures": failures, "last_poll_time": began})
             await self._doing.failed(connection, str(trouble))
             return
-        except Unavailable:  # somebody is at one of the tickets, or a service of ours restarts
+        except (
+            Unavailable,
+            DeadlinePassed,
+            TimeoutError,
+        ):  # somebody is at a ticket, a service of ours restarts, or it is much
             await self._keep(poll, {DUE_FIELD: self._store.clock() + SOON, "last_poll_time": began})
             return
         due = self._store.clock() + connection.poll_interval if connection.direction.comes_in else None
