@@ -96,8 +96,7 @@ def page() -> str:
 
 def _listings() -> Iterator[Listing]:
     key, clock = bytes(16), lambda: datetime.now(UTC)
-    incident = incident_listings(key, clock)
-    yield from (incident.incidents, incident.notes, incident.timeline, incident.sla_policies, incident.calendars)
+    yield from incident_listings(key, clock).values()
     yield from asset_listings(key, clock).values()
     monitor = monitor_listings(key, clock)
     yield from (monitor.alerts, monitor.integrations, rule_listing(key, clock), series_listing(key, clock))

@@ -12,11 +12,13 @@ from chassis.due import DueWorker
 from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
-from services.incident.api import IncidentApi, SlaApi
+from services.incident.api.incidents import IncidentApi
+from services.incident.api.service_levels import SlaApi
 from services.incident.reactions import subscriptions
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
 from services.incident.usecases.escalations import Escalations
+from services.incident.usecases.explaining import Explaining
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
@@ -44,9 +46,10 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     policies = Policies(store)
     grace = timedelta(minutes=settings.grace_minutes)
     incidents = Incidents(store, policies, reopen_window=timedelta(days=settings.reopen_days), grace=grace)
-    reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock), policies)
+    reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock))
+    explaining = Explaining(store, policies)
     imports = Imports(store, policies)
-    assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, imports))
+    assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, explaining, imports))
     assembly.serve(SLA, pb.add_SlaServiceServicer_to_server, SlaApi(policies, reading))
     assets = Assets(store)
     assembly.react(subscriptions(Alerts(store, incidents, assets, grace=grace), assets))

@@ -12,7 +12,7 @@ from chassis.store import Index
 from chassis.store.changes import INDEXES as CHANGE_INDEXES
 
 ROOT = Path(__file__).parents[2]
-SERVICES = tuple(sorted(path.parent.name for path in (ROOT / "services").glob("*/store.py")))
+SERVICES = tuple(sorted({path.parent.name for path in (ROOT / "services").glob("*/store*") if path.suffix in ("", ".py")}))
 
 WHOLE: Mapping[str, str] = {
     "alert_rule_states": "the rules that something is raised for, once a round of the evaluation",

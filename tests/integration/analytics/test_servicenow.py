@@ -18,7 +18,7 @@ from cli import servicenow
 from services.analytics import store as kept
 from services.analytics.reactions import fact_of
 from services.incident import store as incident_kept
-from services.incident.api import IncidentApi
+from services.incident.api.incidents import IncidentApi
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.policies import Policies
 from tests.integration.analytics.conftest import Figures
@@ -45,7 +45,7 @@ async def changes() -> list[dict[str, Any]]:
         # The memory database copies all that it holds at each write, so it is given little.
         backend = MemoryBackend()
         store = Store(backend, FakeClock(START), incident_kept.KINDS)
-        api = IncidentApi(None, None, Imports(store, Policies(store)))  # type: ignore[arg-type] # only the import is called
+        api = IncidentApi(None, None, None, Imports(store, Policies(store)))  # type: ignore[arg-type] # only the import is called
         portion = {"source": "servicenow", "incidents": messages[start : start + PORTION]}
         with ctx.use(caller()):
             answer = await api.ImportIncidents(protojson.decode(portion, incident_pb.ImportIncidentsRequest), None)

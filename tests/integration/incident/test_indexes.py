@@ -38,7 +38,7 @@ async def planned(database: str, query: dict[str, Any], sort: dict[str, int]) ->
 @pytest.mark.parametrize(("filter_text", "order_by"), QUESTIONS)
 async def test_a_list_is_read_in_the_order_of_an_index(desk: Caller, database: str, filter_text: str, order_by: str) -> None:
     await desk.open()
-    page = listings(b"a key that signs page tokens", SystemClock()).incidents.page("main", filter_text, order_by)
+    page = listings(b"a key that signs page tokens", SystemClock())["incidents"].page("main", filter_text, order_by)
     found = await planned(database, {"tenant": "main", **page.query}, dict(page.sort))
     assert "IXSCAN" in found
     assert "COLLSCAN" not in found

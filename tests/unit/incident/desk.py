@@ -10,6 +10,7 @@ from services.incident import store as kept
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
 from services.incident.usecases.escalations import Escalations
+from services.incident.usecases.explaining import Explaining
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
@@ -50,6 +51,7 @@ class Desk:
         self.incidents = Again(incidents)
         self.assets = Assets(self.store)
         self.alerts = Again(Alerts(self.store, incidents, self.assets, grace=timedelta(minutes=15)))
-        self.reading = Reading(self.store, kept.listings(KEY, self.clock), self.promises)
+        self.reading = Reading(self.store, kept.listings(KEY, self.clock))
+        self.explaining = Explaining(self.store, self.promises)
         self.imports = Again(Imports(self.store, self.promises))
         self.escalations = Again(Escalations(self.store, self.promises))

@@ -1,48 +1,48 @@
-"""The servicers: unpack the request, call the use case, pack the answer."""
+"""Incidents."""
 
 from typing import Any
 
 from itsm.incident import v1 as pb
 
-from chassis.codec import changes, document_to_message, given, part, to_message
+from chassis.codec import document_to_message, given, part, to_message
 from chassis.timeline import timeline_entry
-from services.incident.domain.calendar import Calendar
+from services.incident.api.shared import asked, named
 from services.incident.domain.history import Imported
 from services.incident.domain.incident import Incident
 from services.incident.domain.link import Link, LinkKind
-from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.states import HoldReason
+from services.incident.usecases.explaining import Explaining
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
-from services.incident.usecases.policies import Policies
-from services.incident.usecases.reading import Paging, Reading
+from services.incident.usecases.reading import Reading
 
 
 class IncidentApi(pb.IncidentServiceServicer):
     """`itsm.incident.v1.IncidentService`."""
 
-    def __init__(self, incidents: Incidents, reading: Reading, imports: Imports) -> None:
+    def __init__(self, incidents: Incidents, reading: Reading, explaining: Explaining, imports: Imports) -> None:
         self._incidents = incidents
         self._reading = reading
+        self._explaining = explaining
         self._imports = imports
 
     async def OpenIncident(self, request: pb.OpenIncidentRequest, context: Any) -> pb.Incident:
         return to_message(await self._incidents.open(given(request.incident, Incident)), pb.Incident)
 
     async def GetIncident(self, request: pb.GetIncidentRequest, context: Any) -> pb.Incident:
-        return document_to_message(await self._reading.get(request.id), pb.Incident)
+        return document_to_message(await self._reading.get(Incident, request.id), pb.Incident)
 
     async def ListIncidents(self, request: pb.ListIncidentsRequest, context: Any) -> pb.ListIncidentsResponse:
-        rows, token = await self._reading.page(request.filter, request.order_by, _paging(request))
+        rows, token = await self._reading.page(Incident, asked(request))
         incidents = [document_to_message(row, pb.Incident) for row in rows]
         return pb.ListIncidentsResponse(incidents=incidents, next_page_token=token)
 
     async def CountIncidents(self, request: pb.CountIncidentsRequest, context: Any) -> pb.CountIncidentsResponse:
-        value, capped = await self._reading.count(request.filter)
+        value, capped = await self._reading.count(Incident, request.filter)
         return pb.CountIncidentsResponse(value=value, capped=capped)
 
     async def UpdateIncident(self, request: pb.UpdateIncidentRequest, context: Any) -> pb.Incident:
-        fields = _fields(request, request.incident, Incident)
+        fields = named(request, request.incident, Incident)
         return to_message(await self._incidents.update(request.id, fields, etag=request.etag), pb.Incident)
 
     async def AssignIncident(self, request: pb.AssignIncidentRequest, context: Any) -> pb.Incident:
@@ -85,17 +85,17 @@ class IncidentApi(pb.IncidentServiceServicer):
         return to_message(await self._incidents.note(request.id, request.text, request.public), pb.Note)
 
     async def ListNotes(self, request: pb.ListNotesRequest, context: Any) -> pb.ListNotesResponse:
-        rows, token = await self._reading.notes(request.id, _paging(request))
+        rows, token = await self._reading.notes(Incident, request.id, asked(request))
         return pb.ListNotesResponse(notes=[document_to_message(row, pb.Note) for row in rows], next_page_token=token)
 
     async def ListTimeline(self, request: pb.ListTimelineRequest, context: Any) -> pb.ListTimelineResponse:
-        rows, token = await self._reading.timeline(request.id, _paging(request))
+        rows, token = await self._reading.timeline(Incident, request.id, asked(request))
         return pb.ListTimelineResponse(entries=[timeline_entry(row, "incident") for row in rows], next_page_token=token)
 
     async def ExplainClocks(self, request: pb.ExplainClocksRequest, context: Any) -> pb.ExplainClocksResponse:
         accounts = [
             pb.ClockAccount(clock=part(clock, pb.Clock), policy_reason=clock.policy_reason, steps=steps)
-            for clock, steps in await self._reading.explain(request.id)
+            for clock, steps in await self._explaining.clocks(request.id)
         ]
         return pb.ExplainClocksResponse(accounts=accounts)
 
@@ -105,55 +105,5 @@ class IncidentApi(pb.IncidentServiceServicer):
         return pb.ImportIncidentsResponse(results=[part(result, pb.ImportResult) for result in results])
 
 
-class SlaApi(pb.SlaServiceServicer):
-    """`itsm.incident.v1.SlaService`."""
-
-    def __init__(self, policies: Policies, reading: Reading) -> None:
-        self._policies = policies
-        self._reading = reading
-
-    async def CreateSlaPolicy(self, request: pb.CreateSlaPolicyRequest, context: Any) -> pb.SlaPolicy:
-        return to_message(await self._policies.create_policy(given(request.sla_policy, SlaPolicy)), pb.SlaPolicy)
-
-    async def GetSlaPolicy(self, request: pb.GetSlaPolicyRequest, context: Any) -> pb.SlaPolicy:
-        return to_message(await self._policies.policy(request.id), pb.SlaPolicy)
-
-    async def ListSlaPolicies(self, request: pb.ListSlaPoliciesRequest, context: Any) -> pb.ListSlaPoliciesResponse:
-        rows, token = await self._reading.policies(request.filter, request.order_by, _paging(request))
-        policies = [document_to_message(row, pb.SlaPolicy) for row in rows]
-        return pb.ListSlaPoliciesResponse(sla_policies=policies, next_page_token=token)
-
-    async def UpdateSlaPolicy(self, request: pb.UpdateSlaPolicyRequest, context: Any) -> pb.SlaPolicy:
-        fields = _fields(request, request.sla_policy, SlaPolicy)
-        return to_message(await self._policies.update_policy(request.id, fields, etag=request.etag), pb.SlaPolicy)
-
-    async def CreateCalendar(self, request: pb.CreateCalendarRequest, context: Any) -> pb.Calendar:
-        return to_message(await self._policies.create_calendar(given(request.calendar, Calendar)), pb.Calendar)
-
-    async def GetCalendar(self, request: pb.GetCalendarRequest, context: Any) -> pb.Calendar:
-        return to_message(await self._policies.calendar(request.id), pb.Calendar)
-
-    async def ListCalendars(self, request: pb.ListCalendarsRequest, context: Any) -> pb.ListCalendarsResponse:
-        rows, token = await self._reading.calendars(request.filter, request.order_by, _paging(request))
-        return pb.ListCalendarsResponse(
-            calendars=[document_to_message(row, pb.Calendar) for row in rows], next_page_token=token
-        )
-
-    async def UpdateCalendar(self, request: pb.UpdateCalendarRequest, context: Any) -> pb.Calendar:
-        fields = _fields(request, request.calendar, Calendar)
-        return to_message(await self._policies.update_calendar(request.id, fields, etag=request.etag), pb.Calendar)
-
-
-def _paging(request: Any) -> Paging:
-    return Paging(request.page_size if request.HasField("page_size") else None, request.page_token)
-
-
 def _link(message: pb.Link) -> Link:
     return Link(kind=LinkKind(pb.Link.Kind.Name(message.kind)), target=message.target)
-
-
-def _fields(request: Any, resource: Any, kind: type[Any]) -> dict[str, Any]:
-    """What an update names; without a mask, what its body holds, except for what only we say."""
-    if request.HasField("update_mask"):
-        return changes(resource, request.update_mask.paths, kind)
-    return given(resource, kind)

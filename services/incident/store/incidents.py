@@ -1,11 +1,8 @@
-"""What is kept where, and what lists may ask for.
+"""Incidents and what is said about them."""
 
-Fails at start, with `ValueError`, when an allow-list contradicts itself.
-"""
-
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from itsm.incident import v1 as pb
 
@@ -17,25 +14,20 @@ from chassis.listing import Kind as Of
 from chassis.store import Backend, Index, Kind, Update
 from chassis.store.migrations import Migration
 from chassis.store.transaction import CLAIMS
-from services.incident.domain.calendar import Calendar
 from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.incident import Incident, Source
 from services.incident.domain.note import Note
 from services.incident.domain.priority import Impact, Priority, Urgency
-from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.states import HoldReason, State
+from services.incident.store.fields import enum_field, time_field
 from services.incident.usecases.alerts import FIRING_CLAIM
 from services.incident.usecases.incidents import LATEST_CLAIM
-from services.incident.usecases.policies import VERSIONS
-from services.incident.usecases.reading import Listings
 
 KINDS = (
     Kind(Incident, pb.Incident, "incidents"),
     Kind(Note, pb.Note, "notes", about="about"),
-    Kind(SlaPolicy, pb.SlaPolicy, "sla_policies"),
-    Kind(Calendar, pb.Calendar, "calendars"),
 )
-INCIDENTS, NOTES = (kind.collection for kind in KINDS[:2])
+INCIDENTS, NOTES = (kind.collection for kind in KINDS)
 
 DUE_FIELD = "next_due_time"
 
@@ -54,7 +46,6 @@ INDEXES = (
     ),
     due_index(INCIDENTS, DUE_FIELD),
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
-    Index(VERSIONS, [("tenant", 1)]),
     Index(CLAIMS, [("expire_time", 1)], expire_after=timedelta(0)),
 )
 
@@ -93,24 +84,16 @@ MIGRATIONS = (
 )
 
 
-def _enum(path: str, kind: type[StrEnum], *, many: bool = False) -> Field:
-    return Field(path=path, kind=Of.ENUM, values=tuple(value.value for value in kind), many=many)
-
-
-def _time(path: str, *, sortable: bool = False, many: bool = False) -> Field:
-    return Field(path=path, kind=Of.TIMESTAMP, sortable=sortable, many=many)
-
-
 INCIDENT_FIELDS: Fields = {
     "id": Field(path="_id", sortable=True),
     "number": Field(path="number", sortable=True),
     "title": Field(path="title", kind=Of.TEXT),
-    "state": _enum("state", State),
-    "holdReason": _enum("hold_reason", HoldReason),
-    "impact": _enum("impact", Impact),
-    "urgency": _enum("urgency", Urgency),
-    "priority": _enum("priority", Priority),
-    "source": _enum("source", Source),
+    "state": enum_field("state", State),
+    "holdReason": enum_field("hold_reason", HoldReason),
+    "impact": enum_field("impact", Impact),
+    "urgency": enum_field("urgency", Urgency),
+    "priority": enum_field("priority", Priority),
+    "source": enum_field("source", Source),
     "serviceId": Field(path="service_id"),
     "assetIds": Field(path="asset_ids", many=True),
     "alertIds": Field(path="alert_ids", many=True),
@@ -119,19 +102,19 @@ INCIDENT_FIELDS: Fields = {
     "assigneeId": Field(path="assignee_id"),
     "category": Field(path="category"),
     "dedupKey": Field(path="dedup_key"),
-    "clocks.kind": _enum("clocks.kind", ClockKind, many=True),
-    "clocks.state": _enum("clocks.state", ClockState, many=True),
-    "clocks.dueTime": _time("clocks.due_time", many=True),
+    "clocks.kind": enum_field("clocks.kind", ClockKind, many=True),
+    "clocks.state": enum_field("clocks.state", ClockState, many=True),
+    "clocks.dueTime": time_field("clocks.due_time", many=True),
     "clocks.breached": Field(path="clocks.breached", kind=Of.BOOL, many=True),
     "clocks.policyId": Field(path="clocks.policy_id", many=True),
     "resolutionCode": Field(path="resolution_code"),
     "reopenCount": Field(path="reopen_count", kind=Of.NUMBER),
     "reassignmentCount": Field(path="reassignment_count", kind=Of.NUMBER),
-    "createTime": _time("create_time", sortable=True),
-    "updateTime": _time("update_time", sortable=True),
-    "acknowledgeTime": _time("acknowledge_time"),
-    "resolveTime": _time("resolve_time"),
-    "closeTime": _time("close_time"),
+    "createTime": time_field("create_time", sortable=True),
+    "updateTime": time_field("update_time", sortable=True),
+    "acknowledgeTime": time_field("acknowledge_time"),
+    "resolveTime": time_field("resolve_time"),
+    "closeTime": time_field("close_time"),
     "externalNumber": Field(path="external_number"),
     "importedMadeSla": Field(path="imported_made_sla", kind=Of.BOOL),
     "links.target": Field(path="links.target", many=True),
@@ -143,33 +126,17 @@ NOTE_FIELDS: Fields = {
     "id": Field(path="_id", sortable=True),
     "about": Field(path="about"),
     "public": Field(path="public", kind=Of.BOOL),
-    "createTime": _time("create_time", sortable=True),
+    "createTime": time_field("create_time", sortable=True),
 }
 NOTE_ORDER = "createTime desc"
 TIMELINE_FIELDS: Fields = {"id": Field(path="_id", sortable=True), "about": Field(path="about")}
 TIMELINE_ORDER = "id desc"
 
-# A tenant has a handful of policies and calendars, which any order may sort without an index.
-POLICY_FIELDS: Fields = {
-    "id": Field(path="_id", sortable=True),
-    "name": Field(path="name", kind=Of.TEXT, sortable=True),
-    "number": Field(path="number", kind=Of.NUMBER, sortable=True),
-    "calendarId": Field(path="calendar_id"),
-    "active": Field(path="active", kind=Of.BOOL),
-}
-CALENDAR_FIELDS: Fields = {
-    "id": Field(path="_id", sortable=True),
-    "name": Field(path="name", kind=Of.TEXT, sortable=True),
-    "zone": Field(path="zone"),
-}
 
-
-def listings(key: bytes, clock: Clock) -> Listings:
-    """The lists of this service; `key` signs their tokens."""
-    return Listings(
-        incidents=Listing("incidents", INCIDENT_FIELDS, INCIDENT_ORDER, key, clock),
-        notes=Listing("notes", NOTE_FIELDS, NOTE_ORDER, key, clock),
-        timeline=Listing("timeline", TIMELINE_FIELDS, TIMELINE_ORDER, key, clock),
-        sla_policies=Listing("slaPolicies", POLICY_FIELDS, "name", key, clock),
-        calendars=Listing("calendars", CALENDAR_FIELDS, "name", key, clock),
-    )
+def listings(key: bytes, clock: Clock) -> Mapping[str, Listing]:
+    """The lists by plural; `key` signs their tokens."""
+    return {
+        "incidents": Listing("incidents", INCIDENT_FIELDS, INCIDENT_ORDER, key, clock),
+        "notes": Listing("notes", NOTE_FIELDS, NOTE_ORDER, key, clock),
+        "timeline": Listing("timeline", TIMELINE_FIELDS, TIMELINE_ORDER, key, clock),
+    }

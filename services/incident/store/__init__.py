@@ -1,0 +1,23 @@
+"""What is kept where, and what lists may ask for: a module for each group of aggregates, put together here.
+
+Fails at start, with `ValueError`, when an allow-list contradicts itself.
+"""
+
+from collections.abc import Mapping
+
+from chassis.domain import Clock
+from chassis.listing import Listing
+from services.incident.store import incidents, service_levels
+from services.incident.store.incidents import DUE_FIELD, INCIDENTS, MIGRATIONS
+
+__all__ = ["DUE_FIELD", "INCIDENTS", "INDEXES", "KINDS", "MIGRATIONS", "listings"]
+
+_PARTS = (incidents, service_levels)
+
+KINDS = tuple(kind for part in _PARTS for kind in part.KINDS)
+INDEXES = tuple(index for part in _PARTS for index in part.INDEXES)
+
+
+def listings(key: bytes, clock: Clock) -> Mapping[str, Listing]:
+    """The lists of this service by plural; `key` signs their tokens."""
+    return {plural: listing for part in _PARTS for plural, listing in part.listings(key, clock).items()}
