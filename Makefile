@@ -113,6 +113,6 @@ lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements
 # An edit of a test or of this machine's files is no reason to build again.
 .state/web: .state/protos .state/node web/index.html web/vite.config.ts web/tsconfig.json services/gateway/openapi.py \
   services/gateway/schemas.py services/gateway/*docs.py \
-  $(shell find web/src web/public web/scripts -type f ! -name schema.d.ts)
+  $(shell find web/src web/docs web/public web/scripts -type f ! -name schema.d.ts)
 	$(PY) -m stack.web generate build
 	touch $@

@@ -3,7 +3,7 @@
 A GET whose path is no address of the platform and whose last segment has no dot is a page of the console, whatever it names:
 the console finds its way by itself. A file that does not exist is a 404, never a page. Files under `/assets/` bear a hash of
 their content in their name and are kept by browsers for a year; files of the build before stay until this process ends, so
-that an open tab still finds its parts.
+that an open tab still finds its parts. The page of the API is part of the build, and a link to the document without it.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from chassis.http.problems import Problem
 from services.gateway.answers import Answer, refusal
 from services.gateway.credentials import session_secret
+from services.gateway.edgedocs import DOCS
 from services.gateway.exchange import Exchange, Receive, Scope, Send
 from services.gateway.limits import App
 
@@ -23,6 +24,7 @@ BUILT = Path(__file__).resolve().parents[2] / "web" / "dist"
 """Where `make web` puts the console."""
 
 _INDEX = "/index.html"
+_DOCS = "/docs.html"
 _ASSETS = "/assets/"
 _OURS = frozenset(("api", "auth", "ingest", "v1", "v2"))
 _TWINS = (("br", ".br"), ("gzip", ".gz"))
@@ -30,11 +32,18 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_PAGE = (("cache-control", "no-cache"), ("content-security-policy", _POLICY))
 _ABSENT = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Console not built</title></head>
 <body><h1>The console is not built</h1>
 <p>The platform runs. Build the console with <code>make web</code> and load this page again.</p>
 <p>The interface for programs is described in <a href="/api/v1/openapi.json">/api/v1/openapi.json</a>.</p>
+</body></html>
+"""
+_NO_DOCS = b"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>ITSM: the API</title></head>
+<body><h1>The API</h1>
+<p>It is described in <a href="/api/v1/openapi.json">/api/v1/openapi.json</a>; with the built console this page shows that.</p>
 </body></html>
 """
 mimetypes.add_type("text/javascript", ".js")  # what the machine's own table says differs
@@ -71,7 +80,8 @@ class Console:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         path: str = scope["path"]
-        if scope["method"] not in ("GET", "HEAD") or path[1:].partition("/")[0].partition(":")[0] in _OURS:
+        ours = path != DOCS and path[1:].partition("/")[0].partition(":")[0] in _OURS
+        if ours or scope["method"] not in ("GET", "HEAD"):
             await self._rest(scope, receive, send)
             return
         exchange = Exchange(scope, receive)
@@ -82,7 +92,11 @@ class Console:
         await answer.send(send, bodiless=exchange.method == "HEAD")
 
     def _answer(self, exchange: Exchange, path: str) -> Answer:
-        if path == _INDEX or path not in self._files:
+        if path == DOCS:
+            self._refresh()
+            described = self._files.get(_DOCS)
+            return _plain(_NO_DOCS) if described is None else _given(exchange, described, _PAGE)
+        if path in (_INDEX, _DOCS) or path not in self._files:
             if "." in path.rpartition("/")[2] and path != _INDEX:
                 raise Problem(404, "not-found", "there is no such file")
             self._refresh()
@@ -91,7 +105,7 @@ class Console:
                 return _plain(_ABSENT)
             if exchange.header("sec-fetch-dest") == "document" and not session_secret(exchange.headers):
                 return _to_sign_in(exchange)
-            return _given(exchange, page, [("cache-control", "no-cache"), ("content-security-policy", _POLICY)])
+            return _given(exchange, page, _PAGE)
         lasting = path.startswith(_ASSETS)
         return _given(
             exchange,
@@ -105,6 +119,7 @@ class Console:
             changed = (self._folder / _INDEX[1:]).stat().st_mtime_ns
         except FileNotFoundError:
             self._files.pop(_INDEX, None)
+            self._files.pop(_DOCS, None)
             self._read_at = 0
             return
         if changed == self._read_at:

@@ -32,6 +32,9 @@ class EntranceSettings(chassis_settings.Settings):
     trusted_proxies: str = Field(
         "", description="networks whose `X-Forwarded-For` is believed when sign-ins are counted, separated by commas"
     )
+    require_idempotency_key: bool = Field(
+        False, description="whether what makes a record is refused without an `Idempotency-Key`, as a batch always is"
+    )
     max_in_flight: int = Field(512, ge=0, description="requests that are answered at once before some are put off; 0: any")
 
     def rates(self) -> Rates:
@@ -48,14 +51,28 @@ class EntranceSettings(chassis_settings.Settings):
 class Entrance:
     """Asked before a request is answered. Without rates and a guard anybody is let in."""
 
-    def __init__(self, rates: Rates | None = None, shedding: Shedding | None = None, guard: Guard | None = None) -> None:
-        self._rates, self._guard = rates or Rates(), guard
+    def __init__(
+        self,
+        rates: Rates | None = None,
+        shedding: Shedding | None = None,
+        guard: Guard | None = None,
+        *,
+        keyed: bool = False,
+    ) -> None:
+        self._rates, self._guard, self._keyed = rates or Rates(), guard, keyed
         self.shedding = shedding or Shedding(0)
 
     @classmethod
     def of(cls, settings: EntranceSettings, metrics: Metrics, guard: Guard) -> "Entrance":
         """The entrance that the settings ask for."""
-        return cls(settings.rates(), Shedding(settings.max_in_flight, metrics), guard)
+        shedding = Shedding(settings.max_in_flight, metrics)
+        return cls(settings.rates(), shedding, guard, keyed=settings.require_idempotency_key)
+
+    def check_key(self, route: Route, key: str, *, dry_run: bool) -> None:
+        """Raises `Problem` 400 for what would make a record twice when it is sent twice, where that is not wanted."""
+        if self._keyed and route.creates and not key and not dry_run:
+            text = "what makes a record needs an Idempotency-Key, so that it can be sent again"
+            raise Problem(400, "malformed", text, reason="IDEMPOTENCY_KEY_REQUIRED")
 
     async def take(self, exchange: Exchange, route: Route, metadata: Sequence[tuple[str, str]], *, operations: int = 0) -> None:
         """Counts a request, or the `operations` of a batch. Raises `Problem` 429.

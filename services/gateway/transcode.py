@@ -207,6 +207,7 @@ class Transcoder:
             if route.precondition_required and not conditional:
                 raise Problem(428, "precondition", "say in If-Match which version this is about", reason="IF_MATCH_REQUIRED")
             request = await _request(exchange, route, values, version or "")
+            self._entrance.check_key(route, exchange.idempotency_key(), dry_run=exchange.dry_run)
             timeout = IMPORT_TIMEOUT if route.imports else self._timeout
             if exchange.dry_run:
                 metadata.append((DRY_RUN_KEY, "true"))

@@ -54,7 +54,7 @@ async def test_where_keys_are_wanted_nothing_is_made_without_one() -> None:
     asked: list[str] = []
 
     async def call(_service: str, rpc: Any, *_: Any, **__: Any) -> Any:
-        asked.append(rpc.name)
+        asked.append(rpc.path)
         return rpc.response()
 
     async def credentials(_scope: Any, _route: Any) -> list[tuple[str, str]]:
