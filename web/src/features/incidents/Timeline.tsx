@@ -114,7 +114,8 @@ const isNote = (kind: string) => kind === "NoteAdded" || kind === "NoteImported"
 function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
   const kind = kindOf(entry);
   const detail = (entry.detail ?? {}) as Record<string, unknown>;
-  const person = typeof detail.externalActor === "string" && detail.externalActor ? detail.externalActor : (note?.authorId ?? entry.actor);
+  const person =
+    typeof detail.externalActor === "string" && detail.externalActor ? detail.externalActor : (note?.authorId ?? entry.actor);
   const name = usePerson(person);
   const changes = entry.changes.filter(({ field }) => !QUIET.has(field));
   const why = typeof detail.reason === "string" ? detail.reason : "";
