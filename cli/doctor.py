@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import httpx
+import typer
 
 from cli.errors import CliError, ExitCode, Problem
 from cli.session import Form, Session, Trace, opened
@@ -42,10 +43,16 @@ class Finding:
     hint: str = ""
 
 
-def doctor(output: Form = None, trace: Trace = False) -> None:
+Management = Annotated[
+    list[str] | None,
+    typer.Option(help="Management address of a process, such as http://127.0.0.1:8081, to list its plugins; more than once."),
+]
+
+
+def doctor(management: Management = None, output: Form = None, trace: Trace = False) -> None:
     """Look at the way from here to every service, and say what is wrong with it. Ends with 1 where something fails."""
     with opened(output, trace=trace) as session:
-        found = list(_findings(session))
+        found = [*_findings(session), *(each for address in management or () for each in _plugins(address))]
         marks = {"ok": "● ok", "warn": "▲ warn", "fail": "✗ fail"}
         rows = [{"check": each.check, "state": each.state, "detail": each.detail, "hint": each.hint} for each in found]
         if session.out.form == "table":
@@ -73,6 +80,25 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield from _answering(session)
     yield from (_looked(f"service {name}", partial(_served, session, path)) for name, path in PROBES.items())
     yield _looked("live stream", lambda: _streamed(session))
+
+
+def _plugins(address: str) -> Iterator[Finding]:
+    """What a process says of the plugins that it was told to load."""
+    check = f"plugins of {address}"
+    try:
+        answer = httpx.get(f"{address.rstrip('/')}/plugins", timeout=10)
+        listed = answer.json()["plugins"] if answer.is_success else []
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        yield Finding(check, "fail", f"it does not answer as a process of the platform: {error}", "is this a management port?")
+        return
+    if not listed:
+        yield Finding(check, "ok", "it was told to load none")
+    for each in listed:
+        name, hint = f"plugin {each['kind']}:{each['name']}", "see its log, or take it out of ITSM_PLUGINS"
+        if each["state"] == "loaded":
+            yield Finding(name, "ok", f"{each['package']} at {address}")
+        else:
+            yield Finding(name, "fail", f"{each['problem']} ({address})", hint)
 
 
 def _looked(check: str, look: Callable[[], tuple[str, str, str]]) -> Finding:
