@@ -53,8 +53,7 @@ class Bulk:
             if not rows:
                 break
             await self._turn(rows)
-        skipped = {"job_id": self._job.id, **_WAITING}
-        await self._store.backend.update_many(ITEMS, self._store.scoped(skipped), {"$set": {"state": ItemState.SKIPPED.value}})
+        await skip(self._store, self._job.id)
         await self._ledger.finish(self.progress)
 
     @property
@@ -217,6 +216,12 @@ class Bulk:
             token = page.next_page_token
             if not token:
                 return
+
+
+async def skip(store: Store, job_id: str) -> None:
+    """The turns that have not come will not: the job ends."""
+    query = store.scoped({"job_id": job_id, **_WAITING})
+    await store.backend.update_many(ITEMS, query, {"$set": {"state": ItemState.SKIPPED.value}})
 
 
 def _later(record: Any, than: datetime | None) -> bool:

@@ -19,9 +19,9 @@ from chassis.errors import DeadlinePassed, Error, Exhausted, ForbiddenMove, Unav
 from chassis.lease import Lease
 from chassis.service import Service, Stage
 from chassis.store import Store
-from services.gateway.domain.job import LONGEST, OPEN, Job, Kind
+from services.gateway.domain.job import LONGEST, OPEN, Job, Kind, Progress
 from services.gateway.jobs.actions import Actions
-from services.gateway.jobs.bulk import Bulk
+from services.gateway.jobs.bulk import Bulk, skip
 from services.gateway.jobs.exporting import Export
 from services.gateway.jobs.hands import Hands, Over, asking
 from services.gateway.jobs.ledger import Ledger
@@ -138,7 +138,7 @@ class Runner:
         if not job.open:
             return
         if ledger.too_old(job, LONGEST):
-            await ledger.fail(f"it took longer than {LONGEST.total_seconds() // 3600:.0f} hours")
+            await self._fail(ledger, job, f"it took longer than {LONGEST.total_seconds() // 3600:.0f} hours")
             return
         work: Bulk | Export | None = None
         try:
@@ -154,7 +154,11 @@ class Runner:
             raise
         except (Over, Error) as over:
             with suppress(ForbiddenMove):  # somebody canceled it before it began
-                await ledger.fail(str(over), work.progress if work is not None else None)
+                await self._fail(ledger, job, str(over), work.progress if work is not None else None)
+
+    async def _fail(self, ledger: Ledger, job: Job, reason: str, progress: Progress | None = None) -> None:
+        await skip(self._store, job.id)
+        await ledger.fail(reason, progress)
 
     def _plan(self, job: Job) -> Plan:
         if job.kind is Kind.EXPORT:

@@ -1,6 +1,7 @@
 """Jobs at work: what becomes of each record, how they end, what they leave when the process dies, and their undoing."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -120,16 +121,25 @@ async def test_a_job_ends_where_its_creator_loses_his_role_and_says_so() -> None
     assert not works.desk.writes
 
 
-async def test_a_role_that_permits_less_ends_the_job_too() -> None:
+async def test_a_role_that_is_lost_on_the_way_ends_the_job_and_the_rest_has_no_turn() -> None:
     works = Works()
-    ids = works.desk.add(3)
+    ids = works.desk.add(60)
+
+    def fault(name: str, request: Any) -> Error | None:
+        if name == "UpdateIncident" and request.id == ids[45]:
+            works.held["ann"] = {"viewer"}
+            return Unavailable("away", timedelta(0))  # the next turn asks for another token
+        return None
+
+    works.desk.faults = fault
     with ctx.use(replace(person(), roles=frozenset({"agent", "viewer"}))):
         job = await works.bulk("update", {"title": "x"}, ids)
-        works.held["ann"] = {"viewer"}
         await works.work()
-        found = await works.now(job)
+        found, states = await works.now(job), Counter(row["state"] for row in await works.report(job))
     assert found["state"] == "FAILED"
     assert "incidents.update" in found["reason"]
+    assert states.keys() == {"DONE", "SKIPPED"}
+    assert states["DONE"] == found["progress"]["done"] >= 40
 
 
 async def test_a_canceled_job_leaves_the_rest_and_tells_which() -> None:
