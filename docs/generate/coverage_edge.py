@@ -3,11 +3,14 @@
 from docs.generate.capability import MATRIX, Capability
 
 _WEBHOOKS = "e2e/test_webhooks.py"
+_NOTICES = "e2e/test_notifications.py"
 _WIRE = "e2e/test_wire.py"
 _JOBS = "e2e/test_jobs.py"
 _CONSUMERS = "e2e/test_consumers.py"
 _SIGN_IN = "e2e/test_sign_in.py"
 _SYNC = "e2e/test_sync.py"
+_OPENAPI = "e2e/test_openapi.py"
+_CLIENTS = "e2e/test_generated_clients.py"
 
 EDGE = (
     Capability(
@@ -36,7 +39,7 @@ EDGE = (
         "jobs: one action on many records, selections, undo, lists as files that are kept",
         (
             f"{_JOBS}::test_all_that_match_are_changed_and_changed_back_but_for_what_others_touched",
-            f"{_JOBS}::test_a_list_becomes_a_file_that_its_maker_fetches",
+            f"{_JOBS}::test_a_list_becomes_a_file_that_its_maker_fetches_and_hears_of",
             f"{_JOBS}::test_a_death_in_the_middle_leaves_nothing_out_and_does_nothing_twice",
         ),
         (
@@ -50,6 +53,18 @@ EDGE = (
             "unit/gateway/test_job_states.py",
             "unit/auth/test_delegation.py",
         ),
+    ),
+    Capability(
+        "OpenAPI document, its page, clients that are generated from it",
+        (
+            f"{_OPENAPI}::test_the_served_document_is_the_committed_one",
+            "e2e/console/test_api_docs.py::test_the_page_of_the_api_shows_every_resource_and_breaks_no_rule_of_its_own",
+            f"{_CLIENTS}::test_a_python_client_is_generated_and_works",
+            f"{_CLIENTS}::test_types_for_typescript_are_generated_and_hold_programs_to_the_document",
+        ),
+        (f"{_OPENAPI}::test_nothing_that_is_made_up_from_the_document_is_answered_otherwise_than_it_says",),
+        (f"{_OPENAPI}::test_nothing_that_is_made_up_from_the_document_is_answered_otherwise_than_it_says", *MATRIX),
+        ("contract/test_openapi.py", "unit/gateway/test_openapi.py"),
     ),
     Capability(
         "webhooks",
@@ -77,6 +92,20 @@ EDGE = (
             "unit/gateway/test_sync_servicenow.py",
             "unit/gateway/test_connection_rest.py",
         ),
+    ),
+    Capability(
+        "notices: rules, templates, chat, Web Push, what people want, the log of all that leaves",
+        (
+            f"{_NOTICES}::test_a_room_and_a_browser_hear_of_what_a_rule_says_in_the_words_of_its_template",
+            f"{_NOTICES}::test_a_requester_hears_of_public_answers_in_his_language_and_not_of_private_ones",
+            f"{_NOTICES}::test_a_browser_that_is_gone_is_forgotten",
+        ),
+        (f"{_NOTICES}::test_what_could_harm_is_refused_when_it_is_given",),
+        (
+            f"{_NOTICES}::test_only_administrators_decide_who_is_told_and_nobody_reaches_a_browser_of_somebody_else",
+            *MATRIX,
+        ),
+        ("unit/gateway/test_notices.py", "unit/gateway/test_templates.py", "unit/gateway/test_chat_and_push.py"),
     ),
     Capability(
         "events for other systems: schemas, AsyncAPI, consumers in Python, Java and Go",
