@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 PATH = "/api/v1/stream"
 MAX_TOPICS = 100
-_PING_SECONDS = 15.0
+_PING_SECONDS = 25.0
 _LIFE_SECONDS = 30 * 60.0
 _JITTER_SECONDS = 5 * 60.0
 _READY_SECONDS = 3.0
