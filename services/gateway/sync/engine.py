@@ -6,11 +6,10 @@ try. A ticket is made at most once: that it is about to be is written down befor
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from chassis.errors import Unavailable
 from chassis.store import Store
@@ -20,7 +19,7 @@ from services.gateway.sync.links import Link, Links, link_id
 from services.gateway.sync.mapping import Mapper, kept, taken
 from services.gateway.sync.ports import Key, Moved, Ours, Record, Refused, Saying, Theirs, Ticket, Trouble
 from services.gateway.sync.reconcile import Verdict, decide, later
-from services.gateway.sync.remarks import Talk
+from services.gateway.sync.remarks import Talk, goes
 
 WORK_SECONDS = 60.0
 """How long one pair may take."""
@@ -107,7 +106,7 @@ class Engine:
         return True
 
     @asynccontextmanager
-    async def _held(self, connection: Connection, record_id: str) -> Any:
+    async def _held(self, connection: Connection, record_id: str) -> AsyncIterator[Link]:
         link = await self._links.hold(connection.id, record_id)
         try:
             async with asyncio.timeout(WORK_SECONDS), self._links.holding(link):
@@ -130,7 +129,8 @@ class Engine:
             base = link.base(name)
             if base is None or base.ours != kept(name, getattr(record, name)):
                 return False
-        return not await self._ours.notes(record.id, link.notes)
+        fresh = await self._ours.notes(record.id, link.notes)
+        return not any(goes(connection, public=note.public) for note in fresh)
 
     async def _theirs_of(self, connection: Connection, theirs: Theirs, link: Link, record: Record) -> Ticket | None:
         if link.remote_id:

@@ -90,7 +90,8 @@ class Client:
         if status == 429 or status == 503:
             raise Trouble(f"{self._host} wants us to come later", status=status, after=_wish(answer.headers))
         if status in _SAYS_NO:
-            raise Refused(f"answered {status}: {said[:500]}" if said else f"answered {status}")
+            said = "".join(letter for letter in " ".join(said.split()) if letter.isprintable())[:500]
+            raise Refused(f"answered {status}: {said}" if said else f"answered {status}")
         if 300 <= status < 400:
             raise Trouble(f"{self._host} leads elsewhere, and redirects are not followed", status=status, lasting=True)
         raise Trouble(f"{self._host} answered {status}", status=status)

@@ -83,7 +83,7 @@ class Theirs(Protocol):
         """What was said about it, the oldest first."""
 
     async def remark(self, ticket: Ticket, text: str, *, public: bool) -> str:
-        """Says something; the id of that."""
+        """Says something, which ends with a mark of ours; the id of that, empty where we may not see it."""
 
     async def changed(self, since: timedelta, page: str) -> tuple[Sequence[Ticket], str]:
         """Tickets that are ours or are to be, and changed in this time, the oldest change first; and the page after."""

@@ -22,11 +22,13 @@ _GET = {"sysparm_query", "sysparm_fields", "sysparm_exclude_reference_link", "sy
 
 @dataclass
 class ServiceNow(System):
-    """Incidents by id, and what was said about them. `stubborn`: a rule passes over new states without a word."""
+    """Incidents by id, and what was said about them. `stubborn`: a rule passes over new states without a word; `discreet`: what
+    was said may not be read."""
 
     rows: dict[str, dict[str, str]] = field(default_factory=dict)
     journal: list[dict[str, str]] = field(default_factory=list)
     stubborn: bool = False
+    discreet: bool = False
     tokens: int = 0
 
     def nobody(self) -> Any:
@@ -48,7 +50,7 @@ class ServiceNow(System):
         if asked.method == "GET" and set(asked.query) - _GET:
             raise _no(400, "Invalid query parameter", str(set(asked.query) - _GET))
         if (asked.method, asked.path) == ("GET", JOURNAL):
-            return 200, {"result": self._found(self.journal, asked)}
+            return 200, {"result": self._found([] if self.discreet else self.journal, asked)}
         if (asked.method, asked.path) == ("GET", TABLE):
             return 200, {"result": self._found(list(self.rows.values()), asked)}
         if (asked.method, asked.path) == ("POST", TABLE):
@@ -82,7 +84,7 @@ class ServiceNow(System):
             "sys_id": f"{0xA000 + len(self.journal):032x}",
             "element_id": row["sys_id"],
             "element": element,
-            "value": text.strip(),
+            "value": text.strip()[:4_000],
             "sys_created_by": author,
             "sys_created_on": _text(self.clock()),
         }
