@@ -59,7 +59,7 @@ class Settings(chassis_settings.Settings):
     )
     directory_seconds: float = Field(30, gt=0, description="how often people and teams are read from the realm")
     realm_events_seconds: float = Field(
-        0, ge=0, description="how often sign-ins and changes by administrators are read from the realm, to be told; 0: never"
+        30, ge=0, description="how often sign-ins and changes by administrators are read from the realm, to be told; 0: never"
     )
 
 

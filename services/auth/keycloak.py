@@ -147,7 +147,7 @@ class KeycloakPeople:
 
     async def create(self, tenant: str, username: str, fields: Mapping[str, str]) -> str:
         """See `ports.RealmPeople`."""
-        account = {"username": username, "enabled": True, "emailVerified": False, **_account(fields)}
+        account = {"username": username, "enabled": True, **_account(fields)}
         with _asking():
             subject = str(await self._admin.a_create_user(account))
         await self.admit(tenant, subject)
@@ -170,13 +170,19 @@ class KeycloakPeople:
 
     async def join(self, tenant: str, subject: str, team: str) -> None:
         """See `ports.RealmPeople`."""
-        with _asking():
-            await self._admin.a_group_user_add(subject, await self._team(tenant, team))
+        try:
+            with _asking():
+                await self._admin.a_group_user_add(subject, await self._made(tenant, team))
+        except Refused:
+            self._teams.pop((tenant, team), None)  # it may have been deleted since
+            raise
 
     async def leave(self, tenant: str, subject: str, team: str) -> None:
         """See `ports.RealmPeople`."""
         with _asking(known=404):
-            await self._admin.a_group_user_remove(subject, await self._team(tenant, team))
+            _, found = await self._found(tenant, team)
+            if found:
+                await self._admin.a_group_user_remove(subject, found)
 
     async def _organization(self, tenant: str) -> str:
         if tenant not in self._organizations:
@@ -186,15 +192,23 @@ class KeycloakPeople:
             raise Refused(f"the realm has no organization {tenant}")
         return self._organizations[tenant]
 
-    async def _team(self, tenant: str, team: str) -> str:
+    async def _made(self, tenant: str, team: str) -> str:
+        """The group of a team, which is made where there is none."""
         if (tenant, team) not in self._teams:
-            top = await self._admin.a_get_groups()
-            parent = next((group["id"] for group in top if group["name"] == tenant), None)
-            parent = str(parent or await self._admin.a_create_group({"name": tenant}))
-            below = await _all(partial(self._admin.a_get_group_children, parent))
-            found = next((group["id"] for group in below if group["name"] == team), None)
-            self._teams[tenant, team] = str(found or await self._admin.a_create_group({"name": team}, parent=parent))
+            parent, found = await self._found(tenant, team)
+            parent = parent or str(await self._admin.a_create_group({"name": tenant}))
+            self._teams[tenant, team] = found or str(await self._admin.a_create_group({"name": team}, parent=parent))
         return self._teams[tenant, team]
+
+    async def _found(self, tenant: str, team: str) -> tuple[str, str]:
+        """The tenant's group and that of the team below it; empty where there is none."""
+        parent = _named(await self._admin.a_get_groups(), tenant)
+        below = await _all(partial(self._admin.a_get_group_children, parent)) if parent else []
+        return parent, _named(below, team)
+
+
+def _named(groups: Sequence[dict[str, Any]], name: str) -> str:
+    return next((str(group["id"]) for group in groups if group["name"] == name), "")
 
 
 @contextmanager
@@ -222,8 +236,10 @@ def _told(problem: Exception) -> str:
     return f"the realm refuses it: {said.get('errorMessage') or said.get('error') or 'without a reason'}"
 
 
-def _account(fields: Mapping[str, str]) -> dict[str, str]:
-    return {_ACCOUNT[name]: value for name, value in fields.items()}
+def _account(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Another address is nobody's proven one, whatever was proven of the one before."""
+    unproven = {"emailVerified": False} if "email" in fields else {}
+    return {_ACCOUNT[name]: value for name, value in fields.items()} | unproven
 
 
 async def _all(fetch: Fetch) -> list[dict[str, Any]]:

@@ -229,6 +229,9 @@ def _absent(link: Link, realm: _Realm) -> Step | None:
     """Somebody who is missing from a complete run."""
     if link.disabled:
         return None
+    if link.subject not in realm.people:  # an administrator of the realm has deleted the account
+        gone = replace(link, teams=frozenset(), roles=frozenset(), disabled=True)
+        return Step(outcome=None, link=gone, take=link.roles)
     if link.absences + 1 < GONE_AFTER:
         reason = "he will be disabled when he is missing from the next complete run, too"
         return Step(outcome=Outcome.ABSENT, link=replace(link, absences=link.absences + 1), reason=reason)

@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import Denied, Invalid, NotFound
+from chassis.errors import Denied, Invalid, NotFound, Stale
 from chassis.listing import Listing
 from chassis.store import Delete, Store, Transaction, Update
 from services.auth.domain.directory import Directory, DirectoryRun, RunState
@@ -69,8 +69,9 @@ class Directories:
 
     async def delete(self, id: str, *, etag: str = "") -> Directory:  # noqa: A002 - as above
         """It is gone, and with it the roles that it gave. Raises `ForbiddenMove` for the last administrator's."""
-        async with self._store.transaction() as tx:
-            await self._loaded(tx, id, etag)
+        known = await self._there(id)
+        if etag and etag != known.etag:
+            raise Stale(known.etag, given=etag)
         if not ctx.current().dry_run:
             await self._syncing.take_all(id)
         async with self._store.transaction() as tx:

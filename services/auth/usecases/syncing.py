@@ -12,6 +12,7 @@ from typing import Any
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
 from chassis.errors import ForbiddenMove
+from chassis.races import again
 from chassis.store import Delete, Store, Update
 from services.auth.domain.directory import Directory, DirectoryRun, DirectoryRunSample, Outcome, RunState
 from services.auth.domain.entries import Answer, entries
@@ -172,6 +173,12 @@ class Syncing:
             raise ForbiddenMove("LAST_ADMIN", "disable", "this is the last administrator of the tenant")
         if step.create:
             link = await self._made(id, link)
+            await self._keep(id, replace(link, teams=frozenset(), roles=frozenset()))
+        await again(lambda: self._settle(id, step, link))
+
+    async def _settle(self, id: str, step: Step, link: Link) -> None:  # noqa: A002 - as above
+        """All of a step but the making of an account: it may be done twice."""
+        tenant = ctx.current().tenant
         if step.fields or step.enable is not None:
             await self._accounts.change(link.subject, step.fields, enabled=step.enable)
         for team in sorted(step.join):
@@ -194,7 +201,8 @@ class Syncing:
         try:
             return replace(link, subject=await self._accounts.create(tenant, link.username, link.fields))
         except Refused:
-            await self._store.backend.write([Delete(LINKS, self._place(id, link.key))])
+            # Another process may have been faster and noted by now whom it made: that stays.
+            await self._store.backend.write([Delete(LINKS, {**self._place(id, link.key), "subject": ""})])
             raise
 
     @staticmethod
