@@ -70,6 +70,14 @@ RESOURCES: Mapping[str, Resource] = {
     "webhook": Resource("webhooks", "Webhooks: which systems are told of events.", ("url", "state", "eventTypes", "id")),
     "connection": Resource("connections", "Connections: Jira and ServiceNow, kept in step.",
                            ("name", "kind", "url", "enabled", "state", "lastSyncTime", "id")),
+    "notification-rule": Resource("notificationRules", "Who is told of what: rules for mail, chat and push.",
+                                  ("order", "name", "enabled", "channels", "template", "shipped", "id")),
+    "template": Resource("templates", "In which words people are told.", ("name", "channel", "locale", "subject", "id")),
+    "room": Resource("chatRooms", "Rooms of chats that are told.", ("name", "kind", "host", "id")),
+    "browser": Resource("pushSubscriptions", "Browsers of your own that show notices.", ("name", "host", "createTime", "id")),
+    "preference": Resource("notificationPreferences", "How you want to be told; its id is `me`.", ("locale", "timeZone", "id")),
+    "delivery": Resource("deliveries", "The log of all that leaves: webhooks, mail, chat, push.",
+                         ("state", "channel", "targetId", "eventType", "subject", "attemptCount", "createTime", "id")),
     "job": Resource("jobs", "Long work: bulk actions, exports, imports.", ("kind", "resource", "state", "progress", "id")),
 }  # fmt: skip
 

@@ -57,6 +57,15 @@ ITSM_RATE_REPLICAS: {{ ternary .values.autoscaling.maxReplicas .values.replicas 
 {{- with .root.Values.gateway.trustedProxies }}
 ITSM_TRUSTED_PROXIES: {{ join "," . | quote }}
 {{- end }}
+{{- with .root.Values.gateway.notices.locale }}
+ITSM_NOTICE_LOCALE: {{ . | quote }}
+{{- end }}
+{{- with .root.Values.gateway.notices.name }}
+ITSM_NOTICE_NAME: {{ . | quote }}
+{{- end }}
+{{- with .root.Values.gateway.notices.pushContact }}
+ITSM_PUSH_CONTACT: {{ . | quote }}
+{{- end }}
 {{- end }}
 {{- if eq .component "monitor" }}
 ITSM_INGEST_LISTEN: ":8080"
