@@ -21,6 +21,9 @@ _ATTEMPTS = "unit/gateway/test_webhook_attempts.py::test_"
 _HOOKS = "unit/gateway/test_webhooks.py::test_"
 _REALM = "integration/auth/test_tokens.py::test_"
 _LISTENER = "unit/gateway/test_listener.py::test_"
+_MAIL = "unit/gateway/test_mail_out.py::test_"
+_TEMPLATES = "unit/gateway/test_templates.py::test_"
+_NOTICES = "unit/gateway/test_notices.py::test_"
 _EXPORTS = "unit/gateway/test_exports.py::test_"
 
 _UNREADABLE = f"{_REQUESTS}what_cannot_be_read_is_refused_and_changes_nothing"
@@ -144,7 +147,11 @@ CASES: dict[str, Case] = {
     "TN-07": _by(
         "events of two tenants", "integration/chassis/test_events.py::test_an_unreadable_record_does_not_stop_its_partition"
     ),
-    "TN-08": _none("work of one tenant on records of another", "the store takes its tenant from the context alone; see TN-03"),
+    "TN-08": _by(
+        "work that outlives its right, or is somebody else's",
+        "unit/gateway/test_job_requests.py::test_a_selection_is_good_for_its_maker_its_resource_and_an_hour",
+        "unit/gateway/test_jobs.py::test_a_job_ends_where_its_creator_loses_his_role_and_says_so",
+    ),
     "TN-09": _none("tenants that are removed", "tenants come from the realm and are not removed by the platform"),
     "TN-10": _by("a noisy neighbor", f"{_CONNECTIONS}a_noisy_tenant_is_held_back_and_its_neighbor_is_not"),
     "AU-01": _by("no proof, an odd one, two", f"{_PROOFS}no_proof_an_odd_one_or_two_let_nobody_in", _KEY_ENDS),
@@ -229,14 +236,41 @@ CASES: dict[str, Case] = {
         "e2e/test_webhooks.py::test_a_receiver_is_told_of_what_it_wants_and_verifies_it",
         f"{_HOOKS}for_a_day_after_a_rotation_both_secrets_count_and_then_only_the_new_one",
     ),
+    "WH-18": _by(
+        "mail servers without TLS", f"{_MAIL}with_starttls_the_certificate_is_verified_and_a_server_without_it_gets_nothing"
+    ),
+    "NT-01": _by(
+        "templates that reach out of themselves or never end",
+        f"{_TEMPLATES}what_is_no_plain_place_for_data_is_refused_with_its_line",
+        f"{_TEMPLATES}nothing_takes_long_or_says_much",
+    ),
+    "NT-02": _by("templates in titles", f"{_TEMPLATES}data_is_never_read_as_a_template"),
+    "NT-03": _by(
+        "lines in headers",
+        f"{_TEMPLATES}a_subject_is_one_line_of_what_can_be_read",
+        f"{_MAIL}whatever_is_handed_in_there_are_no_headers_but_ours_and_one_of_each",
+    ),
+    "NT-04": _by("addresses that are several or none", "unit/gateway/test_mail_addresses.py::test_whatever_else_is_refused"),
+    "NT-05": _by(
+        "mail that comes in",
+        "unit/gateway/test_mail_in.py::test_any_bytes_are_read_or_refused",
+        "unit/gateway/test_mail_clerk.py::test_a_reference_counts_only_for_who_takes_part",
+        "unit/gateway/test_mail_clerk.py::test_what_machines_send_is_ignored_and_so_are_our_own_mails_that_come_back",
+    ),
+    "NT-07": _by("storms of notifications", f"{_NOTICES}a_storm_over_many_records_is_bounded_for_each_person"),
+    "NT-09": _by("quiet hours and zones", f"{_NOTICES}quiet_hours_follow_the_clock_on_the_wall"),
+    "NT-10": _by("markup of chats", "unit/gateway/test_chat_and_push.py::test_no_text_becomes_markup"),
+    "NT-11": _none("links that act by themselves", "no mail holds a link that does anything: all lead to the console"),
+    "NT-12": _by(
+        "a death between sending and writing it down",
+        f"{_ATTEMPTS}what_breaks_off_beside_a_delivery_is_done_again_under_the_same_id",
+    ),
     "EX-03": _by(
         "long lists, slow clients, two at once",
         f"{_TOLD}a_file_goes_out_whole_or_not_at_all_and_one_at_a_time",
         f"{_EXPORTS}a_client_that_takes_nothing_holds_no_place",
     ),
-    "EX-04": _none(
-        "addresses of files", "a file is the answer to its request: it has no address of its own that could be shared"
-    ),
+    "EX-04": _by("files of others", "unit/gateway/test_job_requests.py::test_others_do_not_see_a_job_and_administrators_do"),
     "EX-06": _none("a changed audit log", "entries are not chained yet: an export proves nothing without the platform"),
     "EX-07": _none("restored backups", "backups are made and restored with the tools of the database, not by the platform"),
 }
