@@ -35,7 +35,10 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What was left out and why. `field` and `number` are empty where it is not about one, or not known."""
+    """What was left out and why. `field` and `number` are empty where it is not about one, or not known.
+
+    `kind` is a kind of the report, `file`, or `record` where it is not known yet what a record would have become.
+    """
 
     place: Place
     reason: str

@@ -18,7 +18,7 @@ SHOWN = 20
 """Refusals, and words of each table, that are shown one by one."""
 KINDS = ("person", "asset", "relation", "incident", "note")
 NAMES = {"person": "people", "asset": "assets", "relation": "relations", "incident": "incidents", "note": "notes"}
-OUTCOMES = ("found", "created", "updated", "unchanged", "skipped", "refused")
+OUTCOMES = ("found", "matched", "created", "updated", "unchanged", "skipped", "refused")
 
 
 @dataclass(slots=True)

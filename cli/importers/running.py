@@ -101,8 +101,7 @@ class Run:
                 if refusal := self.staging.put(piece, raw.place):
                     self.report.refuse(refusal)
         except Unusable as wrong:
-            number = str(getattr(wrong, "number", "") or _number(raw))
-            self.report.refuse(Refusal(raw.place, wrong.reason, wrong.field, number, raw.table))
+            self.report.refuse(Refusal(raw.place, wrong.reason, wrong.field, _number(raw)))
 
     def look(self) -> None:
         """A trial without a platform: everything is joined, nothing is sent."""
@@ -143,7 +142,7 @@ class Run:
             return
         for _, person in self.staging.each(Person):
             if joiner.is_here(person.key):
-                self.report.count("person", "unchanged")
+                self.report.count("person", "matched")
 
     def _all(self, name: str, total: int, results: Iterable[Result | None]) -> None:
         self.bars.begin(name, total)
