@@ -48,9 +48,7 @@ class NotificationRuleApi(pb.NotificationRuleServiceServicer):
 def _match(tested: Tested) -> pb.TestNotificationRuleResponse.Match:
     event = tested.event
     notices = [
-        pb.TestNotificationRuleResponse.Notice(
-            target=each.target_id, channel=each.channel.value, reason=each.reason
-        )
+        pb.TestNotificationRuleResponse.Notice(target=each.target_id, channel=each.channel.value, reason=each.reason)
         for each in tested.notices
     ]
     match = pb.TestNotificationRuleResponse.Match(

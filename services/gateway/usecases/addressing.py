@@ -122,7 +122,8 @@ class Addressing:
     ) -> list[Notice]:
         wishes = wishes or NotificationPreferences.of(ctx.current().tenant, id, self._clock())
         blank = Notice(id, ways[0], rule, locale=wishes.locale, time_zone=wishes.time_zone)
-        if id == actor:
+        # Who wrote a note may have done so by mail, which a service has written down.
+        if id in (actor, matter.part.get("authorId")):
             return [replace(blank, reason=HIMSELF)]
         wanted = [channel for channel in wishes.ways(rule.template, ways) if channel is not Channel.PUSH or browsers]
         if not wanted:
