@@ -174,7 +174,7 @@ class Joiner:
         moments = dict(ticket.moments)
         ended = ticket.updated
         if (last := self._state(current["state"], ticket))[0] == "CANCELLED":  # what was withdrawn was never solved
-            ended = next((time for each in _OVER if (time := moments.pop(each, None))), ended)
+            ended = min((moments.pop(each) for each in _OVER if each in moments), default=ended)
         values = self._undone(current, changes)
         state = self._state(values["state"], ticket) if told else ("NEW", "")
         if not changes:
