@@ -132,6 +132,7 @@ function Foot({ openSheet }: { openSheet: () => void }) {
           title={t("session.tenant", { tenant: me.tenant, roles: me.roles.join(", ") })}
           items={[
             { label: t("keys.title"), icon: "keys", run: openSheet },
+            { label: t("push.toggle"), icon: "alert", run: () => void import("./push").then(({ togglePush }) => togglePush()) },
             { label: t("session.out"), icon: "out", run: () => void signOut() },
           ]}
         >

@@ -48,6 +48,8 @@ export function signIn(proof = false) {
 
 /** Ends the session here and at the identity provider. */
 export async function signOut() {
+  // Whoever signs in here next is not to be shown what is another's; out gets everybody, whatever the browser says to it.
+  await import("./push").then(({ forgetBrowser }) => forgetBrowser()).catch(() => undefined);
   const answer = await fetch("/auth/logout", { method: "POST", headers: { "x-itsm-csrf": "1" } });
   const { logoutUrl } = (await answer.json()) as { logoutUrl: string };
   location.assign(logoutUrl);

@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { keyBytes } from "@/app/push";
+
+type Hear = (event: Record<string, unknown>) => void;
+
+/** The worker in surroundings that keep what it does. */
+function worker(windows: { url: string; focus: () => string }[] = []) {
+  const hearers = new Map<string, Hear>();
+  const done: unknown[] = [];
+  const waits: Promise<unknown>[] = [];
+  const self = {
+    addEventListener: (name: string, hear: Hear) => hearers.set(name, hear),
+    location: { origin: "https://itsm.example" },
+    registration: { showNotification: (...shown: unknown[]) => Promise.resolve(done.push(shown)) },
+    clients: { matchAll: () => Promise.resolve(windows), openWindow: (url: string) => done.push(url) },
+  };
+  new Function("self", readFileSync("public/push.js", "utf8"))(self);
+  const tell = async (name: string, event: Record<string, unknown>) => {
+    hearers.get(name)?.({ ...event, waitUntil: (wait: Promise<unknown>) => waits.push(wait) });
+    await Promise.all(waits);
+    return done;
+  };
+  return { tell };
+}
+
+const click = (url: string) => ({ notification: { close: () => undefined, data: { url } } });
+
+test("a key is read as browsers want it", () => {
+  expect([...keyBytes("BP-_")]).toEqual([4, 255, 191]);
+});
+
+test("what is pushed is shown, and what is nothing is shown as such", async () => {
+  const said = {
+    id: "dlv_1",
+    title: "INC1",
+    body: "down",
+    url: "https://itsm.example/incidents/inc_1",
+    tag: "incidents/inc_1",
+  };
+  const shown = { body: "down", tag: "incidents/inc_1", icon: "/icon.svg", data: { url: said.url } };
+  expect(await worker().tell("push", { data: { json: () => said } })).toEqual([["INC1", shown]]);
+  expect(await worker().tell("push", { data: null })).toMatchObject([["ITSM", { data: {} }]]);
+});
+
+test("a click opens what it is about, once, and nothing elsewhere", async () => {
+  const url = "https://itsm.example/incidents/inc_1";
+  expect(await worker().tell("notificationclick", click(url))).toEqual([url]);
+  expect(await worker([{ url, focus: () => "there" }]).tell("notificationclick", click(url))).toEqual([]);
+  expect(await worker().tell("notificationclick", click("https://evil.example/"))).toEqual(["https://itsm.example"]);
+});
