@@ -4,7 +4,9 @@ from docs.generate.capability import MATRIX, Capability
 
 _WEBHOOKS = "e2e/test_webhooks.py"
 _NOTICES = "e2e/test_notifications.py"
+_MAIL = "e2e/test_mail.py"
 _WIRE = "e2e/test_wire.py"
+_IMPORTERS = "e2e/test_importers.py"
 _JOBS = "e2e/test_jobs.py"
 _CONSUMERS = "e2e/test_consumers.py"
 _SIGN_IN = "e2e/test_sign_in.py"
@@ -34,6 +36,18 @@ EDGE = (
         ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
         ("e2e/test_cli.py::test_what_is_refused_ends_with_its_code_and_changes_nothing",),
         ("unit/cli/test_admin.py", "unit/cli/test_resources.py"),
+    ),
+    Capability(
+        "imports from GLPI, iTop, Zammad, Jira and ServiceNow: trial, run, again",
+        (
+            f"{_IMPORTERS}::test_a_trial_gives_the_verdicts_of_the_run_and_leaves_nothing_behind",
+            f"{_IMPORTERS}::test_a_second_run_changes_nothing",
+            f"{_IMPORTERS}::test_a_ticket_has_its_life_its_talk_and_its_asset",
+            f"{_IMPORTERS}::test_each_system_ends_where_its_export_leaves_it",
+        ),
+        (f"{_IMPORTERS}::test_what_is_left_out_is_told_with_its_place",),
+        (f"{_IMPORTERS}::test_who_may_not_import_is_refused_and_nothing_is_there", *MATRIX),
+        ("unit/cli/importers", "unit/incident/test_imports.py"),
     ),
     Capability(
         "jobs: one action on many records, selections, undo, lists as files that are kept",
@@ -108,6 +122,22 @@ EDGE = (
         ("unit/gateway/test_notices.py", "unit/gateway/test_templates.py", "unit/gateway/test_chat_and_push.py"),
     ),
     Capability(
+        "mail: out in the thread of its record, in as incidents and notes, bounces, loops",
+        (
+            f"{_MAIL}::test_a_mail_becomes_an_incident_its_answer_a_mail_and_the_answer_to_that_a_note",
+            f"{_MAIL}::test_a_death_beside_the_work_on_a_mail_loses_nothing_and_makes_nothing_twice",
+        ),
+        (f"{_MAIL}::test_bounces_fail_their_delivery_and_machines_open_nothing",),
+        (f"{_MAIL}::test_who_takes_no_part_goes_on_with_nothing_and_only_administrators_read_mail", *MATRIX),
+        (
+            "unit/gateway/test_mail_out.py",
+            "unit/gateway/test_mail_in.py",
+            "unit/gateway/test_mail_clerk.py",
+            "unit/gateway/test_mail_listener.py",
+            "unit/gateway/test_mail_addresses.py",
+        ),
+    ),
+    Capability(
         "events for other systems: schemas, AsyncAPI, consumers in Python, Java and Go",
         (
             f"{_WIRE}::test_everything_told_is_what_other_systems_are_promised",
@@ -152,5 +182,16 @@ EDGE = (
         "the realm as code, and what a hand-made one lacks",
         below=("integration/auth/test_realm.py", "unit/auth/test_realm_fixes.py", "unit/cli/test_realm.py"),
     ),
-    Capability("sign-ins and administrators of the realm as events", below=("unit/auth/test_realm_events.py",)),
+    Capability(
+        "sign-ins and administrators of the realm as events",
+        ("e2e/test_identity.py::test_what_happens_in_the_realm_is_told_once_over_a_restart_of_auth",),
+        below=("unit/auth/test_realm_events.py",),
+    ),
+    Capability(
+        "plugins: checks, notifiers, channels, importers",
+        ("e2e/test_plugins.py::test_a_plugin_looks_and_others_tell_of_what_it_saw",),
+        ("e2e/test_plugins.py::test_a_plugin_that_is_not_there_is_refused",),
+        ("e2e/test_plugins.py::test_who_may_make_no_checks_reaches_no_plugin", *MATRIX),
+        ("unit/chassis/test_plugins.py", "unit/gateway/test_channel_plugins.py", "unit/cli/test_doctor.py"),
+    ),
 )

@@ -57,6 +57,19 @@ ITSM_RATE_REPLICAS: {{ ternary .values.autoscaling.maxReplicas .values.replicas 
 {{- with .root.Values.gateway.trustedProxies }}
 ITSM_TRUSTED_PROXIES: {{ join "," . | quote }}
 {{- end }}
+{{- with .root.Values.gateway.mail }}
+{{- if .smtpUrl }}
+ITSM_SMTP_URL: {{ .smtpUrl | quote }}
+ITSM_SMTP_USERNAME: {{ .username | quote }}
+{{- end }}
+{{- if or .smtpUrl .from }}
+ITSM_MAIL_FROM: {{ required "gateway.mail.from is needed where gateway.mail.smtpUrl is set" .from | quote }}
+{{- end }}
+{{- if .receives }}
+ITSM_MAIL_LISTEN: ":2525"
+ITSM_MAIL_PROTOCOL: {{ .receives }}
+{{- end }}
+{{- end }}
 {{- with .root.Values.gateway.notices.locale }}
 ITSM_NOTICE_LOCALE: {{ . | quote }}
 {{- end }}

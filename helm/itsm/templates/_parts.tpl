@@ -208,6 +208,11 @@ spec:
     {{- end }}
   {{- end }}
 {{- end }}
+{{- if and (eq .component "gateway") .root.Values.gateway.mail.receives .root.Values.gateway.mail.receivesFrom }}
+- ports: [{protocol: TCP, port: mail}]
+  from:
+    {{- toYaml .root.Values.gateway.mail.receivesFrom | nindent 4 }}
+{{- end }}
 {{- if or $readers $policy.metricsFrom }}
 - ports: [{protocol: TCP, port: mgmt}]
   from:
@@ -251,6 +256,9 @@ spec:
         {{- include "itsm.peers" (dict "root" $root "components" (list "auth")) | nindent 8 }}
     {{- if .root.Values.telemetry.enabled }}
     {{- include "itsm.rule" $policy.egress.otlp | nindent 4 }}
+    {{- end }}
+    {{- if and (eq .component "gateway") .root.Values.gateway.mail.smtpUrl }}
+    {{- include "itsm.rule" $policy.egress.mail | nindent 4 }}
     {{- end }}
     {{- with get (dict "monitor" $policy.egress.monitored "gateway" $policy.egress.deliveries "auth" $policy.egress.directories) .component }}
     {{- if .enabled }}

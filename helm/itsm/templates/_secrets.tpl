@@ -82,5 +82,8 @@ key: {{ ternary .client "client-secret" (and (empty $own) (not (empty .root.Valu
 {{- if eq .component "gateway" }}
 {{ include "itsm.secret.client" (dict "root" .root "client" .root.Values.console.clientId "path" "itsm_console_client_secret") }}
 {{ include "itsm.secret.webhooks" . }}
+{{- with .root.Values.gateway.mail.existingSecret }}
+{{ include "itsm.secret" (dict "name" . "items" (dict "itsm_smtp_password" $.root.Values.gateway.mail.passwordKey)) }}
+{{- end }}
 {{- end }}
 {{- end -}}
