@@ -48,8 +48,7 @@ class Results:
             if exchange.method != "GET":
                 raise Problem(405, "method", "this address takes GET", headers={"allow": "GET"})
             exchange.route = f"{PREFIX}jobs/{{id}}/result"
-            with self._entrance.shedding.admitted(self._route.kind):
-                await self._file(exchange, found[1], send)
+            await self._file(exchange, found[1], send)
         except Problem as problem:
             await refusal(problem, exchange).send(send)
 
@@ -57,7 +56,9 @@ class Results:
         try:
             metadata = [("x-request-id", exchange.request_id), *await self._credentials(exchange.scope, self._route)]
             await self._entrance.take(exchange, self._route, metadata)
-            first = await self._piece(job, 0, metadata)
+            # A client that is slow to take what comes keeps nobody else out.
+            with self._entrance.shedding.admitted(self._route.kind):
+                first = await self._piece(job, 0, metadata)
         except Error as error:
             raise problems.of_error(error) from error
         headers = [
