@@ -308,6 +308,8 @@ def _refusals(route: Route) -> set[int]:
     statuses = set(answerdocs.ALWAYS)
     if route.rpc.requires != ANONYMOUS:
         statuses |= answerdocs.KNOWN
+    elif route.verb != "GET":
+        statuses.add(401)  # whoever writes without a sign-in shows something else
     if route.verb != "GET":
         statuses.add(409)
     if route.conditional:

@@ -14,7 +14,7 @@ from itsm.type.v1 import annotations_pb2
 
 from chassis.codec import has_behavior
 from services.gateway.schemas import GOOGLE, SCALARS, VALUE, WELL_KNOWN, Use, enum_names, is_required
-from services.gateway.words import DURATIONS, NUMBERS, PEOPLE, PREFIXES, TEXTS, TIMES
+from services.gateway.words import AHEAD, DURATIONS, ENUMS, MAPS, NUMBERS, PEOPLE, PREFIXES, SAID, TEXTS, TIMES
 
 Descriptor = Any
 _TAIL = "01hv6k3q8r5w7x9y2z4a6b8c0d"
@@ -77,7 +77,7 @@ def _shown(fields: list[FieldDescriptor], use: Use, above: frozenset[str]) -> li
         plain = [field for field in fields if _settable(field) and field not in must]
         return must or plain[:_CHANGED]
     if use is Use.INPUT:
-        shown = [field for field in fields if is_required(field, use) or (field.name in _SAID_OF_NEW and _settable(field))]
+        shown = [field for field in fields if is_required(field, use) or _said(field)]
     else:
         shown = [field for field in fields if field.message_type is None or field.message_type.full_name not in above]
     alone: dict[str, FieldDescriptor] = {}
@@ -85,6 +85,12 @@ def _shown(fields: list[FieldDescriptor], use: Use, above: frozenset[str]) -> li
         if field.containing_oneof is not None:
             alone.setdefault(field.containing_oneof.full_name, field)
     return [field for field in shown if field.containing_oneof is None or alone[field.containing_oneof.full_name] is field]
+
+
+def _said(field: FieldDescriptor) -> bool:
+    """Whether somebody who makes a record says it though it need not be said."""
+    owner: Descriptor = field.containing_type
+    return field.name in SAID.get(owner.name, ()) or (field.name in _SAID_OF_NEW and _settable(field))
 
 
 def _settable(field: FieldDescriptor) -> bool:
@@ -102,9 +108,8 @@ def _field(field: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
 
 
 def _map(field: FieldDescriptor, value: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
-    known = TEXTS.get(f"{field.name}{{}}")
-    if known is not None and value.message_type is None and value.enum_type is None:
-        return {"instance": known}
+    if field.name in MAPS and value.message_type is None and value.enum_type is None:
+        return MAPS[field.name]
     if value.message_type is not None and value.message_type.full_name in above:
         return {}
     return {"rack": _single(value, use, above)}
@@ -115,13 +120,15 @@ def _single(field: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
     if nested is not None:
         kind = nested.full_name.removeprefix(GOOGLE)
         if kind == "Timestamp":
-            return TIMES.get(field.name, WELL_KNOWN[kind][1])
+            ahead = AHEAD if use is Use.INPUT else {}
+            return ahead.get(field.name) or TIMES.get(field.name, WELL_KNOWN[kind][1])
         if kind == "Duration":
             return DURATIONS.get(field.name, WELL_KNOWN[kind][1])
         # What is inside of a change is given whole.
         return _message(nested, Use.INPUT if use is Use.PATCH else use, frozenset(), above)
     if field.enum_type is not None:
-        return enum_names(field.enum_type, Use.INPUT)[0]
+        names = enum_names(field.enum_type, Use.INPUT)
+        return ENUMS[field.name] if ENUMS.get(field.name) in names else names[0]
     if field.type == FieldDescriptor.TYPE_BYTES:
         return "AA=="
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
@@ -135,7 +142,10 @@ def _single(field: FieldDescriptor, use: Use, above: frozenset[str]) -> Any:
 
 
 def _text(field: FieldDescriptor) -> str:
-    if field.name in ("id", "number", "name") and (own := _of_record(field, field.containing_type)):
+    owner: Descriptor = field.containing_type
+    if (known := TEXTS.get(f"{owner.name}.{field.name}")) is not None:
+        return known
+    if field.name in ("id", "number") and (own := _of_record(field, owner)):
         return own
     if field.name in TEXTS:
         return TEXTS[field.name]
@@ -158,8 +168,6 @@ def _of_record(field: FieldDescriptor, owner: Descriptor) -> str:
         return f"{about.number_prefix}0001042"
     if field.name == "id" and about.plural == "users":
         return _PERSON
-    if field.name == "name":
-        return TEXTS.get(f"{owner.name}.name", "")
     return ""
 
 

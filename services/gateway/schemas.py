@@ -103,11 +103,14 @@ class Schemas:
         text = self._comments.get(field.full_name, "")
         if has_behavior(field, IMMUTABLE):
             text = f"{text} Cannot be changed later.".strip()
+        if has_behavior(field, INPUT_ONLY) and use is Use.ANSWER:
+            text = f"{text} Never told: always empty here.".strip()
         if text:
             schema["description"] = text
         if has_behavior(field, OUTPUT_ONLY):
             schema["readOnly"] = True
-        if has_behavior(field, INPUT_ONLY):
+        # An answer has its name all the same, which what is `writeOnly` must not have.
+        if has_behavior(field, INPUT_ONLY) and use is not Use.ANSWER:
             schema["writeOnly"] = True
         options: Any = field.GetOptions()
         if options.Extensions[annotations_pb2.personal]:

@@ -10,7 +10,6 @@ TEXTS: dict[str, str] = {
     "addresses": "192.0.2.17",
     "agent_version": "0.1.0",
     "amount": "1249.00",
-    "annotations{}": "The disk of db-1 is nearly full",
     "architecture": "x86_64",
     "begin": "08:00",
     "body": "The mail queue grows since 08:15.",
@@ -54,12 +53,10 @@ TEXTS: dict[str, str] = {
     "install_id": "018f0e0a-7b1c-7c3d-8e4f-5a6b7c8d9e0f",
     "kernel": "6.8.0-45-generic",
     "label": "job",
-    "labels{}": "web-1.example.com:9100",
     "last_date": "2026-12-31",
     "location": "Berlin, room 2.14",
     "mac": "52:54:00:12:34:56",
     "machine_id": "4c4c4544004b3510805ab4c04f4d3732",
-    "mapping{}": "name",
     "match": 'node_filesystem_avail_bytes{job="node"}',
     "message": "should not be empty",
     "method": "GET",
@@ -114,6 +111,38 @@ TEXTS: dict[str, str] = {
     "update_mask": "title",
     "name": "Web servers",
     "Asset.name": "web-1",
+    "AssetClass.name": "load_balancer",
+    "AssetClass.title": "Load balancer",
+    "Connection.name": "Tickets of the web team",
+    "Connection.secret": "an API token",
+    "Connection.url": "https://example.atlassian.net",
+    "Connection.username": "robot@example.com",
+    "ConnectionMapping.project": "OPS",
+    "CreateImportRequest.text": "name,serial\nweb-1,CN7016365Q0012\n",
+    "CreateJobRequest.action": "close",
+    "CreateJobRequest.ids": "inc_01hv6k3q8r5w7x9y2z4a6b8c0d",
+    "CreateJobRequest.resource": "incidents",
+    "Directory.base_dn": "dc=example,dc=com",
+    "Directory.bind_dn": "cn=reader,dc=example,dc=com",
+    "Directory.name": "People of the company",
+    "Directory.url": "ldaps://ldap.example.com",
+    "Mailbox.address": "help@example.com",
+    "Mailbox.name": "Help desk",
+    "MaintenanceWindow.name": "Monthly updates",
+    "Matcher.label": "job",
+    "Matcher.value": "node",
+    "NotificationRule.name": "Tell the team of urgent incidents",
+    "NotificationRule.template": "incident-opened",
+    "PushSubscription.auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    "PushSubscription.endpoint": "https://push.example.com/send/f1c7c0de",
+    "PushSubscription.name": "Phone",
+    "PushSubscription.p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "Relation.consumer_id": "ast_01hv6k3q8r5w7x9y2z4a6b8c0e",
+    "Relation.provider_id": "ast_01hv6k3q8r5w7x9y2z4a6b8c0d",
+    "Template.body": "{{ record.number }}: {{ record.title }}",
+    "Template.locale": "en",
+    "Template.name": "incident-opened",
+    "Template.subject": "{{ record.number }}",
     "Calendar.name": "Office hours Berlin",
     "Check.name": "Web site answers",
     "Role.name": "agent",
@@ -125,9 +154,14 @@ TEXTS: dict[str, str] = {
     "*_key": "main",
     "*_reason": "The vendor has been asked",
 }
-"""By name of the field, `Message.field` where it depends on the record, `*_word` for the last word of a name, and
-`field{}` for the values of a map."""
+"""By name of the field, `Message.field` where it depends on the record, and `*_word` for the last word of a name."""
 
+MAPS: dict[str, dict[str, str]] = {
+    "annotations": {"summary": "The disk of db-1 is nearly full"},
+    "headers": {"ce_type": "itsm.incident.v1.IncidentOpened"},
+    "labels": {"job": "node", "instance": "web-1.example.com:9100"},
+    "mapping": {"serial": "identifiers.SERIAL"},
+}
 _HOUR = "2026-11-20T"
 TIMES: dict[str, str] = {
     "acknowledge_time": f"{_HOUR}08:20:00Z",
@@ -185,6 +219,29 @@ NUMBERS: dict[str, float] = {
     "x": 120,
     "y": 80,
 }
+AHEAD: dict[str, str] = {
+    "start_time": "2035-01-31T08:30:00Z",
+    "end_time": "2035-01-31T10:30:00Z",
+    "expire_time": "2035-01-31T10:30:00Z",
+}
+"""What is still to come when a record is made."""
+
+ENUMS: dict[str, str] = {"channel": "MAIL", "channels": "MAIL", "operator": "EQUAL"}
+SAID: dict[str, tuple[str, ...]] = {
+    "Calendar": ("windows",),
+    "Check": ("target", "interval"),
+    "Connection": ("username", "secret", "mapping"),
+    "ConnectionMapping": ("project",),
+    "CreateImportRequest": ("class",),
+    "CreateJobRequest": ("action", "ids"),
+    "MaintenanceWindow": ("start_time",),
+    "Matcher": ("value",),
+    "NotificationRule": ("recipients",),
+    "Silence": ("start_time",),
+    "Window": ("weekday", "start", "end"),
+}
+"""What somebody who makes such a record says besides, because one thing or another must be said."""
+
 PEOPLE = frozenset(
     {
         "acknowledged_by", "actor", "assignee", "author", "creator", "granter", "manager", "member", "on_behalf_of", "owner",
