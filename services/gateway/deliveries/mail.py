@@ -96,7 +96,7 @@ class MailSender:
         async with self._slots:
             if self._monotonic() < self._silent_until:
                 return Outcome(False, "the mail server could not be reached a moment ago")
-            await self._failpoints.reached("S11")
+            await self._failpoints.reached("M3")
             return await self._handed(self._server, letter, body)
 
     async def settled(self, delivery: Document, outcome: Outcome) -> None:

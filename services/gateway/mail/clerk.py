@@ -32,6 +32,8 @@ MOST_OF_SENDER, WITHIN = 30, timedelta(minutes=10)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=10)
 _TEXT_LENGTH, _TITLE_LENGTH = 60_000, 250
 _NUMBER = re.compile(r"\bINC\d{7,12}\b", re.IGNORECASE)
+_OURS = re.compile(r"dlv_[0-9a-f]{32}")
+_ROOT = re.compile(r"[a-zA-Z]{1,40}\.[a-z]{1,10}_[0-9a-z]{1,60}")
 _OVER = frozenset({pb.Incident.CLOSED, pb.Incident.CANCELLED})
 
 
@@ -102,7 +104,7 @@ class Clerk:
             return _Verdict(MailState.REFUSED, f"it could become no incident: {refused.message}")
 
     async def _is_ours(self, mail: Incoming) -> bool:
-        if mail.sender.key == self._own.key or mail.message_id.endswith(f"@{self._domain}"):
+        if mail.sender.key == self._own.key or _OURS.fullmatch(self._ours(mail.message_id)):
             return True
         return await self._postbox.addressed(mail.sender) is not None
 
@@ -145,13 +147,18 @@ class Clerk:
 
     async def _referred(self, mailbox_id: str, mail: Incoming) -> str:
         """The record that the nearest message belongs to which it answers: one of ours, or one that came in here."""
-        ours = {each: each.rpartition("@")[0] for each in mail.references if each.endswith(f"@{self._domain}")}
+        ours = {each: name for each in mail.references if (name := self._ours(each))}
         sent = await self._store.find(DELIVERIES, {"_id": {"$in": list(ours.values())}})
         subjects = {f"{row['_id']}@{self._domain}": row["content"].get("thread") or row["subject"] for row in sent}
         subjects |= {each: name.replace(".", "/", 1) for each, name in ours.items() if each not in subjects}
         subjects |= await self._postbox.records(mailbox_id, [each for each in mail.references if each not in ours])
         known = (subjects[each] for each in mail.references if each in subjects)
         return next((subject for subject in known if subject.startswith("incidents/")), "")
+
+    def _ours(self, message_id: str) -> str:
+        """What we call a message of ours, or a record; empty for those of others, who may be at home in the same domain."""
+        name, _, domain = message_id.rpartition("@")
+        return name if domain == self._domain and (_OURS.fullmatch(name) or _ROOT.fullmatch(name)) else ""
 
     async def _was_told(self, subject: str, target_id: str) -> bool:
         """Whether mail about it went to this address: who was written to may answer."""

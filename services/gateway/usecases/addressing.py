@@ -7,7 +7,7 @@ of whoever made the rule. What is said in private about a record is for those wh
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -20,9 +20,11 @@ from services.gateway.domain.delivery import Channel
 from services.gateway.domain.notification_preferences import NotificationPreferences, preferences_id
 from services.gateway.domain.notification_rule import NAMED, NotificationRule, Recipient
 from services.gateway.ports import Owners, People, Person, Records, Told
+from services.gateway.usecases.postbox import CONTACTS, MAILS
 
 PREFERENCES, SUBSCRIPTIONS, ROOMS = "notification_preferences", "push_subscriptions", "chat_rooms"
 MOST_OF_TEAM = 200
+_CONTACT, _WRITTEN_DOWN = "address:", timedelta(minutes=10)
 TO_SEE_ALL = "itsm.incident.v1.IncidentUpdated"
 """An event that holds a record whole: whoever may read it may read the record."""
 
@@ -128,6 +130,8 @@ class Addressing:
         wanted = [channel for channel in wishes.ways(rule.template, ways) if channel is not Channel.PUSH or browsers]
         if not wanted:
             return [replace(blank, reason=UNWANTED)]
+        if id.startswith(_CONTACT):
+            return await self._to_contact(matter, blank, wanted)
         person = await self._people.person(id)
         if person is None:
             return [replace(blank, reason=UNKNOWN)]
@@ -137,6 +141,30 @@ class Addressing:
         return [
             each for channel in wanted for each in self._by(channel, replace(blank, name=person.name), person, browsers, due)
         ]
+
+    async def _to_contact(self, matter: Matter, blank: Notice, wanted: Sequence[Channel]) -> list[Notice]:
+        """Somebody without an account who reported it by mail: told of the record, and of what is said about it publicly."""
+        tenant = ctx.current().tenant
+        known = await self._store.find(CONTACTS, {"_id": f"{tenant}|{blank.target_id}"}, limit=1)
+        if not known:
+            return [replace(blank, reason=UNKNOWN)]
+        if matter.record.get("requesterId") != blank.target_id or (matter.part and not matter.part.get("public")):
+            return [replace(blank, reason=HIDDEN)]
+        if Channel.MAIL not in wanted:
+            return [replace(blank, reason=UNWANTED)]
+        if await self._wrote(blank.target_id, matter):
+            return [replace(blank, reason=HIMSELF)]
+        contact = Person(blank.target_id, known[0]["name"], known[0]["address"])
+        return list(self._by(Channel.MAIL, replace(blank, name=contact.name), contact, (), None))
+
+    async def _wrote(self, contact_id: str, matter: Matter) -> bool:
+        """Whether a note is his own mail: a service wrote it down a moment after that had come."""
+        author = matter.part.get("authorId")
+        if not author or await self._people.person(str(author)) is not None:
+            return False
+        at = matter.event.time
+        lately = {"sender_id": contact_id, "receive_time": {"$gt": at - _WRITTEN_DOWN, "$lte": at}}
+        return await self._store.count(MAILS, lately, limit=1) > 0
 
     def _by(
         self, channel: Channel, blank: Notice, person: Person, browsers: Sequence[str], due: datetime | None
