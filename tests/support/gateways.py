@@ -53,6 +53,7 @@ async def replica(backing: dict[str, Any], *, port: int = 0, **settings: str) ->
         "ITSM_LISTEN": f"127.0.0.1:{port}",
         "ITSM_MANAGEMENT_LISTEN": "127.0.0.1:0",
         "ITSM_GRPC_LISTEN": "127.0.0.1:0",
+        "ITSM_MAIL_LISTEN": "",
         **settings,
     }
     environment = {**os.environ, **backing["service_environment"]["gateway"], **own}
