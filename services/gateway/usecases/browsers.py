@@ -118,7 +118,9 @@ class Browsers:
                 subject=f"pushSubscriptions/{browser.id}",
                 content={"title": letter.subject, "text": letter.text, "url": self._url, "tag": "test"},
             )
-        return await self._log.one(delivery)
+        # What bounds the caller are browsers that are his, and deliveries are nobody's.
+        with ctx.use(replace(ctx.current(), scope={})):
+            return await self._log.one(delivery)
 
     async def forget(self, id: str) -> None:  # noqa: A002 - as above
         """Its push service does not know it any more. Nothing happens where it is gone already."""

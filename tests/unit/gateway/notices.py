@@ -167,6 +167,7 @@ class Office:
         return begun
 
 
-def person(subject: str, role: str = "agent", tenant: str = "main") -> Context:
-    """Somebody who is no administrator."""
-    return Context(tenant=tenant, actor=Actor(id=subject), roles=frozenset({role}), permissions=ROLES[role])
+def person(subject: str, role: str = "agent", tenant: str = "main", *, scope: Mapping[str, Any] | None = None) -> Context:
+    """Somebody who is no administrator; `scope` is what the edge bounds him to in a call."""
+    who: Any = {"tenant": tenant, "actor": Actor(id=subject), "roles": frozenset({role}), "permissions": ROLES[role]}
+    return Context(**who, scope=scope or {})

@@ -212,9 +212,10 @@ async def test_a_browser_that_its_service_does_not_know_is_forgotten(status: int
     office = Office()
     async with receiving(status) as service:
         browser = Browser(service.url)
-        with ctx.use(person("bob")):
+        with ctx.use(person("bob", scope={"owner_id": "bob"})):
             kept = await office.browsers.create(browser.endpoint, browser.p256dh, browser.auth, "")
             delivery = await office.browsers.test(kept.id)
+        with ctx.use(person("bob")):
             await office.deliver()
             assert (await office.log.one(delivery["_id"]))["state"] == "FAILED"
             assert (await office.browsers.page(Asked()))[0] == []
