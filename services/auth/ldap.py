@@ -11,8 +11,10 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -31,6 +33,8 @@ _LONGEST_VALUE = 4096
 _PAGED = "1.2.840.113556.1.4.319"
 _TOO_MANY, _TOO_LONG, _NO_SUCH = (4, 11), 3, 32
 _NO_CREDENTIALS = 49
+# Threads of their own: a server that keeps one waiting keeps nobody else's.
+_READERS = ThreadPoolExecutor(8, thread_name_prefix="directory")
 _UNTRUSTED = re.compile(r"certificate verify failed: ([^(]+)")
 
 
@@ -40,6 +44,27 @@ class Bounds:
 
     people: int = 50_000
     groups: int = 5_000
+    octets: int = 256 << 20
+
+
+class _Bounded:
+    """A connection of which no more is taken than it may give, and not for longer: the library reads until a message ends."""
+
+    def __init__(self, inner: Any, left: int, until: float) -> None:
+        self.inner, self._left, self._until = inner, left, until
+
+    def recv(self, size: int) -> bytes:
+        """As that of a socket. Raises `OSError` beyond the bounds."""
+        if time.monotonic() > self._until:
+            raise OSError(f"it takes longer than {_ALL_SECONDS:.0f} s")
+        data: bytes = self.inner.recv(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError("it sends more than any directory has to say")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
 class _Failed(Exception):
@@ -54,10 +79,8 @@ class _Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
         self._context, self._name = context, name
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
-        # The library shakes hands itself after a plain connect: the context has checked the name by then.
-        connection.socket = self._context.wrap_socket(
-            connection.socket, do_handshake_on_connect=do_handshake, server_hostname=self._name
-        )
+        plain = getattr(connection.socket, "inner", connection.socket)
+        connection.socket = self._context.wrap_socket(plain, do_handshake_on_connect=do_handshake, server_hostname=self._name)
 
 
 @dataclass(slots=True)
@@ -100,7 +123,8 @@ class LdapReader:
         try:
             target = self._target(directory)
             address = await self._address(target)
-            read = await asyncio.to_thread(self._read, directory, password, bounds, target, address, progress)
+            work = partial(self._read, directory, password, bounds, target, address, progress)
+            read = await asyncio.get_running_loop().run_in_executor(_READERS, work)
         except Invalid as problem:
             return Answer(findings=progress.findings, failed=str(problem))
         except (_Failed, LDAPException, OSError) as problem:
@@ -123,7 +147,7 @@ class LdapReader:
     ) -> tuple[list[Raw], list[Raw]]:
         connection = self._connection(directory, password, target, address)
         try:
-            self._sign_in(connection, directory, target, progress)
+            self._sign_in(connection, directory, target, progress, bounds)
             people = self._search(connection, directory, "user_filter", bounds.people, progress)
             groups = self._search(connection, directory, "group_filter", bounds.groups, progress) if directory.groups else []
             return people, groups
@@ -154,10 +178,12 @@ class LdapReader:
         )
 
     @staticmethod
-    def _sign_in(connection: Any, directory: Directory, target: Target, progress: _Progress) -> None:
+    def _sign_in(connection: Any, directory: Directory, target: Target, progress: _Progress, bounds: Bounds) -> None:
         connection.open(read_server_info=False)
+        connection.socket = _Bounded(connection.socket, bounds.octets, progress.until)
         if target.scheme == "ldap" and not directory.plain:
             connection.start_tls(read_server_info=False)
+            connection.socket = _Bounded(connection.socket, bounds.octets, progress.until)
         how = "without encryption" if directory.plain else f"by {connection.socket.version()}"
         progress.say(f"Connected to {target.host} at port {target.port} {how}.")
         done, result, _, _ = connection.bind(read_server_info=False)

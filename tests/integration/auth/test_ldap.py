@@ -1,7 +1,9 @@
 """A real LDAP server, read: by TLS of both kinds, page by page, and every way in which that can fail told in words."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from chassis.errors import Invalid
 from chassis.outbound import Policy
 from chassis.trust import trusting
+from services.auth import ldap
 from services.auth.domain.directory import Directory, DirectoryAttributes, DirectoryGroup, Kind
 from services.auth.domain.entries import entries
 from services.auth.ldap import Bounds, LdapReader
@@ -134,3 +137,26 @@ async def test_plain_text_is_read_where_it_is_allowed(full: Slapd) -> None:
     answer = await reader(full, plain=True).read(source, PASSWORD)
     assert (answer.failed, len(answer.people)) == ("", MANY + 1)
     assert any("without encryption" in each for each in answer.findings)
+
+
+async def test_a_server_that_never_ends_is_cut_off(full: Slapd) -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            writer.write(b"\x30\x84\x7f\xff\xff\xff")  # a message of two gigabytes
+            while True:
+                writer.write(b"\x00" * 65536)
+                await writer.drain()
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    try:
+        source = directory(f"ldap://127.0.0.1:{server.sockets[0].getsockname()[1]}", plain=True)
+        answer = await reader(full, plain=True).read(source, PASSWORD, Bounds(octets=4 << 20))
+    finally:
+        server.close()
+    assert "more than any directory" in answer.failed
+
+
+async def test_one_that_answers_too_slowly_is_given_up(full: Slapd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ldap, "_ALL_SECONDS", 0.0)
+    answer = await reader(full).read(directory(full.secure_url), PASSWORD)
+    assert "takes longer than" in answer.failed
