@@ -114,7 +114,7 @@ async def _up(options: Options, console: Console, *, as_json: bool) -> int:
 
 def _introduce(stack: Stack, console: Console) -> None:
     facts = stack.describe()
-    for name in ("gateway", "ingest", "otlp_grpc", "keycloak", "mongo", "kafka"):
+    for name in ("gateway", "ingest", "otlp_grpc", "smtp", "mail", "keycloak", "mongo", "kafka"):
         if facts[name]:
             console.say(f"{name:<10} {facts[name]}")
     for name, user in facts["users"].items():

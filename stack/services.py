@@ -65,6 +65,15 @@ class Services:
         return f"127.0.0.1:{self._ports.get(f'{gateway}-rpc')}"
 
     @property
+    def smtp_target(self) -> str:
+        """Where mail is handed over, as host:port; nobody of ours listens there."""
+        return f"127.0.0.1:{self._ports.get('smtp')}"
+
+    def mail_target(self, gateway: str) -> str:
+        """Where one of the gateways takes mail, as host:port."""
+        return f"127.0.0.1:{self._ports.get(f'{gateway}-mail')}"
+
+    @property
     def gateways(self) -> tuple[str, ...]:
         """The names of the gateways; the first is called as the service is."""
         return ("gateway", *(f"gateway-{number}" for number in range(2, self._options.gateways + 1)))
@@ -128,6 +137,10 @@ class Services:
         if service == "gateway":
             settings["ITSM_PUBLIC_URL"] = self.gateway_url
             settings["ITSM_GRPC_LISTEN"] = self.rpc_target(name)
+            # Whoever wants to see mail listens there; what nobody takes is tried again.
+            settings["ITSM_SMTP_URL"] = f"smtp+plain://{self.smtp_target}"
+            settings["ITSM_MAIL_FROM"] = "itsm@demo.example"
+            settings["ITSM_MAIL_LISTEN"] = self.mail_target(name)
             settings["ITSM_RATE_REPLICAS"] = str(self._options.gateways)
             settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"
             # Loads and figures are of the platform, not of what it would let a caller have.
@@ -214,7 +227,7 @@ class Services:
         if service == "monitor":
             ports += [self._ports.get("ingest"), self._ports.get("otlp")]
         if service == "gateway":
-            ports.append(self._ports.get(f"{name}-rpc"))
+            ports += [self._ports.get(f"{name}-rpc"), self._ports.get(f"{name}-mail")]
         return Spec(
             name=name,
             argv=(sys.executable, "-m", f"services.{service}"),

@@ -121,6 +121,8 @@ class Stack:
             "gateway": self.services.gateway_url if "gateway" in started else None,
             "ingest": self.services.ingest_url if "monitor" in started else None,
             "otlp_grpc": self.services.otlp_target if "monitor" in started else None,
+            "smtp": self.services.smtp_target if "gateway" in started else None,
+            "mail": self.services.mail_target("gateway") if "gateway" in started else None,
             "keycloak": self.keycloak.url,
             "mongo": self.mongo.address,
             "kafka": self.kafka.bootstrap,
