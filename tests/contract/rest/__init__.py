@@ -1,0 +1,1 @@
+"""What REST promises from release to release."""
