@@ -103,13 +103,16 @@ class Addressing:
     async def _to_people(self, matter: Matter, rule: NotificationRule, actor: str) -> list[Notice]:
         ways = [channel for channel in rule.channels if channel in (Channel.MAIL, Channel.PUSH)]
         ids = [*[each async for each in self._named(matter, rule)], *rule.user_ids]
-        ids = list(dict.fromkeys(each for each in ids if each))
-        if not ways or not ids:
-            return []
-        wishes, browsers = await self._wishes(ids), await self._browsers_of(ids)
-        found: list[Notice] = []
-        for each in ids:
-            found += await self._to_person(matter, rule, each, actor, wishes.get(each), browsers.get(each, []), ways)
+        # Who wrote a note may have done so by mail, which a service has written down.
+        himself = (actor, matter.part.get("authorId"))
+        named = list(dict.fromkeys(each for each in ids if each))
+        found = [Notice(each, ways[0], rule, reason=HIMSELF) for each in named if each in himself] if ways else []
+        others = [each for each in named if each not in himself]
+        if not ways or not others:
+            return found
+        wishes, browsers = await self._wishes(others), await self._browsers_of(others)
+        for each in others:
+            found += await self._to_person(matter, rule, each, wishes.get(each), browsers.get(each, []), ways)
         return found
 
     async def _to_person(
@@ -117,16 +120,12 @@ class Addressing:
         matter: Matter,
         rule: NotificationRule,
         id: str,  # noqa: A002 - as its field
-        actor: str,
         wishes: NotificationPreferences | None,
         browsers: Sequence[str],
         ways: Sequence[Channel],
     ) -> list[Notice]:
         wishes = wishes or NotificationPreferences.of(ctx.current().tenant, id, self._clock())
         blank = Notice(id, ways[0], rule, locale=wishes.locale, time_zone=wishes.time_zone)
-        # Who wrote a note may have done so by mail, which a service has written down.
-        if id in (actor, matter.part.get("authorId")):
-            return [replace(blank, reason=HIMSELF)]
         wanted = [channel for channel in wishes.ways(rule.template, ways) if channel is not Channel.PUSH or browsers]
         if not wanted:
             return [replace(blank, reason=UNWANTED)]
