@@ -4,8 +4,8 @@ A history is replayed from its end: the values of today with each change undone 
 tells no changes, what its record says of its own life (taken, resolved, closed) stands for them.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,16 @@ class Row:
     place: Place
     key: str
     cells: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What held from some instant on: `state` None is as before, and so are fields that `values` lack."""
+
+    time: datetime
+    actor: str
+    state: tuple[str, str] | None
+    values: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -176,30 +186,30 @@ class Joiner:
         if (last := self._state(current["state"], ticket))[0] == "CANCELLED":  # what was withdrawn was never solved
             ended = min((moments.pop(each) for each in _OVER if each in moments), default=ended)
         values = self._undone(current, changes)
-        state = self._state(values["state"], ticket) if told else ("NEW", "")
         if not changes:
             values["assignee"] = ""  # who has it in the end was hardly there at the first minute
-        steps = [(ticket.opened, "", state, dict(values))]
-        at_once: set[str] = set()
-        for change in changes:
-            values[change.what] = self._word(change.what, change.new)
-            if told:
-                state = self._state(values["state"], ticket)
-            # Fields that somebody changed together are one step; the same field twice are two.
-            if at_once and change.what not in at_once and steps[-1][:2] == (change.time, change.actor):
-                steps.pop()
-            else:
-                at_once = set()
-            at_once.add(change.what)
-            steps.append((change.time, change.actor, state, dict(values)))
+        steps = list(self._changed(ticket, values, changes, told=told))
         if not told:
             taken = {} if changes else {"assignee": current["assignee"]}
-            steps += [(time, "", (moment, ""), taken) for moment, time in moments.items()]
-            steps.sort(key=lambda step: step[0])
-            values |= taken if moments else {}
-        if steps[-1][2] != last or values != current:
-            steps.append((ended or steps[-1][0], "", last, dict(current)))
+            steps += [Step(time, "", (moment, ""), taken) for moment, time in moments.items()]
+            steps = _lived(steps, ticket.opened)
+        if steps[-1].state != last or dict(pair for step in steps for pair in step.values.items()) != current:
+            steps.append(Step(ended or steps[-1].time, "", last, current))
         return self._told(steps, ticket, self._assets(parts["asset"]), next(reversed(parts["solution"]), ""))
+
+    def _changed(self, ticket: Ticket, values: dict[str, str], changes: list[Change], *, told: bool) -> Iterator[Step]:
+        """The first day, whose values are given, and what was changed since. Without `told` no change is of the state."""
+        step = Step(ticket.opened, "", self._state(values["state"], ticket) if told else ("NEW", ""), values)
+        at_once: set[str] = set()
+        for change in changes:
+            # Fields that somebody changed together are one step; the same field twice are two.
+            if not at_once or change.what in at_once or (step.time, step.actor) != (change.time, change.actor):
+                yield step
+                at_once = set()
+            at_once.add(change.what)
+            values = {**values, change.what: self._word(change.what, change.new)}
+            step = Step(change.time, change.actor, self._state(values["state"], ticket) if told else None, values)
+        yield step
 
     def _undone(self, current: dict[str, str], changes: list[Change]) -> dict[str, str]:
         values = dict(current)
@@ -208,27 +218,21 @@ class Joiner:
                 values[change.what] = self._word(change.what, change.old)
         return values
 
-    def _told(
-        self,
-        steps: list[tuple[datetime, str, tuple[str, str], dict[str, str]]],
-        ticket: Ticket,
-        assets: list[str],
-        solution: str,
-    ) -> list[dict[str, Any]]:
+    def _told(self, steps: list[Step], ticket: Ticket, assets: list[str], solution: str) -> list[dict[str, Any]]:
         updates: list[dict[str, Any]] = []
         reopened = reassigned = 0
-        values, before, at = dict(steps[0][3]), steps[0], ticket.opened
+        values, before, at = dict(steps[0].values), steps[0].state or ("", ""), ticket.opened
         for place, step in enumerate(steps):
-            time, actor, (state, reason), now = step
-            if place:
-                reopened += before[2][0] in _OVER and state not in _OVER
-                reassigned += bool(values["assignee"]) and now.get("assignee", values["assignee"]) != values["assignee"]
-            values |= now
-            at = max(at, time)
+            state, reason = step.state or before
+            reopened += before[0] in _OVER and state not in _OVER
+            assignee = step.values.get("assignee", values["assignee"])
+            reassigned += bool(values["assignee"]) and assignee != values["assignee"]
+            values |= step.values
+            at, before = max(at, step.time), (state, reason)
             final = place + 1 == len(steps)
             update = {
                 "time": stamp(at),
-                "actor": self.user(actor),
+                "actor": self.user(step.actor),
                 "state": state,
                 "holdReason": reason,
                 **self._levels(values),
@@ -243,7 +247,6 @@ class Joiner:
                 "reassignmentCount": max(reassigned, ticket.reassigned if final else 0),
             }
             updates.append({name: value for name, value in update.items() if value not in ("", [], 0)})
-            before = step
         return updates
 
     def _state(self, word: str, ticket: Ticket) -> tuple[str, str]:
@@ -294,6 +297,16 @@ class Joiner:
         """What a description cannot hold."""
         for piece in split(text):
             yield {"time": stamp(ticket.opened), "text": piece, "public": True}
+
+
+def _lived(steps: list[Step], opened: datetime) -> list[Step]:
+    """In order, each with the state that the moments of its life have brought it to; nothing is before the first."""
+    found: list[Step] = []
+    state: tuple[str, str] | None = None
+    for step in sorted(steps, key=lambda each: max(each.time, opened)):
+        state = step.state or state
+        found.append(replace(step, state=state))
+    return found
 
 
 def stamp(time: datetime) -> str:

@@ -143,6 +143,31 @@ def test_a_history_is_in_order_and_ends_where_the_ticket_is(moves: list[tuple[in
     assert all("holdReason" in update for update in updates if update["state"] == "ON_HOLD")
 
 
+def test_a_hand_over_after_the_end_does_not_bring_a_ticket_back() -> None:
+    life = ticket(state="shut", assignee="cal", moments={"RESOLVED": after(1), "CLOSED": after(5)}, updated=after(5))
+    updates = joined(life, change(2, "assignee", "bob", "cal"))["updates"]
+    assert [(update["time"][11:13], update["state"], update["assigneeId"]) for update in updates] == [
+        ("08", "NEW", "bob"),
+        ("09", "RESOLVED", "bob"),
+        ("10", "RESOLVED", "cal"),
+        ("13", "CLOSED", "cal"),
+    ]
+
+
+@given(
+    moments=st.dictionaries(st.sampled_from(["ASSIGNED", "RESOLVED", "CLOSED"]), st.integers(-5, 50)),
+    hands=st.lists(st.tuples(st.integers(-5, 50), st.sampled_from("abc")), max_size=4),
+    state=st.sampled_from(list(STATES)),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_life_is_in_order_and_ends_where_the_ticket_is(moments: dict[str, int], hands: list[Any], state: str) -> None:
+    changes = [change(hours, "assignee", None, who, str(place)) for place, (hours, who) in enumerate(hands)]
+    life = ticket(state=state, assignee="z", moments={name: after(hours) for name, hours in moments.items()}, updated=after(50))
+    updates = joined(life, *changes)["updates"]
+    assert [update["time"] for update in updates] == sorted(update["time"] for update in updates)
+    assert (updates[-1]["state"], updates[-1]["assigneeId"]) == (STATES[state], "z")
+
+
 def test_what_was_withdrawn_was_never_solved() -> None:
     moments = {"RESOLVED": after(1), "CLOSED": after(2)}
     updates = joined(ticket(state="void", moments=moments, updated=after(5)))["updates"]
