@@ -253,9 +253,14 @@ def _record(route: Route) -> Any:
     return _of_plural(_tag(route)) or reply
 
 
-@cache
 def _of_plural(plural: str) -> Any:
-    return next((route.rpc.response.DESCRIPTOR for route in declared().all if route.resource == plural), None)
+    return _of_all().get(plural)
+
+
+@cache
+def _of_all() -> dict[str, Any]:
+    """The message of each resource that some operation answers with."""
+    return {route.resource: route.rpc.response.DESCRIPTOR for route in reversed(declared().all) if route.resource}
 
 
 def _body(route: Route, schemas: Schemas, samples: Schema) -> Schema:

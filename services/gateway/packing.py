@@ -7,6 +7,8 @@ from services.gateway.exchange import Exchange
 
 WORTH = 1024
 _LEVEL = 1
+PACKED = (b"content-encoding", b"gzip")
+"""The header of what is compressed already."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -15,8 +17,13 @@ def pack(answer: Answer, exchange: Exchange) -> None:
     if not answer.body:
         return
     answer.headers.append((b"vary", b"accept-encoding"))
-    if len(answer.body) < WORTH or not exchange.takes("gzip"):
+    if len(answer.body) < WORTH or not exchange.takes("gzip") or PACKED in answer.headers:
         return
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    answer.body = packer.compress(answer.body) + packer.flush()
-    answer.headers.append((b"content-encoding", b"gzip"))
+    answer.body = packed(answer.body, _LEVEL)
+    answer.headers.append(PACKED)
+
+
+def packed(body: bytes, level: int) -> bytes:
+    """The body, compressed."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
+    return packer.compress(body) + packer.flush()

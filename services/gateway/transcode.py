@@ -26,7 +26,7 @@ from services.gateway.answers import Answer, refusal
 from services.gateway.entrance import Entrance
 from services.gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
 from services.gateway.generic import BATCH, BATCH_GET, SELECT
-from services.gateway.packing import pack
+from services.gateway.packing import PACKED, WORTH, pack, packed
 from services.gateway.routes import Route, Routes
 from services.gateway.selecting import Selecting
 from services.gateway.upstream import Call
@@ -256,6 +256,7 @@ class _Document:
 
     def __init__(self, body: bytes) -> None:
         self._body = body
+        self._packed = packed(body, 9)  # once: anybody may ask for it, as often as he likes
         self._etag = hashlib.sha256(body).hexdigest()[:32]
 
     def answer(self, exchange: Exchange) -> Answer:
@@ -266,6 +267,9 @@ class _Document:
         answer.add("etag", f'"{self._etag}"')
         if answer.status == 200:
             answer.body = self._body
+            if len(self._body) >= WORTH and exchange.takes("gzip"):
+                answer.body = self._packed
+                answer.headers.append(PACKED)
             answer.add("content-type", "application/json")
         return answer
 

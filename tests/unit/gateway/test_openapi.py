@@ -133,6 +133,10 @@ def test_two_operations_of_one_name_are_refused_at_start() -> None:
 async def test_the_document_is_served_to_anybody_and_kept_by_its_version(gateway: httpx.AsyncClient) -> None:
     answer = await gateway.get("/api/v1/openapi.json")
     assert answer.json()["openapi"] == "3.1.0"
+    assert answer.headers["content-encoding"] == "gzip", "of a megabyte a tenth is sent"
+    plain = await gateway.get("/api/v1/openapi.json", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.content == answer.content
     again = await gateway.get("/api/v1/openapi.json", headers={"if-none-match": answer.headers["etag"]})
     assert again.status_code == 304
     assert (await gateway.post("/api/v1/openapi.json")).status_code == 405
