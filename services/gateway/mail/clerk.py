@@ -15,7 +15,7 @@ from typing import Any
 from itsm.incident import v1 as pb
 
 from chassis import context as ctx
-from chassis.errors import DeadlinePassed, Denied, Error, Unavailable
+from chassis.errors import DeadlinePassed, Denied, Error, Exhausted, Internal, NotFound, Unauthenticated, Unavailable
 from chassis.failpoints import OFF, Failpoints
 from chassis.store import Store
 from services.gateway.domain.mailbox import MailState, Strangers
@@ -29,6 +29,8 @@ from services.gateway.usecases.log import DELIVERIES
 from services.gateway.usecases.postbox import DUE_FIELD, Postbox
 
 MOST_OF_SENDER, WITHIN = 30, timedelta(minutes=10)
+_LATER = (Unavailable, DeadlinePassed, Exhausted, Internal, Unauthenticated)
+"""What may end otherwise another time: a token that has just ended, a service that is away, or about to be mended."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=10)
 _TEXT_LENGTH, _TITLE_LENGTH = 60_000, 250
 _NUMBER = re.compile(r"\bINC\d{7,12}\b", re.IGNORECASE)
@@ -73,7 +75,7 @@ class Clerk:
         await self._failpoints.reached("M1")
         try:
             verdict = await self._verdict(row)
-        except (Unavailable, DeadlinePassed):
+        except _LATER:
             count = row["attempt_count"]
             pause = min(_FIRST_PAUSE * (1 << min(count, 10)), _LONGEST_PAUSE)
             await self._postbox.note(id, {"attempt_count": count + 1, DUE_FIELD: self._store.clock() + pause})
@@ -84,7 +86,7 @@ class Clerk:
     async def _verdict(self, row: Mapping[str, Any]) -> _Verdict:
         try:
             mail = await asyncio.to_thread(read, await self._postbox.raw(row["_id"]))
-        except Unreadable as why:
+        except (Unreadable, NotFound) as why:  # the latter where it was kept long enough
             return _Verdict(MailState.REFUSED, str(why))
         if mail.bounce is not None:
             return _Verdict(MailState.IGNORED, *await self._bounces.heard(mail.bounce))
@@ -98,7 +100,7 @@ class Clerk:
         await self._postbox.note(row["_id"], {"sender_id": stranger})
         try:
             return await self._worked(row, mail, await self._sender(mail.sender))
-        except (Unavailable, DeadlinePassed):
+        except _LATER:
             raise
         except Error as refused:  # again would end the same
             return _Verdict(MailState.REFUSED, f"it could become no incident: {refused.message}")
@@ -133,8 +135,7 @@ class Clerk:
     async def _meant(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> tuple[pb.Incident | None, bool]:
         """The incident that it goes on with, and whether its sender may see it himself."""
         subject = await self._referred(row["mailbox_id"], mail)
-        number = _NUMBER.search(mail.subject)
-        named = subject.partition("/")[2] or (number[0].upper() if number else "")
+        named = subject.partition("/")[2] or self._named(mail)
         if not named:
             return None, False
         if sender.token and (seen := await self._desk.incident(named, sender.token)) is not None:
@@ -146,14 +147,22 @@ class Clerk:
         return None, False
 
     async def _referred(self, mailbox_id: str, mail: Incoming) -> str:
-        """The record that the nearest message belongs to which it answers: one of ours, or one that came in here."""
+        """The record that the nearest message belongs to which it answers: one of ours, or one that came in here.
+
+        Their ids are known to those alone who got them.
+        """
         ours = {each: name for each in mail.references if (name := self._ours(each))}
         sent = await self._store.find(DELIVERIES, {"_id": {"$in": list(ours.values())}})
         subjects = {f"{row['_id']}@{self._domain}": row["content"].get("thread") or row["subject"] for row in sent}
-        subjects |= {each: name.replace(".", "/", 1) for each, name in ours.items() if each not in subjects}
         subjects |= await self._postbox.records(mailbox_id, [each for each in mail.references if each not in ours])
         known = (subjects[each] for each in mail.references if each in subjects)
         return next((subject for subject in known if subject.startswith("incidents/")), "")
+
+    def _named(self, mail: Incoming) -> str:
+        """The incident that it names: by what a conversation answers to, or by the number in its subject. Anybody may do so."""
+        roots = (name.partition(".")[2] for each in mail.references if (name := self._ours(each)).startswith("incidents."))
+        number = _NUMBER.search(mail.subject)
+        return next(roots, number[0].upper() if number else "")
 
     def _ours(self, message_id: str) -> str:
         """What we call a message of ours, or a record; empty for those of others, who may be at home in the same domain."""

@@ -118,7 +118,13 @@ class Service:
 
     async def _asked(self, method: str, request: Any, token: str, *, key: str = "", repeatable: bool = False) -> Any:
         stub = pb.IncidentServiceStub(self._assembly.channels.to(self._target))
-        return await self._called(getattr(stub, method), request, token, key=key, repeatable=repeatable)
+        try:
+            return await self._called(getattr(stub, method), request, token, key=key, repeatable=repeatable)
+        except Denied as refused:
+            if token:
+                raise
+            # Of this service, not of the person: another version of the table.
+            raise Unavailable("the incident service does not take this from the gateway") from refused
 
     async def _called(self, method: Any, request: Any, token: str = "", *, key: str = "", repeatable: bool = False) -> Any:
         shown = token or await self._assembly.account.token()

@@ -74,11 +74,12 @@ async def test_an_incident_is_found_by_its_thread_and_by_the_first_mail_too(refe
         ("ann", {"Subject": "Re: inc0000001 printer"}, True),  # who reported it
         ("bob", {"Subject": "Re: INC0000001 printer"}, False),  # may not see it
         ("amy", {"Subject": "Re: INC0000001 printer"}, False),  # sees it, and takes no part
-        ("amy", {"In_Reply_To": "<incidents.inc_1@example.org>"}, True),
-        ("bob", {"In_Reply_To": "<incidents.inc_1@example.org>"}, False),
-        ("eve", {"In_Reply_To": "<incidents.inc_1@example.org>"}, False),  # nobody
+        ("amy", {"In_Reply_To": "<incidents.inc_1@example.org>"}, False),  # which anybody could say
+        ("amy", {"In_Reply_To": "<m1@demo.example>"}, True),
+        ("bob", {"In_Reply_To": "<m1@demo.example>"}, False),
+        ("eve", {"In_Reply_To": "<m1@demo.example>"}, False),  # nobody
         ("eve", {"Subject": "INC0000001"}, False),
-        ("vic", {"In_Reply_To": "<incidents.inc_1@example.org>"}, True),  # may read and no more: this service says it
+        ("vic", {"In_Reply_To": "<m1@demo.example>"}, True),  # may read and no more: this service says it
     ],
 )
 async def test_a_reference_counts_only_for_who_takes_part(sender: str, headers: dict[str, str], goes_on: bool) -> None:
