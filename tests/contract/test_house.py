@@ -15,6 +15,7 @@ ROOMS = {"__init__", "__main__", "app", "domain", "usecases", "ports", "api", "r
 EXTRA_ROOMS = {
     "auth": {"directory_api", "keycloak", "ldap", "realm", "provision"},
     "analytics": {"projections"},
+    "incident": {"triage"},
     "monitor": {"ingest", "probes"},
     "gateway": None,  # an edge, not an owner of aggregates: it has rooms of its own
 }
