@@ -82,7 +82,7 @@ class Job(Aggregate):
 
     `roles`, `limits` and `credential_id` are what he came with: the roles, the permissions, and the token made beforehand, if
     it was one. `selected` and `selected_time` are what a selection counted and when; -1 and None where records were named.
-    `collected` says that it is settled which records it is about, `run` which pieces are those of the file.
+    `collected` says that it is settled which records it is about, `run` names the list of those, or the pieces of the file.
     """
 
     kind: Kind
@@ -129,6 +129,11 @@ class Job(Aggregate):
         """Whether it waits or is under way."""
         return self.state in OPEN
 
+    @property
+    def list_id(self) -> str:
+        """What the rows of its report lie under."""
+        return f"{self.id}|{self.run}"
+
     def start(self, at: datetime) -> None:
         """Its turn has come; again changes nothing."""
         if self.state is State.RUNNING:
@@ -139,8 +144,10 @@ class Job(Aggregate):
         self.record(pb.JobStarted())
 
     def settle(self, total: int, run: str = "") -> None:
-        """It is clear now what it is about; a file is begun anew as `run`."""
+        """It is clear now what it is about, kept as `run`. Of records the first list counts; a file is begun anew."""
         self._running("settle")
+        if self.collected and self.kind is Kind.BULK:
+            return
         self.collected, self.progress, self.run = True, Progress(total=total), run
         self.record(pb.JobProgressed())
 

@@ -46,14 +46,15 @@ class Bulk:
     async def run(self) -> None:
         """Goes on from where it was, to its end."""
         if not self._job.collected:
-            self._job = await self._ledger.settle(await self._collect())
+            run = uuid7()
+            self._job = await self._ledger.settle(await self._collect(run), run)
         await self._count()
         while await self._ledger.goes_on(self.progress):
-            rows = await self._store.find(ITEMS, {"job_id": self._job.id, **_WAITING}, sort=[("place", 1)], limit=_TURN)
+            rows = await self._store.find(ITEMS, {"job_id": self._job.list_id, **_WAITING}, sort=[("place", 1)], limit=_TURN)
             if not rows:
                 break
             await self._turn(rows)
-        await skip(self._store, self._job.id)
+        await skip(self._store, self._job)
         await self._ledger.finish(self.progress)
 
     @property
@@ -90,7 +91,7 @@ class Bulk:
                     why = "somebody has changed it since"
                     await self._note(row, ItemState.REFUSED, problem=_told(changed) | {"detail": why})
                     return
-                row = {**row, "tries": row.get("tries", 0) + 1, "attempt": None}
+                row = {**row, "tries": row["attempt"]["nth"], "attempt": None}
             except (Unavailable, Exhausted):
                 raise
             except Error as refused:
@@ -106,18 +107,21 @@ class Bulk:
         await self._note(row, ItemState.REFUSED, problem=_told(busy))
 
     async def _prepared(self, row: Document) -> Document:
-        """The row with what will be sent, kept before it is."""
-        attempt: dict[str, Any] = {"nth": row.get("tries", 0), "etag": "", "before": {}}
+        """The row with what will be sent, kept before it is: the first that is kept for a try is what all send for it."""
+        attempt: dict[str, Any] = {"nth": row["tries"] + 1, "etag": "", "before": {}}
         if "given" in row:
             attempt["etag"] = row["match"]
         elif self._job.invertible and self._single is not None:
             record = await self._hands.do(self._single, self._single.rpc.request(id=row["record_id"]))
             attempt["etag"], attempt["before"] = record.etag, _values(protojson.to_dict(record), self._names())
-        await self._store.backend.update_many(
-            ITEMS, self._store.scoped({"_id": row["_id"]}), {"$set": {"attempt": attempt, "tries": attempt["nth"]}}
-        )
+        query = self._store.scoped({"_id": row["_id"], "tries": row["tries"]})
+        kept = {"attempt": attempt, "tries": attempt["nth"]}
+        if not await self._store.backend.update_many(ITEMS, query, {"$set": kept}):
+            # A process that was taken for dead goes on beside this one.
+            (there,) = await self._store.find(ITEMS, {"_id": row["_id"]}, limit=1)
+            return there
         await self._store.failpoints.reached("S16")
-        return {**row, "attempt": attempt}
+        return {**row, **kept}
 
     async def _send(self, row: Document) -> Any:
         attempt, back = row["attempt"], "given" in row
@@ -145,17 +149,18 @@ class Bulk:
         return named(self._route, self._job.parameters) if self._job.action == UPDATE else restored(self._route)
 
     async def _count(self) -> None:
-        mine = {"job_id": self._job.id}
+        mine = {"job_id": self._job.list_id}
         waiting = await self._store.count(ITEMS, {**mine, **_WAITING}, limit=MOST_SELECTED)
         failed = await self._store.count(ITEMS, {**mine, "state": ItemState.REFUSED.value}, limit=MOST_SELECTED)
         total = self._job.progress.total
         self._progress = Progress(done=total - waiting, total=total, failed=failed)
 
-    async def _collect(self) -> int:
-        """Keeps which records it is about; says how many. Raises `Over` when they are others than were asked for."""
-        place, known, run = 0, set[str](), uuid7()
-        # Whoever began to collect and died has left rows of a list as it was then: they belong to no job any more.
-        await self._store.backend.update_many(ITEMS, self._store.scoped({"job_id": self._job.id}), {"$set": {"job_id": ""}})
+    async def _collect(self, run: str) -> int:
+        """Keeps which records it is about as a list of its own: one that was begun before, or elsewhere, is never gone by.
+
+        Says how many. Raises `Over` when they are more than were asked for.
+        """
+        place, known = 0, set[str]()
         async for page in self._records():
             fresh = [(record, more) for record, more in page if record not in known]
             known |= {record for record, _ in fresh}
@@ -171,9 +176,10 @@ class Bulk:
         return {
             "_id": f"{self._job.id}|{run}|{place}",
             "tenant": self._hands.tenant,
-            "job_id": self._job.id,
+            "job_id": f"{self._job.id}|{run}",
             "record_id": record,
             "place": place,
+            "tries": -1,
             "expire_time": self._job.expire_time + LONGEST,
             **_WAITING,
             **more,
@@ -195,9 +201,9 @@ class Bulk:
 
     async def _undone(self) -> AsyncIterator[Sequence[tuple[str, Mapping[str, Any]]]]:
         """What the job before did, the last first, with the values from before it."""
-        last = MOST_SELECTED + 1
+        last, before = MOST_SELECTED + 1, await self._store.get(Job, self._job.undo_of)
         while True:
-            done = {"job_id": self._job.undo_of, "state": ItemState.DONE.value, "place": {"$lt": last}}
+            done = {"job_id": before.list_id, "state": ItemState.DONE.value, "place": {"$lt": last}}
             rows = await self._store.find(ITEMS, done, sort=[("place", -1)], limit=_PAGE)
             if not rows:
                 return
@@ -218,9 +224,9 @@ class Bulk:
                 return
 
 
-async def skip(store: Store, job_id: str) -> None:
+async def skip(store: Store, job: Job) -> None:
     """The turns that have not come will not: the job ends."""
-    query = store.scoped({"job_id": job_id, **_WAITING})
+    query = store.scoped({"job_id": job.list_id, **_WAITING})
     await store.backend.update_many(ITEMS, query, {"$set": {"state": ItemState.SKIPPED.value}})
 
 

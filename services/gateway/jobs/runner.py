@@ -138,7 +138,7 @@ class Runner:
         if not job.open:
             return
         if ledger.too_old(job, LONGEST):
-            await self._fail(ledger, job, f"it took longer than {LONGEST.total_seconds() // 3600:.0f} hours")
+            await self._fail(ledger, f"it took longer than {LONGEST.total_seconds() // 3600:.0f} hours")
             return
         work: Bulk | Export | None = None
         try:
@@ -154,10 +154,10 @@ class Runner:
             raise
         except (Over, Error) as over:
             with suppress(ForbiddenMove):  # somebody canceled it before it began
-                await self._fail(ledger, job, str(over), work.progress if work is not None else None)
+                await self._fail(ledger, str(over), work.progress if work is not None else None)
 
-    async def _fail(self, ledger: Ledger, job: Job, reason: str, progress: Progress | None = None) -> None:
-        await skip(self._store, job.id)
+    async def _fail(self, ledger: Ledger, reason: str, progress: Progress | None = None) -> None:
+        await skip(self._store, await ledger.job())
         await ledger.fail(reason, progress)
 
     def _plan(self, job: Job) -> Plan:

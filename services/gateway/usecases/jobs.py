@@ -110,7 +110,7 @@ class Jobs:
         """A page of what became of a job's records. Raises `NotFound`."""
         job = await self.get(id)
         with ctx.use(_unscoped()):
-            rows, token = await page_of(self._store, ITEMS, self._items, asked, among={"job_id": job["_id"]})
+            rows, token = await page_of(self._store, ITEMS, self._items, asked, among={"job_id": f"{job['_id']}|{job['run']}"})
         return [{**row, "_id": row["record_id"], "version": row.get("etag", "")} for row in rows], token
 
     async def piece(self, id: str, place: int) -> tuple[Document, bytes]:  # noqa: A002 - as above

@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
@@ -322,3 +324,24 @@ async def test_a_job_of_yesterday_is_given_up() -> None:
         await works.work()
         assert (await works.now(job))["state"] == "FAILED"
     assert not works.desk.writes
+
+
+async def test_two_processes_at_one_job_do_each_record_once() -> None:
+    works = Works()
+    ids = works.desk.add(30, title="down")
+    with ctx.use(person()):
+        job = await works.bulk("update", {"title": "up"}, ids)
+        both = [works.fresh(), works.fresh()]
+        works.desk.turns = works.backend.turns = partial(Random(7).randrange, 9)  # noqa: S311 - no secret
+        while (await works.now(job))["state"] in ("PENDING", "RUNNING"):
+            for runner in both:
+                await runner.begin()
+            await asyncio.gather(*(runner.settle() for runner in both))
+            works.seconds += 10
+        found, rows = await works.now(job), await works.report(job)
+        assert works.desk.writes == dict.fromkeys(ids, 1)
+        await works.jobs.undo(job.id)
+        await works.work()
+    assert {each.title for each in works.desk.incidents.values()} == {"down"}
+    assert {(row["state"], row["etag"]) for row in rows} == {("DONE", "2")}
+    assert found["progress"]["failed"] == 0

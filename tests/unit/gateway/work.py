@@ -1,5 +1,6 @@
 """Jobs in memory, with a service behind them that keeps incidents as the real one does: versions, and answers by key."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -41,6 +42,12 @@ class Killed(BaseException):
     """The process died here."""
 
 
+async def passing(turns: int) -> None:
+    """Others get on meanwhile."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
 class Deaths(Failpoints):
     """Kills at the visits of failpoints that are planned, counted over all of them."""
 
@@ -66,16 +73,19 @@ class Mortal(MemoryBackend):
     def __init__(self, deaths: Deaths) -> None:
         super().__init__()
         self._deaths = deaths
+        self.turns: Callable[[], int] = lambda: 0
 
     async def write(self, writes: Sequence[Write]) -> None:
         """See the base."""
         self._deaths.pass_by("before")
+        await passing(self.turns())
         await super().write(writes)
         self._deaths.pass_by("after")
 
     async def update_many(self, collection: str, query: Query, update: Any) -> int:
         """See the base."""
         self._deaths.pass_by("before")
+        await passing(self.turns())
         changed = await super().update_many(collection, query, update)
         self._deaths.pass_by("after")
         return changed
@@ -90,6 +100,7 @@ class Desk:
         self.writes: Counter[str] = Counter()
         self.faults: Callable[[str, Message], Error | None] = lambda name, request: None
         self.tokens: list[str] = []
+        self.turns: Callable[[], int] = lambda: 0
 
     def add(self, count: int, **fields: Any) -> list[str]:
         """More incidents; says their ids."""
@@ -110,6 +121,7 @@ class Desk:
     ) -> Message:
         """See `services.gateway.upstream.Call`."""
         said, name = dict(metadata), method.path.rpartition("/")[2]
+        await passing(self.turns())
         self.tokens.append(said["authorization"])
         if (fault := self.faults(name, request)) is not None:
             raise fault
