@@ -6,8 +6,8 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from itsm.gateway import v1 as pb
 
-from chassis.codec import document_to_message, given, to_message
-from services.gateway.api.requests import asked, named_fields
+from chassis.codec import changes, document_to_message, given, to_message
+from services.gateway.api.requests import asked
 from services.gateway.domain.connection import Connection
 from services.gateway.usecases.connections import Connections
 
@@ -34,14 +34,14 @@ class ConnectionApi(pb.ConnectionServiceServicer):
 
     async def UpdateConnection(self, request: pb.UpdateConnectionRequest, context: Any) -> pb.Connection:
         resource, secret = _parted(request.connection)
-        masked = request.HasField("update_mask")
-        said = _SECRET in request.update_mask.paths if masked else bool(secret)
-        wanted = pb.UpdateConnectionRequest()
-        wanted.CopyFrom(request)
-        if masked:
-            del wanted.update_mask.paths[:]
-            wanted.update_mask.paths.extend(path for path in request.update_mask.paths if path != _SECRET)
-        fields = named_fields(wanted, resource, Connection)
+        if request.HasField("update_mask"):
+            paths = request.update_mask.paths
+            said, fields = (
+                _SECRET in paths,
+                changes(resource, (path for path in paths if path != _SECRET), Connection, fixed=True),
+            )
+        else:
+            said, fields = request.connection.HasField(_SECRET), given(resource, Connection)
         after = await self._connections.update(request.id, fields, secret if said else None, etag=request.etag)
         return to_message(after, pb.Connection)
 

@@ -132,6 +132,8 @@ class Connection(Aggregate):
         Raises `Invalid`, also where it would be reached otherwise with the secret that is kept.
         """
         fields = {name: value for name, value in _plain(fields).items() if getattr(self, name) != value}
+        if "kind" in fields:
+            raise Invalid({"kind": "is chosen once: what is linked is of this kind"})
         if fields.keys() & _REACH and not with_secret:
             raise Invalid({"secret": "is needed again: what is kept is for the address, way and user that it was given for"})
         for name, value in fields.items():

@@ -90,6 +90,10 @@ async def test_another_address_needs_the_secret_again(platform: tuple[Twins, htt
     moved = await change(url="http://127.0.0.1:1/theirs", secret="another")
     assert (moved.status_code, moved.json()["url"]) == (200, "http://127.0.0.1:1/theirs")
     assert (await http.patch(path, json={"name": "x"})).status_code == 428
+    other = await change(kind="SERVICENOW", mapping={})
+    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/kind")
+    read = (await http.get(path)).json()
+    assert (await change(**read)).json() == read, "a record may be sent back as it was read"
     gone = await http.delete(path, headers={"if-match": f'"{moved.json()["etag"]}"'})
     assert (gone.status_code, (await http.get(path)).status_code) == (200, 404)
     assert (await both.backend.find(SECRETS, {}), await both.backend.find(POLLS, {})) == ([], [])
