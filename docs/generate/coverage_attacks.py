@@ -1,6 +1,6 @@
 """The second part of `docs/coverage.md`: which test shows which attack on the edge and which promise to other systems.
 
-What they are is said in `tests/support/attack_cases.py` and `tests/support/edge_items.py`.
+What they are is said in `tests/support/attack_cases.py`, `edge_items.py` and `identity_items.py`.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from docs.generate.markdown import table
 from tests.support.attack_cases import CASES, Case
 from tests.support.edge_items import ITEMS
+from tests.support.identity_items import ITEMS as IDENTITY
 
 _INTRODUCTION = """
 ## Attacks on the edge
@@ -19,7 +20,7 @@ the whole platform is looked at: whether everything runs, answers others, tells 
 _PROMISES = """
 ## Promises to other systems
 
-What topics, REST and webhooks are held to, with the tests that do so; those below `e2e` run on the live stack.
+What topics, REST, webhooks and signing in are held to, with the tests that do so; those below `e2e` run on the live stack.
 """
 
 
@@ -27,7 +28,7 @@ def blocks() -> Sequence[Sequence[str] | str]:
     """Headings, a count and the tables."""
     shown = sum(bool(case.tests) for case in CASES.values())
     rows = [(name, case.what, _shown(case)) for name, case in CASES.items()]
-    promised = [(case.what, _shown(case)) for case in ITEMS.values()]
+    promised = [(case.what, _shown(case)) for case in (*ITEMS.values(), *IDENTITY.values())]
     attacks = table(("case", "what is tried", "shown by"), rows)
     return _INTRODUCTION, f"{shown} of {len(rows)} are driven.", attacks, _PROMISES, table(("promise", "shown by"), promised)
 

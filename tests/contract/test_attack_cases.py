@@ -7,9 +7,10 @@ import pytest
 
 from tests.support.attack_cases import CASES
 from tests.support.edge_items import ITEMS
+from tests.support.identity_items import ITEMS as IDENTITY
 
 TESTS = Path(__file__).parents[1]
-ALL = {**CASES, **ITEMS}
+ALL = {**CASES, **ITEMS, **IDENTITY}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -14,6 +14,8 @@ import pytest
 from keycloak import KeycloakAdmin
 
 from tests.support.browser import Browser
+from tests.support.callers import Callers
+from tests.support.gateway import Gateway
 from tests.support.platform import Breakable
 from tests.support.signin import walk
 
@@ -240,10 +242,17 @@ async def test_a_logout_token_that_keycloak_did_not_sign_ends_nothing(browser: V
     assert await browser.signed_in()
 
 
-async def test_a_session_lives_on_while_keycloak_is_away(breakable: Breakable, browser: Visitor) -> None:
+async def test_a_session_lives_on_while_keycloak_is_away(breakable: Breakable, browser: Visitor, stack: dict[str, Any]) -> None:
     await browser.come_in("agent")  # nothing was asked yet, so no token of the session is remembered
+    callers = Callers(stack)
+    good = [(await callers.keycloak("agent"))["access_token"], stack["users"]["agent"]["token"]]
+    await callers.close()
     await breakable.stack.process("keycloak").stop()
     try:
+        await breakable.stack.restart("incident")  # a process that just began, too
+        for token in good:
+            async with Gateway(stack["gateway"], token) as agent:
+                assert (await agent.post("incidents", {"title": "While nobody can sign in"}))["state"] == "NEW"
         assert await browser.signed_in()
         answer = await browser.request("POST", "/api/v1/incidents", json={"title": "Still here"}, headers=browser.ours())
         assert answer.status_code == 201
