@@ -15,6 +15,7 @@ from stack.options import Options
 from stack.supervisor import Stack, running
 from tests.support.gateway import Gateway
 from tests.support.otlp import Collector, collector
+from tests.support.plugged import NAMED, install
 
 HEALED = 120.0  # seconds within which everything answers again, on however slow a machine
 IN_A_ROW = 3
@@ -101,6 +102,9 @@ async def started(state: Path, *, only_backing: bool, agent: bool = False) -> As
             "ITSM_TRACE_RATIO": "0",
             # That a key counts for less than a minute as usual is for the unit tests, which have a clock of their own.
             "ITSM_KEYS_SECONDS": "5",
+            "ITSM_REALM_EVENTS_SECONDS": "2",
+            "ITSM_PLUGINS": NAMED,
+            "PYTHONPATH": str(await asyncio.to_thread(install, state / "plugins")),
         }
         # The whole suite may be run against several gateways behind a balancer, which nobody should notice.
         gateways = int(os.environ.get("ITSM_TEST_GATEWAYS", "1"))

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,18 +22,16 @@ from services.monitor.domain.check_settings import Kind
 from services.monitor.ports import NOTIFIERS
 from services.monitor.probes import Probes
 from services.monitor.probes.plugin import CHECKS
+from tests.support.plugged import EXAMPLE, install
 
 ROOT = Path(__file__).parents[3]
-EXAMPLE = ROOT / "tests/support/plugins/example"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def offered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[EntryPoint]]:
     """What the example offers, installed by its path into a folder of its own."""
-    folder = tmp_path_factory.mktemp("site")
-    how = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
-    subprocess.run([sys.executable, "-m", "pip", "install", *how, "--target", str(folder), str(EXAMPLE)], check=True)  # noqa: S603 - our own words
+    folder = install(tmp_path_factory.mktemp("site"))
     (installed,) = distributions(path=[str(folder)])
     sys.path.append(str(folder))
     yield list(installed.entry_points)
