@@ -41,10 +41,10 @@ SCALARS: dict[int, Schema] = {
     FieldDescriptor.CPPTYPE_FLOAT: {"type": "number", "format": "float"},
     FieldDescriptor.CPPTYPE_DOUBLE: {"type": "number", "format": "double"},
 }
-_BYTES = {"type": "string", "contentEncoding": "base64"}
+_BYTES = {"type": "string", "contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/_-]*={0,2}$"}
 WELL_KNOWN: dict[str, tuple[Schema, Any]] = {
     "Timestamp": ({"type": "string", "format": "date-time"}, "2026-01-31T12:00:00Z"),
-    "Duration": ({"type": "string", "format": "google-duration", "pattern": r"^-?\d{1,12}(\.\d{1,9})?s$"}, "90s"),
+    "Duration": ({"type": "string", "format": "google-duration", "pattern": r"^-?\d{1,11}(\.\d{1,9})?s$"}, "90s"),
     "FieldMask": ({"type": "string", "format": "google-fieldmask"}, "title"),
     "Struct": ({"type": "object", "additionalProperties": True}, {"attempts": 3.0}),
     "Value": ({}, "NEW"),
@@ -67,7 +67,7 @@ PLAIN_VALUE: Schema = {
         {"type": "string"},
         {"type": "number"},
         {"type": "boolean"},
-        {"type": "array", "items": {}},
+        {"type": "array", "items": {"type": ["string", "number", "boolean", "null"]}},
         {"type": "null"},
     ],
 }
