@@ -70,7 +70,6 @@ class Service:
         users = (await self._called(stub.ListUsers, request, repeatable=True)).users
         if len(users) != 1:
             return None
-        # A list holds the roles of the realm alone where it is long; of one person all are asked for.
         return Somebody(users[0].id, tuple(users[0].roles))
 
     async def token(self, person: Somebody) -> str:
