@@ -184,3 +184,17 @@ async def test_a_doctor_looks_at_the_whole_way(itsm: Cli) -> None:
     assert "platform" not in failed, "what needs no sign-in is told apart"
     gone = await itsm("agent", "doctor", ITSM_URL="http://127.0.0.1:9")
     assert (gone.code, [row["check"] for row in gone.records if row["state"] == "fail"]) == (1, ["network"])
+
+
+async def test_many_records_are_changed_by_a_filter_and_changed_back(itsm: Cli, agent: Gateway) -> None:
+    category = f"cli-{uuid4().hex[:8]}"
+    ids = [(await agent.post("incidents", {"title": f"line {at}", "category": category}))["id"] for at in range(3)]
+    asked = ("inc", "bulk", "update", "--filter", f'category = "{category}"', "--set", "title=all of them")
+    assert (await itsm("agent", *asked)).code == 1, "nobody is there to be asked"
+    assert (await itsm("viewer", *asked, "--yes")).code == 4
+    done = await itsm("agent", *asked, "--yes")
+    assert (done.code, done.records[0]["progress"]) == (0, {"done": 3, "total": 3, "failed": 0}), done.err
+    assert {(await agent.get(f"incidents/{each}"))["title"] for each in ids} == {"all of them"}
+    back = await itsm("agent", "job", "undo", done.records[0]["id"], "--wait")
+    assert (back.code, back.records[0]["undoOf"]) == (0, done.records[0]["id"]), back.err
+    assert [(await agent.get(f"incidents/{each}"))["title"] for each in ids] == ["line 0", "line 1", "line 2"]
