@@ -183,7 +183,7 @@ def _backchannel() -> Schema:
     token = {**_TEXT, "description": "The logout token of the realm, which is the proof."}
     form = {"type": "object", "properties": {"logout_token": token}, "required": ["logout_token"]}
     content = {
-        "application/x-www-form-urlencoded": {"schema": form, "example": {"logout_token": "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}}
+        "application/x-www-form-urlencoded": {"schema": form, "example": {"logout_token": "a token that the realm has signed"}}
     }
     return _operation(
         "sign-in", "auth_backchannel_logout", "The realm says that sessions are over",

@@ -67,7 +67,7 @@ TEXTS: dict[str, str] = {
     "number": "INC0001042",
     "os": "Ubuntu 24.04",
     "outcome": "DELIVERED",
-    "page_token": "eyJhbGwiOiJmcm9tIHRoZSBhbnN3ZXIgYmVmb3JlIn0",
+    "page_token": "MTgtb2YtdGhlLWFuc3dlci1iZWZvcmU",
     "parent": "computer",
     "path": "state",
     "permissions": "incidents.get",
