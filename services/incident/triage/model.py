@@ -43,12 +43,11 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`bias` is what speaks for each label before a word was read; `temperature` makes confidences of votes."""
+    """`bias` is what speaks for each label before a word was read; votes are logarithms of how likely each label is."""
 
     labels: Sequence[str]
     blocks: Mapping[str, Weights]
     bias: _Numbers
-    temperature: float
     facts: Mapping[str, Any]
 
     def votes(self, text: str) -> _Numbers:
@@ -68,7 +67,7 @@ class Model:
 
     def suggest(self, text: str) -> Sequence[Suggestion]:
         """All labels, the likeliest first."""
-        shares = confidences(self.votes(text)[None], self.temperature)[0]
+        shares = _shares(self.votes(text))
         return [Suggestion(self.labels[at], float(shares[at])) for at in np.argsort(-shares, kind="stable")]
 
     def to_bytes(self) -> bytes:
@@ -76,7 +75,6 @@ class Model:
         about = {
             "recipe": RECIPE,
             "labels": list(self.labels),
-            "temperature": self.temperature,
             "facts": dict(self.facts),
         }
         arrays: dict[str, Any] = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8), "bias": self.bias}
@@ -105,7 +103,7 @@ class Model:
                     )
                     for name in BLOCKS
                 }
-                model = cls(about["labels"], blocks, arrays["bias"], float(about["temperature"]), about["facts"])
+                model = cls(about["labels"], blocks, arrays["bias"], about["facts"])
         except UnusableModel:
             raise
         except Exception as error:  # of what can be wrong with a damaged file, there is no list
@@ -116,7 +114,7 @@ class Model:
     def check(self) -> None:
         """Raises `UnusableModel` when its parts do not fit each other."""
         count = len(self.labels)
-        fits = self.bias.shape == (count,) and 0 < self.temperature < np.inf and bool(np.all(np.isfinite(self.bias)))
+        fits = self.bias.shape == (count,) and bool(np.all(np.isfinite(self.bias)))
         for weights in self.blocks.values():
             size = len(weights.features)
             fits = fits and weights.features.dtype == np.uint32 and bool(np.all(weights.features[1:] > weights.features[:-1]))
@@ -126,11 +124,9 @@ class Model:
             raise UnusableModel("its parts do not fit each other")
 
 
-def confidences(votes: _Numbers, temperature: float) -> _Numbers:
-    """Shares of 1 by row."""
-    scaled = votes / temperature
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    shares: _Numbers = raised / raised.sum(axis=1, keepdims=True)
+def _shares(votes: _Numbers) -> _Numbers:
+    raised = np.exp(votes - votes.max())
+    shares: _Numbers = raised / raised.sum()
     return shares
 
 

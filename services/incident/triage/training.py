@@ -1,6 +1,8 @@
 """Learning from tickets that people have sorted. Needs scikit-learn, which nothing else of the service does.
 
-A linear support vector machine per label over all blocks of features. What is learned is the same for the same tickets.
+A linear support vector machine per label over all blocks of features; a logistic regression over the votes of all of them makes
+shares of certainty of votes. Both are linear, so that one sum of weights is what they come to. What is learned is the same for
+the same tickets.
 """
 
 from collections import Counter
@@ -10,23 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, hstack
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from services.incident.triage.features import BLOCKS, features
-from services.incident.triage.model import Model, Weights, confidences
+from services.incident.triage.model import Model, Weights
 
 C = 0.15
 """How much a ticket on the wrong side costs; chosen by cross-validation on four fifths of a real log."""
-HELD_BACK = 10
-"""One in so many tickets tells how sure the model may be of itself."""
+PARTS = 3
+"""How many parts the tickets are split into, each to be sorted by what the others taught."""
 LEAST_OF_LABEL = 10
 """A label with fewer tickets is not learned: nothing could be said of how well it is known."""
 LEAST_LABELS = 2
 
 Told = Callable[[str], None]
 _Features = Sequence[tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]]
-_TEMPERATURES = np.geomspace(0.05, 2.0, 60)
 
 
 class TooFew(ValueError):
@@ -40,17 +42,19 @@ def train(texts: Sequence[str], labels: Sequence[str], told: Told = lambda _: No
     told(f"reading {len(texts):,} tickets")
     blocks, matrix = _matrix(texts)
     told(f"weighing {matrix.shape[1]:,} features")
-    fold = next(iter(StratifiedKFold(HELD_BACK, shuffle=True, random_state=0).split(y, y)))
-    temperature, right = _temperature(matrix, y, *fold)
-    told("weighing them once more, with all tickets")
     votes, bias = _fitted(matrix, y)
+    told("seeing which labels are taken for which")
+    said = _said_by_others(matrix, y)
+    mix, start_of = _mixed(said, y)
+    votes, bias = (votes @ mix).astype(np.float32), (bias @ mix + start_of).astype(np.float32)
     start, learned = 0, {}
     for name, (known, rarity) in blocks.items():
         end = start + len(known)
         learned[name] = Weights(known, rarity, votes[start:end])
         start = end
-    facts = {"tickets": len(texts), "features": int(matrix.shape[1]), "heldBackTickets": len(fold[1]), "heldBackRight": right}
-    return Model(names.tolist(), learned, bias, temperature, facts)
+    right = int((said.argmax(axis=1) == y).sum())
+    facts = {"tickets": len(texts), "features": int(matrix.shape[1]), "rightByOthers": round(right / len(texts), 4)}
+    return Model(names.tolist(), learned, bias, facts)
 
 
 def _enough(texts: Sequence[str], labels: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -96,19 +100,30 @@ def _block(found: _Features, least: int) -> tuple[Any, Any, csr_matrix]:
 
 def _fitted(matrix: csr_matrix, y: npt.NDArray[np.intp]) -> tuple[Any, Any]:
     machine = LinearSVC(C=C, random_state=0).fit(matrix, y)
-    votes, bias = machine.coef_, machine.intercept_
-    if len(votes) == 1:  # of two labels it says how much speaks for the second
-        votes, bias = np.concatenate([-votes, votes]), np.concatenate([-bias, bias])
-    return np.ascontiguousarray(votes.T, np.float32), bias.astype(np.float32)
+    votes, bias = _of_each_label(machine.coef_, machine.intercept_)
+    return np.ascontiguousarray(votes, np.float32), bias.astype(np.float32)
 
 
-def _temperature(matrix: csr_matrix, y: Any, learned: Any, held: Any) -> tuple[float, int]:
-    """What makes the confidences most honest on tickets that were held back, and how many of those were sorted right."""
-    votes, bias = _fitted(matrix[learned], y[learned])
-    said = np.asarray(matrix[held] @ votes + bias, np.float32)
-    truth = (np.arange(len(held)), y[held])
-    loss = [-float(np.log(confidences(said, each)[truth] + 1e-9).mean()) for each in _TEMPERATURES]
-    return float(_TEMPERATURES[int(np.argmin(loss))]), int((said.argmax(axis=1) == y[held]).sum())
+def _said_by_others(matrix: csr_matrix, y: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    """How much speaks for each label of each ticket, by what the other parts taught."""
+    said = np.empty((len(y), int(y.max()) + 1), np.float32)
+    for learned, held in StratifiedKFold(PARTS, shuffle=True, random_state=0).split(y, y):
+        votes, bias = _fitted(matrix[learned], y[learned])
+        said[held] = matrix[held] @ votes + bias
+    return said
+
+
+def _mixed(said: npt.NDArray[np.float32], y: npt.NDArray[np.intp]) -> tuple[Any, Any]:
+    """How votes for all labels together tell how likely each is: one that is often taken for another learns of it here."""
+    regression = LogisticRegression(C=1.0, max_iter=500).fit(said, y)
+    return _of_each_label(regression.coef_, regression.intercept_)
+
+
+def _of_each_label(weights: Any, bias: Any) -> tuple[Any, Any]:
+    """A column a label; of two labels there is one alone, which tells how much speaks for the second and not the first."""
+    if len(weights) == 1:
+        weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    return weights.T, bias
 
 
 def cross_validated(texts: Sequence[str], labels: Sequence[str], folds: int, told: Told = lambda _: None) -> list[float]:
