@@ -152,8 +152,11 @@ async def belongings(callers: Callers) -> Belongings:
     await _related(callers, admin)
     await _watched(callers, admin)
     ids |= await _hooked(callers, admin)
+    ids |= await _told(callers, admin)
+    ids |= await _written(callers, admin)
     ids |= await _connected(callers, admin)
     ids |= await _listed(callers, admin)
+    ids |= await _asked_for(callers, admin)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
             started = await callers.call(rpc, complete(rpc), await callers.person(_able(rpc), TENANT))
@@ -234,6 +237,18 @@ async def _hooked(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[s
     return {("gateway", "webhooks"): (webhook_id, TENANT), ("gateway", "deliveries"): (tested.reply.id, TENANT)}
 
 
+async def _written(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """A mailbox, and a mail of a stranger in it; mails are listed by mailbox only."""
+    create, receive = (BY_NAME[f"gateway.v1.MailboxService/{name}"] for name in ("CreateMailbox", "ReceiveMail"))
+    wanted = gateway_pb.Mailbox(address=f"{CANARY}@desk.example", name=CANARY)
+    made = await callers.call(create, gateway_pb.CreateMailboxRequest(mailbox=wanted), admin)
+    assert made.code is grpc.StatusCode.OK, made
+    raw = f"From: {CANARY}@demo.example\r\nSubject: {CANARY}\r\n\r\n{CANARY}".encode()
+    taken = await callers.call(receive, gateway_pb.ReceiveMailRequest(id=made.reply.id, raw=raw), admin)
+    assert taken.code is grpc.StatusCode.OK, taken
+    return {("gateway", "mailboxes"): (made.reply.id, TENANT), ("gateway", "mails"): (taken.reply.id, TENANT)}
+
+
 async def _listed(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
     """A directory that nobody serves, and a run of it; runs are listed by directory only."""
     create, sync = BY_NAME["auth.v1.DirectoryService/CreateDirectory"], BY_NAME["auth.v1.DirectoryService/SyncDirectory"]
@@ -243,6 +258,15 @@ async def _listed(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[s
     asked = await callers.call(sync, auth_pb.SyncDirectoryRequest(id=made.reply.id), admin)
     assert asked.code is grpc.StatusCode.OK, asked
     return {("auth", "directories"): (made.reply.id, TENANT), ("auth", "directoryRuns"): (asked.reply.id, TENANT)}
+
+
+async def _asked_for(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """A job, which is not done: the realm does not know who asks for it."""
+    create = BY_NAME["gateway.v1.JobService/CreateJob"]
+    wish = gateway_pb.CreateJobRequest(kind="EXPORT", resource="incidents", filter=f'category = "{CANARY}"')
+    made = await callers.call(create, wish, admin)
+    assert made.code is grpc.StatusCode.OK, made
+    return {("gateway", "jobs"): (made.reply.id, TENANT)}
 
 
 async def _connected(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
@@ -330,7 +354,11 @@ async def test_a_record_of_another_tenant_is_like_none(callers: Callers, belongi
     kind = rpc.owner, _plural(rpc)
     theirs = "x_none-at-all" if kind[1] in RARE and kind not in belongings.ids else belongings.ids[kind][0]
     missing = theirs[:-6] + ("000000" if not theirs.endswith("000000") else "111111")
-    parents = {"webhook_id": ("gateway", "webhooks"), "directory_id": ("auth", "directories")}
+    parents = {
+        "mailbox_id": ("gateway", "mailboxes"),
+        "webhook_id": ("gateway", "webhooks"),
+        "directory_id": ("auth", "directories"),
+    }
     parent = {name: belongings.ids[kind][0] for name, kind in parents.items() if f"{{{name}}}" in _path(rpc)}
     answers = []
     for name in (theirs, missing):
