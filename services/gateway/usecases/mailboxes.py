@@ -37,10 +37,9 @@ class Mailboxes:
 
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Mailbox:  # noqa: A002 - as its field
         """Changes named fields. Raises as `create`."""
-        fields = _judged(fields)
         async with self._store.transaction() as tx, self.shelf.changing(id, etag) as mailbox:
             before = mailbox.address
-            mailbox.edit(self._store.clock(), **fields)
+            mailbox.edit(self._store.clock(), **_judged(fields))
             if _key(before) != _key(mailbox.address):
                 await self._require_free(mailbox.address)
                 _release(tx, before)
