@@ -78,14 +78,11 @@ class Delivery(Aggregate):
     series: str = ""
     expire_time: datetime
 
-    def again(self, at: datetime, series: str) -> bool:
-        """Has it due now, with all attempts before it; says whether it was not."""
-        if self.state is DeliveryState.PENDING and self.next_due_time is not None and self.next_due_time <= at:
-            return False
+    def again(self, at: datetime, series: str) -> None:
+        """Has it due now, with all attempts before it; also where it is due already, for an attempt may be under way."""
         self.state, self.turn, self.series, self.next_due_time = DeliveryState.PENDING, 0, series, at
         self.expire_time = at + KEPT
         self.record(pb.DeliveryRepeated())
-        return True
 
 
 AGAIN = frozenset({"state", "turn", "series", "next_due_time", "expire_time"})

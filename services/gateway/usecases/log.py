@@ -118,8 +118,7 @@ class Log:
     async def repeat(self, id: str) -> Delivery:  # noqa: A002 - as above
         """Has a delivery due now, whatever became of it, with all attempts before it. Raises `NotFound`.
 
-        One that is due already stays as it is. It is kept as long as a new one. What an attempt that is under way meanwhile
-        ends with is not written down.
+        It is kept as long as a new one. What an attempt that is under way meanwhile ends with is not written down.
         """
         now, tenant = self._store.clock(), ctx.current().tenant
         # Attempts change the row without a version: what is remembered of it may be of long ago.
@@ -129,10 +128,10 @@ class Log:
             await self._store.backend.update_many(DELIVERIES, unversioned, {"$set": {"version": 0}})
         async with self._store.transaction() as tx:
             delivery = await tx.get(Delivery, id)
-            if delivery.again(now, uuid7()):
-                # As a whole: where a field is as it was when it was read, an attempt may have ended otherwise since.
-                written = {name: value for name, value in to_document(delivery).items() if name in AGAIN}
-                tx.write(Update(DELIVERIES, {"_id": id, "tenant": tenant}, {"$set": written}))
+            delivery.again(now, uuid7())
+            # As a whole: where a field is as it was when it was read, an attempt may have ended otherwise since.
+            written = {name: value for name, value in to_document(delivery).items() if name in AGAIN}
+            tx.write(Update(DELIVERIES, {"_id": id, "tenant": tenant}, {"$set": written}))
             tx.save(delivery)
         self._store.recent.pop((tenant, Delivery, id), None)
         return delivery

@@ -301,7 +301,7 @@ async def test_beyond_what_may_wait_new_ones_are_given_up_at_once_and_counted() 
         assert [row["state"] for row in await office.rows()] == ["PENDING"]
 
 
-async def test_a_delivery_that_is_made_again_leaves_a_change_and_is_left_alone_while_it_is_due() -> None:
+async def test_a_delivery_that_is_made_again_leaves_a_change_each_time() -> None:
     office = Office(most=0)
     with ctx.use(boss()):
         await office.happen("e1")
@@ -317,8 +317,8 @@ async def test_a_delivery_that_is_made_again_leaves_a_change_and_is_left_alone_w
         (kept,) = await office.rows()
         with pytest.raises(NotFound):
             await office.log.repeat("dlv_none")
-    assert (first.state, again.version, first.version) == ("PENDING", 1, 1)
-    assert [change["type"] for change in changes] == ["itsm.gateway.v1.DeliveryRepeated"]
+    assert (first.state, first.version, again.version) == ("PENDING", 1, 2)
+    assert [change["type"] for change in changes] == ["itsm.gateway.v1.DeliveryRepeated"] * 2
     assert (kept["state"], kept["turn"], kept["next_due_time"]) == ("PENDING", 0, office.clock())
     with ctx.use(boss("other")), pytest.raises(NotFound):
         await office.log.repeat(row["_id"])
