@@ -160,7 +160,7 @@ MAPS: dict[str, dict[str, str]] = {
     "annotations": {"summary": "The disk of db-1 is nearly full"},
     "headers": {"ce_type": "itsm.incident.v1.IncidentOpened"},
     "labels": {"job": "node", "instance": "web-1.example.com:9100"},
-    "mapping": {"serial": "identifiers.SERIAL"},
+    "mapping": {"name": "name"},
 }
 _HOUR = "2026-11-20T"
 TIMES: dict[str, str] = {
