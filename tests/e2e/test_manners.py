@@ -49,23 +49,27 @@ async def test_a_key_counts_once_whichever_of_two_gateways_is_asked(
         assert (await both.send("PATCH", path, {"title": "no version"}, **PLAIN)).status_code == 428
 
 
-async def test_a_walk_through_pages_meets_each_record_once_while_others_come(agent: Gateway) -> None:
-    run = uuid.uuid4().hex
-    there = [{"method": "POST", "body": opened(f"there {n}", category=run)} for n in range(120)]
-    answer = await agent.http.post(
-        "/api/v1/incidents:batch", json={"operations": there}, headers={"idempotency-key": run}, timeout=120
-    )
-    before = {result["body"]["id"] for result in answer.json()["results"]}
-    assert len(before) == 120
+@pytest.mark.timeout(900)
+async def test_a_walk_through_pages_meets_each_record_once_while_others_come(agent: Gateway, soak: bool) -> None:
+    run, count, size = uuid.uuid4().hex, 10_000 if soak else 120, 200 if soak else 25
+    before: set[str] = set()
+    for begin in range(0, count, 400):
+        there = [{"method": "POST", "body": opened(f"there {n}", category=run)} for n in range(begin, min(begin + 400, count))]
+        headers = {"idempotency-key": f"{run}-{begin}"}
+        answer = await agent.http.post("/api/v1/incidents:batch", json={"operations": there}, headers=headers, timeout=120)
+        before |= {result["body"]["id"] for result in answer.json()["results"]}
+    assert len(before) == count
     seen: list[str] = []
     token, wanted = "", f'category = "{run}"'
     while True:
-        page = await agent.get("incidents", filter=wanted, pageSize=25, fields="id", **({"pageToken": token} if token else {}))
+        page = await agent.get(
+            "incidents", filter=wanted, pageSize=size, fields="id", **({"pageToken": token} if token else {})
+        )
         seen += [record["id"] for record in page["incidents"]]
         if not (token := page["nextPageToken"]):
             break
         await agent.post("incidents", opened("came meanwhile", category=run))
-        altered = await agent.send("GET", f"incidents?filter={wanted}&pageSize=25&pageToken={token[:-2]}xx")
+        altered = await agent.send("GET", f"incidents?filter={wanted}&pageSize={size}&pageToken={token[:-2]}xx")
         assert altered.status_code == 400
     assert before <= set(seen)
     assert max(Counter(seen).values()) == 1

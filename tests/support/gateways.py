@@ -54,6 +54,7 @@ async def replica(backing: dict[str, Any], *, port: int = 0, **settings: str) ->
         "ITSM_MANAGEMENT_LISTEN": "127.0.0.1:0",
         "ITSM_GRPC_LISTEN": "127.0.0.1:0",
         "ITSM_MAIL_LISTEN": "",
+        "ITSM_RATE_REPLICAS": "1",
         **settings,
     }
     environment = {**os.environ, **backing["service_environment"]["gateway"], **own}

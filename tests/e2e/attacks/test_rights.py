@@ -292,6 +292,7 @@ async def test_tenants_share_no_answer_and_no_list_tells_of_another(
         assert canary in (await planted.http.get("/api/v1/incidents")).text
     paths = (await agent.http.get("/api/v1/openapi.json")).json()["paths"]
     lists = [path for path, methods in paths.items() if "get" in methods and "{" not in path and ".json" not in path]
+    lists.remove("/api/v1/docs")  # the same for everybody
     lists += [f"{path}:export" for path in ("/api/v1/incidents", "/api/v1/assets", "/api/v1/webhooks")]
     lists += [f"/api/v1/incidents?filter=category%3D%22{canary.replace(' ', '%20')}%22", f"/api/v1/incidents/{made['id']}"]
     async with Gateway(stack["gateway"], stack["users"]["admin"]["token"]) as crawler, watched(stack, agent) as watch:
