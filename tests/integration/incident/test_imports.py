@@ -53,3 +53,23 @@ async def test_two_imports_of_the_same_incidents_at_once_make_each_once(desk: Ca
     outcomes = [[result.outcome for result in answer.results] for answer in answers]
     assert all(sorted(each).count(pb.ImportResult.CREATED) == 1 for each in zip(*outcomes, strict=True))
     assert len({result.id for answer in answers for result in answer.results}) == 20
+
+
+async def test_what_was_said_there_comes_along_and_private_words_stay_among_the_team(desk: Caller) -> None:
+    said = datetime(2016, 2, 29, 2, tzinfo=UTC)
+    notes = [
+        pb.ImportedNote(time=said, text="Which room?", public=True, author_id="Resolver 7"),
+        pb.ImportedNote(time=said, text="needs a part", author_id="Resolver 7"),
+    ]
+    told = short(900)
+    told.notes.extend(notes)
+    request = pb.ImportIncidentsRequest(source="servicenow", incidents=[told])
+    (result,) = (await desk("ImportIncidents", request)).results
+    assert (await desk("ImportIncidents", request)).results[0].outcome == pb.ImportResult.UNCHANGED
+    found = (await desk("ListNotes", pb.ListNotesRequest(id=result.id))).notes
+    assert sorted((note.text, note.public, note.author_id, note.create_time.ToDatetime(UTC)) for note in found) == [
+        ("Which room?", True, "Resolver 7", said),
+        ("needs a part", False, "Resolver 7", said),
+    ]
+    entries = (await desk("ListTimeline", pb.ListTimelineRequest(id=result.id))).entries
+    assert sorted(entry.type.rpartition(".")[2] for entry in entries) == ["IncidentImported", "NoteImported", "NoteImported"]
