@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import aiosmtplib
@@ -94,8 +94,9 @@ class MailSender:
         body = composed(letter)
         refuse_dry_run()
         async with self._slots:
-            if self._monotonic() < self._silent_until:
-                return Outcome(False, "the mail server could not be reached a moment ago")
+            if (left := self._silent_until - self._monotonic()) > 0:
+                # Not before it is asked again: the turn that follows would be lost, too, and the one after it is far.
+                return Outcome(False, "the mail server could not be reached a moment ago", after=timedelta(seconds=left))
             await self._failpoints.reached("M3")
             return await self._handed(self._server, letter, body)
 
@@ -116,7 +117,8 @@ class MailSender:
             return Outcome(False, "the mail server does not offer what is asked of it: TLS or the user's way to sign in")
         except (aiosmtplib.SMTPException, OSError) as error:  # a TimeoutError is an OSError
             self._silent_until = self._monotonic() + SILENCE_SECONDS
-            return Outcome(False, f"the mail server could not be spoken to: {type(error).__name__}")
+            why = f"the mail server could not be spoken to: {type(error).__name__}"
+            return Outcome(False, why, after=timedelta(seconds=SILENCE_SECONDS))
 
     async def _spoken(self, server: MailServer, letter: Letter, body: bytes) -> Outcome:
         client = aiosmtplib.SMTP(

@@ -3,6 +3,7 @@
 import logging
 import re
 import ssl
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
-from services.gateway.deliveries.mail import OFF_BECAUSE, Conversation, MailSender, message_id, root_id
+from services.gateway.deliveries.mail import OFF_BECAUSE, SILENCE_SECONDS, Conversation, MailSender, message_id, root_id
 from services.gateway.deliveries.worker import Worker
 from services.gateway.domain.delivery import Channel
 from services.gateway.mail.addresses import Address
@@ -170,6 +171,8 @@ async def test_a_server_that_is_away_is_left_alone_for_a_while_and_nothing_is_lo
             await post.deliver()
         rows = (await post.log.page(Channel.MAIL, "usr_ann", Asked()))[0]
         assert [row["state"] for row in rows] == ["PENDING", "PENDING"]
+        # Their next turn is after the pause: one within it would be lost, and the one after that is five minutes later.
+        assert all(row["next_due_time"] >= NOON + timedelta(seconds=SILENCE_SECONDS) for row in rows)
         assert "the mail server could not be reached a moment ago" in {row["attempts"][0]["error"] for row in rows}
         async with taking_mail(port=server.port) as back:
             post.seconds += 11
