@@ -59,7 +59,15 @@ ITEMS: dict[str, Case] = {
             "e2e/attacks/test_requests.py::test_what_cannot_be_read_is_refused_and_changes_nothing",
         ),
     ),
-    "81": Case("the OpenAPI document", ("unit/gateway/test_openapi.py", "unit/gateway/test_openapi_standard.py")),
+    "81": Case(
+        "the OpenAPI document",
+        (
+            "e2e/test_openapi.py::test_the_served_document_is_the_committed_one",
+            "e2e/test_openapi.py::test_nothing_that_is_made_up_from_the_document_is_answered_otherwise_than_it_says",
+            "contract/test_openapi.py",
+            "unit/gateway/test_openapi_standard.py",
+        ),
+    ),
     "82": Case("idempotency, by two gateways", (_KEYS, f"{_TWO}keys_versions_pages_and_batches_are_those_of_one_platform")),
     "83": Case(
         "no update is lost",
@@ -90,7 +98,10 @@ ITEMS: dict[str, Case] = {
         ),
     ),
     "88": Case("batches tell of each", (f"{_MANNERS}a_batch_tells_of_each_operation_and_can_be_sent_again",)),
-    "89": Case("operations that will go say so", ("unit/gateway/test_leaving.py",)),
+    "89": Case(
+        "changes that break programs are seen, operations that will go say so",
+        ("contract/rest/test_evolution.py", "unit/gateway/test_leaving.py"),
+    ),
     "90": Case(
         "safe headers, cookies, other origins",
         (
