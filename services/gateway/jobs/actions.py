@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from google.api.field_behavior_pb2 import IMMUTABLE
+from google.api.field_behavior_pb2 import IMMUTABLE, INPUT_ONLY
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
@@ -26,8 +26,8 @@ _RESTORED = frozenset({UPDATE, "assign"})
 """Actions that are taken back by themselves, with the values from before."""
 _OPPOSITES = {"enable": "disable", "disable": "enable"}
 _NOT_IN_JOBS = frozenset({"jobs"})
-_BY_HAND = frozenset({("webhooks", UPDATE)})
-"""Whoever changes one owns it from then on, with the rights that he shows: a job shows no more than it needs."""
+_BY_HAND = frozenset({("webhooks", UPDATE), ("notificationRules", UPDATE)})
+"""Whoever changes one answers for it from then on, with the rights that he shows: a job shows no more than it needs."""
 _PLACES = ("id", "etag")
 
 
@@ -179,6 +179,8 @@ def _field(route: Route, name: str) -> str:
     item = known.fields_by_camelcase_name.get(name) or known.fields_by_name[name]
     if item.name in route.output_only or has_behavior(item, IMMUTABLE):
         raise Invalid({name: "cannot be set"})
+    if has_behavior(item, INPUT_ONLY):
+        raise Invalid({name: "is a secret, and a job keeps and shows its parameters: set it on each record itself"})
     return str(item.name)
 
 

@@ -114,10 +114,14 @@ class Jobs:
         return [{**row, "_id": row["record_id"], "version": row.get("etag", "")} for row in rows], token
 
     async def piece(self, id: str, place: int) -> tuple[Document, bytes]:  # noqa: A002 - as above
-        """A job that has a file, and a piece of that; an empty one after the last. Raises `NotFound`."""
+        """A job that has a file, and a piece of that; an empty one after the last.
+
+        The file is for its creator, as long as he may list what is in it. Raises `NotFound`, `Denied`.
+        """
         job = await self.get(id)
-        if not job.get("result"):
+        if not job.get("result") or job["creator_id"] != ctx.current().actor.id:
             raise NotFound("result", id)
+        _permit(self._actions.export(job["resource"], ()))
         query = {"_id": f"{job['_id']}|{job['run']}|{place}", "tenant": job["tenant"]}
         found = await self._store.backend.find_one(PIECES, query)
         return job, bytes(found["content"]) if found else b""

@@ -17,8 +17,10 @@ from itsm.incident import v1 as pb
 from chassis import context as ctx
 from chassis.errors import (
     DeadlinePassed,
+    Denied,
     Error,
     ForbiddenMove,
+    Invalid,
     NotFound,
     Stale,
     Unavailable,
@@ -291,7 +293,11 @@ async def test_an_export_is_a_file_in_pieces_and_begins_anew_after_a_crash(monke
         pieces = []
         while content := (await works.jobs.piece(job.id, len(pieces)))[1]:
             pieces.append(content)
-    with ctx.use(person("ann")), pytest.raises(NotFound):
+    for other in (person("ann"), person("max", "admin")):
+        with ctx.use(other), pytest.raises(NotFound):
+            await works.jobs.piece(job.id, 0)
+    narrow = person("liz", "viewer", permissions=frozenset({"jobs.get"}))
+    with ctx.use(narrow), pytest.raises(Denied, match=r"incidents\.list"):
         await works.jobs.piece(job.id, 0)
     lines = b"".join(pieces).decode().splitlines()
     assert (found["state"], found["progress"]["done"], found["progress"]["total"]) == ("SUCCEEDED", 450, 450)
@@ -345,3 +351,24 @@ async def test_two_processes_at_one_job_do_each_record_once() -> None:
     assert {each.title for each in works.desk.incidents.values()} == {"down"}
     assert {(row["state"], row["etag"]) for row in rows} == {("DONE", "2")}
     assert found["progress"]["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "at"),
+    [
+        ("connections", {"secret": "s3cret"}, "parameters.secret"),
+        ("chatRooms", {"url": "https://chat.example/hook"}, "parameters.url"),
+        ("directories", {"password": "s3cret"}, "action"),  # it is sensitive besides
+        ("webhooks", {"description": "other"}, "action"),
+        ("notificationRules", {"enabled": False}, "action"),
+    ],
+)
+async def test_no_job_holds_a_secret_or_takes_over_what_goes_by_the_rights_of_who_changed_it(
+    resource: str, parameters: dict[str, Any], at: str
+) -> None:
+    works = Works()
+    wish = Wish(kind=Kind.BULK, resource=resource, action="update", parameters=parameters, ids=["x"])
+    with ctx.use(person("max", "admin")), pytest.raises(Invalid) as refused:
+        await works.jobs.create(wish)
+    assert list(refused.value.violations) == [at]
+    assert await works.backend.count("jobs", {}) == 0
