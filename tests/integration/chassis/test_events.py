@@ -1,7 +1,7 @@
 """Changes travel from the store of one service to the handlers of another, over a real mongod and a real Kafka."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import orjson
@@ -164,6 +164,30 @@ async def test_two_replicas_share_the_shards_and_each_publishes_the_others_commi
         versions.setdefault(event.key, []).append(int(dict(event.headers)["ce_itsmversion"]))
     assert [list(dict.fromkeys(seen)) for seen in versions.values()] == [[1, 2, 3]] * 20
     assert len(holders) == 2
+
+
+async def test_without_a_word_of_the_database_the_same_is_published_only_later(place: Place) -> None:
+    async def deaf(_: str) -> AsyncIterator[dict[str, Any]]:
+        raise Unavailable("no change streams here")
+        yield {}
+
+    writer = place.store()
+    for again in (False, True):
+        stores = [place.store(), place.store()]
+        if again:  # all rows once more, by replicas that find them by looking for them alone
+            for store in stores:
+                store.backend.watch = deaf  # type: ignore[method-assign]
+            await writer.backend.update_many("changes", {}, {"$set": {"pending": True}})
+        async with background(*(place.relay(store).run for store in stores)):
+            if not again:
+                for ticket in [await opened(writer) for _ in range(10)]:
+                    await changed(writer, ticket.id)
+            await cleared(writer, within=90)
+    told: dict[bytes, list[Any]] = {}
+    for event in await place.records(place.topic, 40):
+        told.setdefault(dict(event.headers)["ce_id"], []).append((event.key, list(event.headers), event.value))
+    assert len(told) == 20
+    assert all(len(copies) >= 2 and copies.count(copies[0]) == len(copies) for copies in told.values())
 
 
 async def test_two_consumers_share_the_work_without_doing_it_twice(place: Place, relayed: Store) -> None:
