@@ -89,7 +89,6 @@ class MailSender:
             references=conversation.references,
             # Readers sort by it: the real clock, not the one that tests may shift.
             at=datetime.now(UTC),
-            unsubscribe=content.get("unsubscribe", ""),
         )
         body = composed(letter)
         refuse_dry_run()

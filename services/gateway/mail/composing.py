@@ -4,7 +4,6 @@ Nothing of what is handed in becomes a header of its own: what would end a line 
 cut, HTML that is too long is left out.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +16,6 @@ from services.gateway.mail.addresses import Address
 SUBJECT_LENGTH, NAME_LENGTH = 300, 100
 TEXT_LENGTH, HTML_LENGTH = 256 * 1024, 512 * 1024
 MOST_REFERENCES = 20
-_LONGEST_LINK = 900
-_LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9/?&=%._~-]*", re.ASCII)
 
 # What a person reads travels in seven bits: a server without 8BITMIME takes it, too.
 _PLAIN = policy.SMTP.clone(cte_type="7bit")
@@ -45,7 +42,6 @@ class Letter:
     message_id: str
     references: Sequence[str]
     at: datetime
-    unsubscribe: str = ""
 
     @property
     def wide(self) -> bool:
@@ -66,8 +62,6 @@ def composed(letter: Letter) -> bytes:
         message["References"] = " ".join(f"<{each}>" for each in letter.references[-MOST_REFERENCES:])
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    if _is_link(letter.unsubscribe):
-        message["List-Unsubscribe"] = f"<{letter.unsubscribe}>"
     message.set_content(_prose(letter.text)[:TEXT_LENGTH] or "\n")
     if letter.html and len(letter.html) <= HTML_LENGTH:
         message.add_alternative(_prose(letter.html), subtype="html")
@@ -87,7 +81,3 @@ def _named(identity: Identity) -> Named:
 def _prose(text: str) -> str:
     kept = (letter for letter in text.replace("\r\n", "\n") if letter.isprintable() or letter in "\n\t" or letter.isspace())
     return "".join(kept).replace("\r", "\n").encode("utf-8", "replace").decode()
-
-
-def _is_link(text: str) -> bool:
-    return len(text) <= _LONGEST_LINK and "=?" not in text and _LINK.fullmatch(text) is not None

@@ -28,7 +28,7 @@ from tests.unit.gateway.post import NOON, Post, boss
 DESK = Identity(Address.of("desk@example.org"), "Service Desk")
 HEADERS = {
     "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted", "x-auto-response-suppress",
-    "list-unsubscribe", "content-type", "content-transfer-encoding", "mime-version",
+    "content-type", "content-transfer-encoding", "mime-version",
 }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ async def test_a_server_gets_text_and_html_under_a_stable_id_in_the_records_thre
     async with taking_mail() as host:
         post = MailPost(plain(host))
         with ctx.use(boss()):
-            key = await post.write(text="Grüße\r\nvon uns", unsubscribe="https://desk.example.org/u/1")
+            key = await post.write(text="Grüße\r\nvon uns")
             assert await post.deliver() == 1
             row = await post.row()
     (sent,) = host.seen
@@ -106,7 +106,6 @@ async def test_a_server_gets_text_and_html_under_a_stable_id_in_the_records_thre
     assert mail["In-Reply-To"] == mail["References"] == "<incidents.inc_1@example.org>"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Auto-Response-Suppress"] == "All"
-    assert mail["List-Unsubscribe"] == "<https://desk.example.org/u/1>"
     assert str(mail["From"]) == "Service Desk <desk@example.org>"
     assert mail.get_content_type() == "multipart/alternative"
     assert sent.text() == "Grüße\nvon uns\n"
@@ -249,9 +248,9 @@ HOSTILE = st.text() | st.sampled_from(
 
 
 @settings(deadline=None)
-@given(subject=HOSTILE, name=HOSTILE, text=HOSTILE, link=HOSTILE, html=HOSTILE)
+@given(subject=HOSTILE, name=HOSTILE, text=HOSTILE, html=HOSTILE)
 def test_whatever_is_handed_in_there_are_no_headers_but_ours_and_one_of_each(
-    subject: str, name: str, text: str, link: str, html: str
+    subject: str, name: str, text: str, html: str
 ) -> None:
     raw = composed(
         letter(
@@ -259,7 +258,6 @@ def test_whatever_is_handed_in_there_are_no_headers_but_ours_and_one_of_each(
             subject=subject,
             text=text,
             html=html,
-            unsubscribe=f"https://desk.example/{link}",
         )
     )
     head = raw.partition(b"\r\n\r\n")[0].decode()
