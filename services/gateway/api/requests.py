@@ -13,7 +13,8 @@ def asked(request: Any) -> Asked:
 
 
 def named_fields(request: Any, resource: Any, kind: type[Any]) -> dict[str, Any]:
-    """What an update names; without a mask, what its body holds, except for what only we say."""
+    """What an update names; without a mask, what its body holds, except for what only we say. What is chosen once comes along:
+    who changes the record refuses another value for it."""
     if request.HasField("update_mask"):
-        return changes(resource, request.update_mask.paths, kind)
+        return changes(resource, request.update_mask.paths, kind, fixed=True)
     return given(resource, kind)

@@ -18,6 +18,8 @@ from services.gateway.usecases.wording import Letter, written
 
 MOST = 500
 """How many templates a tenant may have."""
+_FIXED = ("name", "channel", "locale")
+"""What a template is known by: chosen once."""
 
 
 class Templates:
@@ -40,6 +42,7 @@ class Templates:
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Template:  # noqa: A002 - as its field
         """Changes named fields. Raises as `create`."""
         async with self._shelf.changing(id, etag) as template:
+            _refuse_another(template, fields)
             template.edit(self._store.clock(), **fields)
             _judge(template)
         return template
@@ -77,6 +80,12 @@ class Templates:
 
 def _key(template: Template) -> str:
     return f"{template.name}|{template.channel}|{template.locale}"
+
+
+def _refuse_another(template: Template, fields: Mapping[str, Any]) -> None:
+    fixed = [name for name in _FIXED if name in fields and fields[name] != getattr(template, name)]
+    if fixed:
+        raise Invalid(dict.fromkeys(fixed, "cannot be changed"))
 
 
 def _judge(template: Template) -> None:
