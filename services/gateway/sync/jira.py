@@ -19,6 +19,7 @@ API = "/rest/api/2"
 _FIELDS = "summary,description,status,priority,labels,updated,resolution"
 _NEEDED = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS")
 _NAMES = {"title": "summary", "description": "description", "state": "status", "priority": "priority"}
+_FOR_CUSTOMERS = "sd.public.comment"  # the property by which Jira Service Management knows what its customers may not read
 _HOPS = 3
 _MOST_REMARKS = 1_000
 _CLOUD_DATE = "%Y-%m-%dT%H:%M:%S.%f%z"
@@ -119,9 +120,12 @@ class Jira:
                 break
         return found
 
-    async def remark(self, ticket: Ticket, text: str, *, public: bool) -> str:  # noqa: ARG002 - Jira knows groups only
-        """See `Theirs`."""
-        made, _ = await self._client.call("POST", f"{API}/issue/{_part(ticket.id)}/comment", {"body": text})
+    async def remark(self, ticket: Ticket, text: str, *, public: bool) -> str:
+        """See `Theirs`. A service project hides from its customers what is not public; others show it to all."""
+        body: dict[str, Any] = {"body": text}
+        if not public:
+            body["properties"] = [{"key": _FOR_CUSTOMERS, "value": {"internal": True}}]
+        made, _ = await self._client.call("POST", f"{API}/issue/{_part(ticket.id)}/comment", body)
         return str(made["id"])
 
     async def changed(self, since: timedelta, page: str) -> tuple[Sequence[Ticket], str]:

@@ -95,9 +95,10 @@ class Jira(System):
                 page = issue.comments[start : start + most]
                 return 200, {"startAt": start, "maxResults": most, "total": len(issue.comments), "comments": page}
             case "POST", "/comment":
-                if set(asked.body) - {"body", "visibility"} or not asked.body.get("body", "").strip():
+                if set(asked.body) - {"body", "visibility", "properties"} or not asked.body.get("body", "").strip():
                     raise _no(400, errors={"comment": "Comment body can not be empty!"})
-                return 201, self.comment(issue, asked.body["body"], "Sync")
+                internal = {"key": "sd.public.comment", "value": {"internal": True}} in asked.body.get("properties", ())
+                return 201, self.comment(issue, asked.body["body"], "Sync", jsdPublic=not internal)
         raise _no(405, "Method Not Allowed")
 
     def comment(self, issue: Issue, body: str, author: str = "Ann Lee", **more: Any) -> dict[str, Any]:

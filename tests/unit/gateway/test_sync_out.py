@@ -7,7 +7,7 @@ import pytest
 
 from chassis import context as ctx
 from chassis.failpoints import Failpoints
-from services.gateway.domain.connection import ConnectionMapping
+from services.gateway.domain.connection import ConnectionMapping, Notes
 from services.gateway.sync.engine import SETTLES
 from services.incident.domain.states import HoldReason
 from tests.support.tickets.jira import Jira
@@ -145,6 +145,21 @@ async def test_notes_for_the_reporter_go_out_once_and_others_stay() -> None:
         expected = [f"We come.\n\n[{number} {notes[0]}]", f"We are there.\n\n[{number} {notes[2]}]"]
         assert [each["body"] for each in jira.only().comments] == expected
         assert len(notes) == 3
+
+
+async def test_a_note_among_us_is_hidden_from_the_customers_there() -> None:
+    async with serving(Jira()) as jira, twins(jira) as both:
+        connection = await both.connect(notes=Notes.ALL)
+        incident = await both.desk.open()
+        await both.desk.do("note", incident, "We come.", True)
+        await both.desk.do("note", incident, "The manager is annoyed.", False)
+        await both.out()
+        assert [(each["body"].split("\n")[0], each["jsdPublic"]) for each in jira.only().comments] == [
+            ("We come.", True),
+            ("The manager is annoyed.", False),
+        ]
+        assert await both.quiet(connection)
+        assert len(await both.desk.notes(incident)) == 2
 
 
 async def test_an_incident_of_another_service_desk_is_none_of_ours() -> None:
