@@ -116,7 +116,7 @@ class Directory(Aggregate):
         fields = {name: value for name, value in fields.items() if getattr(self, name) != value}
         if fields.keys() & {"url", "plain"} and self.password_set and password is None:
             raise Invalid({"password": "is needed again with another address: it is told to no other server"})
-        if fields.keys() & {"groups", "base_dn", "url", "user_filter", "group_filter"}:
+        if fields.keys() & {"groups", "kind", "base_dn", "url", "user_filter", "group_filter", "attributes"}:
             self.owner_id = by
         for name, value in fields.items():
             setattr(self, name, value)

@@ -2,7 +2,8 @@
 
 The directory owns what it gave and nothing else. A name or an address is written when the directory's own value changed since
 it was last given, so that what a sign-in through another provider wrote in between stays. Somebody who was here before he
-was found in the directory keeps his name, his address and his account whatever the directory says.
+was found in the directory keeps his name, his address and his account whatever the directory says, and so does who belongs to
+another tenant, too: the realm has one account of him, and what stands there is seen by both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,10 +91,23 @@ class Plan:
     held: str = ""
 
 
-class _Realm:
-    """Who is there, looked at from one tenant."""
+@dataclass(frozen=True, slots=True)
+class Giving:
+    """Which roles a run may give: those that whoever answers for the directory may give by himself, and none to `askers`.
 
-    def __init__(self, tenant: str, snapshot: Snapshot) -> None:
+    They are who answers for it and who asked for the run: nobody changes one's own roles, by a directory neither.
+    """
+
+    roles: frozenset[str]
+    askers: frozenset[str] = frozenset()
+
+
+class _Realm:
+    """Who is there, looked at from one tenant. `kept` tells what of the directory's wishes is not done."""
+
+    def __init__(self, tenant: str, snapshot: Snapshot, giving: Giving) -> None:
+        self._giving = giving
+        self.kept: list[DirectoryRunSample] = []
         self.people = {person.id: person for person in snapshot.people}
         self.by_name = {person.username.casefold(): person for person in snapshot.people}
         self.by_mail = {person.email.casefold(): person for person in snapshot.people if person.email}
@@ -107,6 +121,27 @@ class _Realm:
         """Those of the teams that somebody belongs to."""
         return frozenset(team for team in teams if subject in self.teams.get(team, ()))
 
+    def roles(self, entry: Entry, subject: str, held: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Those of an entry that somebody has from now on; what he `held` by the directory is not given, and stays."""
+        own = subject in self._giving.askers
+        allowed = held if own else self._giving.roles | held
+        if beyond := entry.roles - allowed:
+            why = "nobody gives himself one" if own else "whoever set this directory up may not give it"
+            self.keep(entry, f"the role {', '.join(sorted(beyond))} is not given: {why}")
+        return entry.roles & allowed
+
+    def fields(self, entry: Entry, link: Link) -> Mapping[str, str]:
+        """Name and address as they stand for the directory from now on."""
+        if not link.made or link.subject not in self.elsewhere:
+            return entry.fields if link.made else {}
+        if differing := [name for name, value in entry.fields.items() if link.fields.get(name, "") != value]:
+            self.keep(entry, f"{', '.join(differing)} is not written: he belongs to another tenant, too")
+        return link.fields
+
+    def keep(self, entry: Entry, reason: str) -> None:
+        """Tells of something that is not done."""
+        self.kept.append(DirectoryRunSample(outcome=Outcome.REFUSED, name=entry.username, reason=reason))
+
 
 def plan(
     directory: Directory,
@@ -114,12 +149,13 @@ def plan(
     entries: Sequence[Entry],
     links: Mapping[str, Link],
     snapshot: Snapshot,
+    giving: Giving,
     *,
     complete: bool,
     allow: bool = False,
 ) -> Plan:
     """What is to be done so that the tenant is as the directory says."""
-    realm, steps, refused, unchanged = _Realm(tenant, snapshot), [], [], 0
+    realm, steps, refused, unchanged = _Realm(tenant, snapshot, giving), [], [], 0
     taken = {link.subject: key for key, link in links.items() if link.subject}
     seen: set[str] = set()
     names: set[str] = set()
@@ -145,7 +181,7 @@ def plan(
     ends = sum(step.outcome in (Outcome.DISABLED, Outcome.RELEASED) for step in steps)
     bound = directory.bound(sum(not link.disabled for link in links.values()))
     held = "" if allow or ends <= bound else f"{ends} people would be disabled, more than the {bound} that a run may"
-    return Plan(steps, refused, unchanged, held)
+    return Plan(steps, [*refused, *realm.kept], unchanged, held)
 
 
 def _double(entry: Entry, seen: set[str], names: set[str]) -> str:
@@ -184,13 +220,14 @@ def _first(entry: Entry, begun: Link | None, realm: _Realm, taken: Mapping[str, 
     if person is None:
         if mailed is not None:
             return "somebody else has this mail address, and nobody has verified it"
-        return Step(outcome=Outcome.CREATED, link=link, create=True, join=entry.teams, give=entry.roles)
+        link = replace(link, roles=realm.roles(entry, ""))
+        return Step(outcome=Outcome.CREATED, link=link, create=True, join=entry.teams, give=link.roles)
     if taken.get(person.id, entry.key) != entry.key:
         return f"another entry is known as {person.username} already"
     if begun is not None and named is person and person.id not in realm.elsewhere:
         # The name was free when it was begun: a process died before it wrote down whom it had made.
-        link = replace(link, subject=person.id)
-        return Step(outcome=Outcome.CREATED, link=link, create=True, join=entry.teams, give=entry.roles)
+        link = replace(link, subject=person.id, roles=realm.roles(entry, person.id))
+        return Step(outcome=Outcome.CREATED, link=link, create=True, join=entry.teams, give=link.roles)
     if person.id not in realm.members:
         return "the name is that of somebody who is no member of this tenant"
     return _adopted(entry, link, person, realm)
@@ -198,21 +235,23 @@ def _first(entry: Entry, begun: Link | None, realm: _Realm, taken: Mapping[str, 
 
 def _adopted(entry: Entry, link: Link, person: Person, realm: _Realm) -> Step:
     new = entry.teams - realm.joined(person.id, entry.teams)
-    link = replace(link, subject=person.id, username=person.username, made=False, fields={}, teams=new)
-    return Step(outcome=Outcome.ADOPTED, link=link, join=new, give=entry.roles)
+    roles = realm.roles(entry, person.id)
+    link = replace(link, subject=person.id, username=person.username, made=False, fields={}, teams=new, roles=roles)
+    return Step(outcome=Outcome.ADOPTED, link=link, join=new, give=roles)
 
 
 def _again(entry: Entry, link: Link, realm: _Realm) -> Step | None:
     """Somebody who is known: what changed in the directory since."""
-    changed = {name: value for name, value in entry.fields.items() if link.made and link.fields.get(name, "") != value}
+    fields, roles = realm.fields(entry, link), realm.roles(entry, link.subject, link.roles)
+    changed = {name: value for name, value in fields.items() if link.fields.get(name, "") != value}
     # A team that he was put into by somebody else is not the directory's to take away later.
     join = entry.teams - link.teams - realm.joined(link.subject, entry.teams - link.teams)
-    leave, give, take = link.teams - entry.teams, entry.roles - link.roles, link.roles - entry.roles
+    leave, give, take = link.teams - entry.teams, roles - link.roles, link.roles - roles
     after = replace(
         link,
-        fields=entry.fields if link.made else {},
+        fields=fields,
         teams=(link.teams - leave) | join,
-        roles=entry.roles,
+        roles=roles,
         absences=0,
         disabled=False,
     )

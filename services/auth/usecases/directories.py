@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import Denied, Invalid, NotFound, Stale
+from chassis.errors import Denied, ForbiddenMove, Invalid, NotFound
 from chassis.listing import Listing
 from chassis.store import Delete, Store, Transaction, Update
 from services.auth.domain.directory import Directory, DirectoryRun, RunState
@@ -68,14 +68,11 @@ class Directories:
         return directory
 
     async def delete(self, id: str, *, etag: str = "") -> Directory:  # noqa: A002 - as above
-        """It is gone, and with it the roles that it gave. Raises `ForbiddenMove` for the last administrator's."""
-        known = await self._there(id)
-        if etag and etag != known.etag:
-            raise Stale(known.etag, given=etag)
-        if not ctx.current().dry_run:
-            await self._syncing.take_all(id)
+        """It is gone, and soon after the roles that it gave. Raises `ForbiddenMove` for the last administrator's."""
         async with self._store.transaction() as tx:
             directory = await self._loaded(tx, id, etag)
+            if await self._syncing.needed(id):
+                raise ForbiddenMove("LAST_ADMIN", "delete", "the last administrator of the tenant is one by this directory")
             directory.delete(self._store.clock())
             tx.save(directory)
             self._keep_password(tx, id, None)
@@ -164,7 +161,7 @@ class Directories:
         tx.write(Update(SECRETS, query, {"$set": {"sealed": sealed}}, strict=False, upsert=True))
 
     def _schedule(self, tx: Transaction, directory: Directory, at: datetime) -> None:
-        """Its next turn; of one that is gone a last one, which ends what waits for it."""
+        """Its next turn; of one that is gone a last one, which ends what waits for it and takes back what it gave."""
         regular = at + directory.interval if directory.interval is not None else None
         self._due(tx, directory.id, regular if directory.delete_time is None else at)
 

@@ -101,9 +101,19 @@ class People:
             grant.take(at=self._clock())
             tx.save(grant)
 
+    async def given_by(self, tenant: str, directory_id: str) -> list[tuple[str, str]]:
+        """Who holds which role by a directory."""
+        query = {"tenant": tenant, "directory_id": directory_id, "revoke_time": None}
+        rows = await self._store.backend.find(GRANTS, query)
+        return sorted((row["subject"], row["role"]) for row in rows)
+
     async def needed(self, tenant: str, subject: str) -> bool:
         """Whether somebody is the last administrator of the tenant."""
         return await self._administrators(tenant) == {subject}
+
+    async def needed_of(self, tenant: str, directory_id: str) -> bool:
+        """Whether somebody is an administrator of the tenant, and everybody who is one is so by this directory alone."""
+        return bool(await self._administrators(tenant)) and not await self._administrators(tenant, without=directory_id)
 
     async def _after_this_one(self, tenant: str, subject: str) -> Update:
         """A write that fails when administrators were changed meanwhile, so that two cannot remove each other at once."""
@@ -118,9 +128,12 @@ class People:
             raise ForbiddenMove("LAST_ADMIN", "revokeRole", "this is the last administrator of the tenant")
         return Update(_GUARDS, {**query, "changes": guard["changes"]}, {"$inc": {"changes": 1}})
 
-    async def _administrators(self, tenant: str) -> set[str]:
+    async def _administrators(self, tenant: str, *, without: str = "") -> set[str]:
         users = await self._store.backend.find(USERS, {"tenant": tenant, "enabled": True})
-        granted = await self._store.backend.find(GRANTS, {"tenant": tenant, "role": "admin", "revoke_time": None})
+        query: dict[str, Any] = {"tenant": tenant, "role": "admin", "revoke_time": None}
+        if without:
+            query["directory_id"] = {"$ne": without}
+        granted = await self._store.backend.find(GRANTS, query)
         enabled = {user["subject"] for user in users}
         by_realm = {user["subject"] for user in users if "admin" in user["realm_roles"]}
         return by_realm | (enabled & {row["subject"] for row in granted})

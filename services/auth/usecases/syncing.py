@@ -3,21 +3,28 @@
 A step that the realm refuses, or that would take the last administrator, is in the report and spoils no other. Whatever dies
 in between, the next turn of the same run does what is left: each step may be done twice, and an account is announced before
 it is made. Fails with `Unavailable` of the realm or the database, after which the run's turn comes again.
+
+A directory that is removed is marked first, and its last turn takes back what it gave, after which nothing of it runs: what a
+run that was under way gave meanwhile is taken back with the rest.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import ForbiddenMove
+from chassis.errors import ForbiddenMove, NotFound
 from chassis.races import again
 from chassis.store import Delete, Store, Update
 from services.auth.domain.directory import Directory, DirectoryRun, DirectoryRunSample, Outcome, RunState
 from services.auth.domain.entries import Answer, entries
 from services.auth.domain.person import Snapshot
-from services.auth.domain.reconcile import Link, Plan, Step, plan
+from services.auth.domain.reconcile import Giving, Link, Plan, Step, plan
+from services.auth.domain.roles import grantable
 from services.auth.ports import Directory as Realm
 from services.auth.ports import Ldap, RealmPeople, Refused
 from services.auth.usecases.people import People
@@ -26,6 +33,11 @@ from services.auth.usecases.sealing import Sealing
 RUNS = "directory_runs"
 SECRETS, SCHEDULES, LINKS = "directory_secrets", "directory_schedules", "directory_people"
 DUE = "next_due_time"
+_GONE = "the directory is gone"
+_LATER = timedelta(hours=1)
+"""After which what could not be taken back of a directory that is gone is tried again."""
+
+_log = logging.getLogger(__name__)
 
 
 class Syncing:
@@ -54,17 +66,18 @@ class Syncing:
         due = schedule[DUE] if schedule else None
         if due is None or due > self._store.clock():
             return
-        directory = await self._store.get(Directory, id)
-        waiting = await self._waiting(id)
-        if directory.delete_time is not None:
-            for each in waiting:
-                await self._end(each, RunState.FAILED, problem="the directory is gone")
-            await self._store.backend.write([Delete(SCHEDULES, place)])
+        directory = await self._there(id)
+        if directory is None:
+            await self._farewell(id)
             return
+        waiting = await self._waiting(id)
         if not waiting and directory.interval is not None:
             waiting = [await self._begin(directory)]
         if waiting:
             await self._run(directory, waiting[0])
+        if await self._there(id) is None:
+            await self._farewell(id)
+            return
         now = self._store.clock()
         regular = now + directory.interval if directory.interval is not None else None
         following = now if len(waiting) > 1 else regular
@@ -94,18 +107,45 @@ class Syncing:
         if answer.failed:
             run.end(RunState.FAILED, at, problem=answer.failed)
         else:
-            todo = await self._plan(directory, answer, await self._realm.snapshot(), allow=allow)
+            todo = await self._plan(directory, answer, await self._realm.snapshot(), by, allow=allow)
             self._report(run, todo, [step.sample for step in todo.steps], answer)
             run.end(RunState.HELD if todo.held else RunState.SUCCEEDED, at, problem=todo.held)
         run.take_recorded()
         return run
 
-    async def take_all(self, id: str) -> None:  # noqa: A002 - as above
-        """Takes back every role that a directory gave, and forgets whom it gave anything."""
-        for link in (await self._links(id)).values():
-            for role in sorted(link.roles):
-                await self._people.take_for(id, link.subject, role)
-            await self._store.backend.write([Delete(LINKS, self._place(id, link.key))])
+    async def needed(self, id: str) -> bool:  # noqa: A002 - as above
+        """Whether the tenant would have no administrator without what this directory gave."""
+        return await self._people.needed_of(ctx.current().tenant, id)
+
+    async def _there(self, id: str) -> Directory | None:  # noqa: A002 - as above
+        """The directory, unless it was removed; its record is forgotten some time after that."""
+        try:
+            directory = await self._store.get(Directory, id)
+        except NotFound:
+            return None
+        return directory if directory.delete_time is None else None
+
+    async def _farewell(self, id: str) -> None:  # noqa: A002 - as above
+        """The last turn of one that is gone: ends what waits and takes back what it gave. May be done twice."""
+        tenant, kept = ctx.current().tenant, 0
+        place = {"_id": id, "tenant": tenant}
+        for run in await self._waiting(id):
+            await self._end(run, RunState.FAILED, problem=_GONE)
+        # By what was given and not by the links: a run that died had given something and not yet noted it.
+        for subject, role in await self._people.given_by(tenant, id):
+            try:
+                await again(partial(self._people.take_for, id, subject, role))
+            except ForbiddenMove:
+                # Another administrator has gone since the directory was removed: this one is the last now.
+                kept += 1
+                _log.warning("A role outlives its directory.", extra={"directory": id, "subject": subject})
+        if kept:
+            later = self._store.clock() + _LATER
+            await self._store.backend.update_many(SCHEDULES, place, {"$set": {DUE: later}})
+            return
+        for key in await self._links(id):
+            await self._store.backend.write([Delete(LINKS, self._place(id, key))])
+        await self._store.backend.write([Delete(SCHEDULES, place)])
 
     async def _begin(self, directory: Directory) -> DirectoryRun:
         async with self._store.transaction() as tx:
@@ -124,18 +164,26 @@ class Syncing:
         if answer.failed:
             await self._end(run, RunState.FAILED, problem=answer.failed)
             return
-        todo = await self._plan(directory, answer, await self._realm.snapshot(), allow=run.allow)
+        todo = await self._plan(directory, answer, await self._realm.snapshot(), run.requester_id, allow=run.allow)
         if todo.held:
             await self._end(run, RunState.HELD, todo, [step.sample for step in todo.steps], answer, problem=todo.held)
             return
-        done = [await self._done(directory.id, step) for step in todo.steps]
+        done: list[DirectoryRunSample | None] = []
+        for step in todo.steps:
+            if await self._there(directory.id) is None:
+                await self._end(run, RunState.FAILED, todo, done, answer, problem=_GONE)
+                return
+            done.append(await self._done(directory.id, step))
         await self._refresh()
         await self._end(run, RunState.SUCCEEDED, todo, done, answer)
 
-    async def _plan(self, directory: Directory, answer: Answer, snapshot: Snapshot, *, allow: bool) -> Plan:
+    async def _plan(self, directory: Directory, answer: Answer, snapshot: Snapshot, by: str, *, allow: bool) -> Plan:
         read, links = entries(directory, answer), await self._links(directory.id)
         tenant = ctx.current().tenant
-        return plan(directory, tenant, read, links, snapshot, complete=answer.complete, allow=allow)
+        # As a run begins, not as they were when the directory was set up: whoever lost his rights gives nothing any more.
+        may = grantable(await self._people.roles(tenant, directory.owner_id))
+        giving = Giving(may, frozenset({directory.owner_id, by} - {""}))
+        return plan(directory, tenant, read, links, snapshot, giving, complete=answer.complete, allow=allow)
 
     async def _end(
         self,

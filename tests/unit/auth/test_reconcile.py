@@ -12,9 +12,11 @@ from chassis.errors import Invalid
 from services.auth.domain.directory import Directory, DirectoryGroup, Kind, Outcome
 from services.auth.domain.entries import Answer, Raw, entries, same_dn
 from services.auth.domain.person import Group, Organization, Person, Snapshot
-from services.auth.domain.reconcile import Entry, Link, Plan, plan
+from services.auth.domain.reconcile import Entry, Giving, Link, Plan, plan
+from services.auth.domain.roles import PEOPLE_ROLES
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+ALL = Giving(PEOPLE_ROLES)
 
 
 def directory(**given: Any) -> Directory:
@@ -43,9 +45,11 @@ def known(**more: Any) -> Link:
     return Link(**{"key": "k-1", "subject": "ann", "username": "ann", "made": True, "fields": ann().fields} | more)
 
 
-def planned(entries: list[Entry], links: list[Link], snapshot: Snapshot, *, complete: bool = True, allow: bool = False) -> Plan:
+def planned(
+    entries: list[Entry], links: list[Link], snapshot: Snapshot, giving: Giving = ALL, *, complete: bool = True
+) -> Plan:
     by_key = {link.key: link for link in links}
-    return plan(directory(), "main", entries, by_key, snapshot, complete=complete, allow=allow)
+    return plan(directory(), "main", entries, by_key, snapshot, giving, complete=complete)
 
 
 def test_somebody_new_is_made_with_what_the_groups_give() -> None:
@@ -117,6 +121,32 @@ def test_an_account_of_two_tenants_is_released_and_not_disabled() -> None:
     assert (step.outcome, step.enable, step.leave) == (Outcome.RELEASED, None, {"network"})
 
 
+def test_what_another_tenant_sees_too_is_not_written_and_told() -> None:
+    there = realm(person("ann"), main=("ann",), acme=("ann",))
+    found = planned([ann(email="mallory@evil.example")], [known()], there)
+    assert not found.steps
+    assert (found.refused[0].name, found.refused[0].reason.partition(" ")[0]) == ("ann", "email")
+    (step,) = planned([ann(email="mallory@evil.example", teams=frozenset({"network"}))], [known()], there).steps
+    assert (step.fields, step.link.fields, step.join) == ({}, ann().fields, {"network"})
+    (later,) = planned([ann(email="new@x.example")], [step.link], realm(person("ann"), main=("ann",))).steps
+    assert later.fields == {"email": "new@x.example"}, "here alone again, he is written to"
+
+
+@pytest.mark.parametrize(
+    ("giving", "said"),
+    [(Giving(PEOPLE_ROLES, frozenset({"ann"})), "nobody gives himself"), (Giving(frozenset({"viewer"})), "may not give it")],
+    ids=["to himself", "not his to give"],
+)
+def test_nobody_gets_a_role_by_a_directory_that_he_would_not_get_by_hand(giving: Giving, said: str) -> None:
+    there, wanted = realm(person("ann"), main=("ann",)), ann(roles=frozenset({"auditor"}))
+    for links in ([], [known()]):
+        found = planned([wanted], links, there, giving)
+        assert not any(step.give or step.link.roles for step in found.steps)
+        assert said in found.refused[0].reason
+    kept = planned([wanted], [known(roles=frozenset({"auditor"}))], there, giving)
+    assert (kept.steps, kept.refused, kept.unchanged) == ([], [], 1), "what was given before stays while the directory says so"
+
+
 def test_an_account_that_the_directory_disabled_ends_at_once() -> None:
     (step,) = planned([ann(active=False)], [known()], realm(person("ann"), main=("ann",))).steps
     assert (step.outcome, step.enable) == (Outcome.DISABLED, False)
@@ -144,9 +174,9 @@ def test_more_than_the_bound_stops_until_somebody_allows_it(people: int, gone: i
     there = realm(*(person(f"s-{n}") for n in range(people)), main=tuple(f"s-{n}" for n in range(people)))
     source, by_key = directory(disable_percent=percent), {link.key: link for link in links}
     bound = max(5, people * (percent or 10) // 100)
-    found = plan(source, "main", entries, by_key, there, complete=True)
+    found = plan(source, "main", entries, by_key, there, ALL, complete=True)
     assert bool(found.held) == (gone > bound)
-    assert not plan(source, "main", entries, by_key, there, complete=True, allow=True).held
+    assert not plan(source, "main", entries, by_key, there, ALL, complete=True, allow=True).held
 
 
 NAMES = st.dictionaries(st.sampled_from(["k-1", "k-2", "k-3"]), st.frozensets(st.sampled_from(["agent", "viewer"])))
@@ -161,7 +191,7 @@ def test_whatever_comes_the_directory_takes_only_what_it_gave(runs: list[tuple[d
     for said, complete in runs:
         there = realm(*people.values(), main=tuple(members["main"]), acme=tuple(members["acme"]))
         listed = [Entry(key=key, username=key, roles=held) for key, held in said.items()]
-        found = plan(directory(), "main", listed, links, there, complete=complete)
+        found = plan(directory(), "main", listed, links, there, ALL, complete=complete)
         assert not found.held, "so few are always allowed"
         for step in found.steps:
             link = replace(step.link, subject=step.link.subject or step.link.username)

@@ -89,6 +89,7 @@ class House:
         self.complete, self.failed, self.passwords = True, "", list[str]()
         self.people = People(self.store, self.clock)
         self.sealing = Sealing("a secret", "directories")
+        self.administrator("boss", "admin")
         self.open()
 
     def open(self) -> None:
@@ -121,6 +122,11 @@ class House:
         for id_, each in self.realm.people.items():
             row = {"tenant": "main", "subject": id_, "enabled": each["enabled"], "realm_roles": each.get("realm_roles", [])}
             self.backend.collections.setdefault(USERS, {})[f"main|{id_}"] = {"_id": f"main|{id_}", **row}
+
+    def administrator(self, subject: str, *roles: str) -> None:
+        """Somebody of the realm who has roles there."""
+        row = {"_id": f"main|{subject}", "tenant": "main", "subject": subject, "enabled": True, "realm_roles": list(roles)}
+        self.backend.collections.setdefault(USERS, {})[row["_id"]] = row
 
     def person(self, key: str, **said: str) -> None:
         self.says[key] = {"uid": key, "mail": f"{key}@x.example", **said}
@@ -219,6 +225,7 @@ async def test_the_last_administrator_stays_whatever_the_directory_says(house: H
     house.in_desk = ["ann"]
     await house.synced(directory)
     assert house.held("ann") == {"admin"}
+    house.administrator("boss")
     del house.says["ann"]
     await house.synced(directory)
     run = await house.synced(directory)
