@@ -112,8 +112,7 @@ lock: .state/venv ## resolve the pins of pyproject.toml again, into requirements
 	touch $@
 
 # An edit of a test or of this machine's files is no reason to build again.
-.state/web: .state/protos .state/node web/index.html web/vite.config.ts web/tsconfig.json services/gateway/openapi.py \
-  services/gateway/schemas.py services/gateway/*docs.py \
+.state/web: .state/protos .state/node web/index.html web/vite.config.ts web/tsconfig.json services/gateway/openapi/*.py \
   $(shell find web/src web/docs web/public web/scripts -type f ! -name schema.d.ts)
 	$(PY) -m stack.web generate build
 	touch $@

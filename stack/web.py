@@ -77,7 +77,9 @@ def _describe() -> None:
     folder = WEB / ".build"
     folder.mkdir(exist_ok=True)
     with (folder / "openapi.json").open("wb") as file:
-        subprocess.run([sys.executable, "-m", "services.gateway.openapi"], cwd=ROOT, stdout=file, timeout=120, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "services.gateway.openapi.document"], cwd=ROOT, stdout=file, timeout=120, check=True
+        )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from typing import Any
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from docs.generate.markdown import table, text
 from services.auth.domain.roles import MAY_GRANT, ROLES, SCOPES, VERSION
-from services.gateway.comments import comments, summary
-from services.gateway.routes import declared, descriptors
+from services.gateway.openapi.comments import comments, summary
+from services.gateway.rest.routes import declared, descriptors
 
 _INTRODUCTION = """
 # Roles and permissions

@@ -19,12 +19,12 @@ from docs.generate.markdown import table, text
 from services.analytics.store import INCIDENT_FIELDS as KPI_FIELDS
 from services.asset.store import listings as asset_listings
 from services.auth.store import listings as auth_listings
-from services.gateway import openapi
-from services.gateway.exchange import MAX_KEY, MAX_PARAMETERS
-from services.gateway.hub import MAX_STREAMS
-from services.gateway.limits import MAX_ADDRESS, MAX_HEADER_BYTES, MAX_HEADERS
-from services.gateway.stream import MAX_TOPICS
-from services.gateway.transcode import IMPORT_TIMEOUT, MAX_BODY, MAX_IMPORT, TIMEOUT
+from services.gateway.live.hub import MAX_STREAMS
+from services.gateway.live.stream import MAX_TOPICS
+from services.gateway.openapi import document as openapi
+from services.gateway.rest.exchange import MAX_KEY, MAX_PARAMETERS
+from services.gateway.rest.limits import MAX_ADDRESS, MAX_HEADER_BYTES, MAX_HEADERS
+from services.gateway.rest.transcode import IMPORT_TIMEOUT, MAX_BODY, MAX_IMPORT, TIMEOUT
 from services.incident.store import listings as incident_listings
 from services.monitor.store import check_listings, notification_listings, quiet_listings, rule_listing, series_listing
 from services.monitor.store import listings as monitor_listings

@@ -14,27 +14,29 @@ from chassis.assembly import Assembly
 from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
-from services.gateway import answers, eventdocs, openapi, owned
+from services.gateway import eventdocs, owned
 from services.gateway import store as kept
 from services.gateway.console import BUILT, Console
-from services.gateway.credentials import Auth, Credentials
-from services.gateway.entrance import Entrance, EntranceSettings
-from services.gateway.exchange import Receive, Scope, Send
-from services.gateway.exports import Exports
-from services.gateway.hub import Hub
 from services.gateway.jobs import wiring as jobs
 from services.gateway.jobs.results import Results
-from services.gateway.limits import App, Limits
+from services.gateway.live.hub import Hub
+from services.gateway.live.ring import Cursors, Entry, Ring
+from services.gateway.live.stream import PATH, Stream
+from services.gateway.live.tail import Tail
+from services.gateway.openapi import document as openapi
 from services.gateway.owned import OwnSettings
-from services.gateway.revocations import Revocations
-from services.gateway.ring import Cursors, Entry, Ring
-from services.gateway.routes import Routes, declared
-from services.gateway.selecting import Selecting
-from services.gateway.session import Realm, SignIn
-from services.gateway.stream import PATH, Stream
-from services.gateway.tail import Tail
-from services.gateway.transcode import Transcoder
-from services.gateway.upstream import Upstream
+from services.gateway.rest import answers
+from services.gateway.rest.entrance import Entrance, EntranceSettings
+from services.gateway.rest.exchange import Receive, Scope, Send
+from services.gateway.rest.exports import Exports
+from services.gateway.rest.limits import App, Limits
+from services.gateway.rest.routes import Routes, declared
+from services.gateway.rest.selecting import Selecting
+from services.gateway.rest.transcode import Transcoder
+from services.gateway.rest.upstream import Upstream
+from services.gateway.signin.credentials import Auth, Credentials
+from services.gateway.signin.revocations import Revocations
+from services.gateway.signin.session import Realm, SignIn
 from services.gateway.usecases.selections import Selections
 
 _LAST_WORDS_SECONDS = 2.0

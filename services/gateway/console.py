@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from chassis.http.problems import Problem
-from services.gateway.answers import Answer, refusal
-from services.gateway.credentials import session_secret
-from services.gateway.edgedocs import DOCS
-from services.gateway.exchange import Exchange, Receive, Scope, Send
-from services.gateway.limits import App
+from services.gateway.openapi.edges import DOCS
+from services.gateway.rest.answers import Answer, refusal
+from services.gateway.rest.exchange import Exchange, Receive, Scope, Send
+from services.gateway.rest.limits import App
+from services.gateway.signin.credentials import session_secret
 
 BUILT = Path(__file__).resolve().parents[2] / "web" / "dist"
 """Where `make web` puts the console."""

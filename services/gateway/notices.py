@@ -27,11 +27,11 @@ from services.gateway.deliveries.webpush import Vapid
 from services.gateway.deliveries.worker import Sender
 from services.gateway.domain.delivery import Channel
 from services.gateway.domain.template import LOCALE
+from services.gateway.live.past import Past
+from services.gateway.live.ring import Ring
 from services.gateway.owners import Owners
-from services.gateway.past import Past
 from services.gateway.people import People, Records
 from services.gateway.ports import CHANNELS
-from services.gateway.ring import Ring
 from services.gateway.sealing import Sealing
 from services.gateway.usecases.addressing import Addressing
 from services.gateway.usecases.browsers import Browsers

@@ -13,11 +13,11 @@ from services.gateway.catalog import Catalog
 from services.gateway.deliveries.webhooks import LIMITS, WebhookSender
 from services.gateway.deliveries.worker import AT_ONCE, Sender, Worker
 from services.gateway.domain.delivery import Channel
+from services.gateway.live.ring import Ring
 from services.gateway.mail import wiring as mail
 from services.gateway.mail.settings import MailSettings
 from services.gateway.notices import NoticeSettings
 from services.gateway.owners import Owners, asking
-from services.gateway.ring import Ring
 from services.gateway.sync import wiring as sync
 from services.gateway.usecases.health import Health
 from services.gateway.usecases.log import Log

@@ -15,9 +15,9 @@ from chassis.assembly import Assembly
 from chassis.auth import Principal
 from chassis.errors import DeadlinePassed, NotFound, Unavailable
 from chassis.rpc import call
+from services.gateway.live.ring import Entry
+from services.gateway.live.sight import Sight
 from services.gateway.ports import Told
-from services.gateway.ring import Entry
-from services.gateway.sight import Sight
 
 FRESH, STALE = 15.0, 600.0
 _MOST = 10_000

@@ -14,8 +14,8 @@ from chassis.listing import Listing
 from chassis.listing.filter import parse
 from chassis.listing.order import parse_order
 from docs.generate import rest
-from services.gateway import openapi
-from services.gateway.routes import declared
+from services.gateway.openapi import document as openapi
+from services.gateway.rest.routes import declared
 
 ROUTES = declared()
 DOCUMENT: dict[str, Any] = orjson.loads(orjson.dumps(openapi.document(ROUTES, version="v1", oidc_url="/")))

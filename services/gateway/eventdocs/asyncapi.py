@@ -9,10 +9,10 @@ from typing import Any
 from chassis.events.topics import dead_topic, public_topic, wanted
 from chassis.events.wire import AUDIT_TOPIC
 from chassis.peers import SERVICES
-from services.gateway.comments import summary
 from services.gateway.eventdocs import headers
 from services.gateway.eventdocs.catalog import EVERYWHERE, Event, catalog
 from services.gateway.eventdocs.schemas import Messages, Schema, example
+from services.gateway.openapi.comments import summary
 
 _BINDING = {"bindingVersion": "0.5.0"}
 _AUDIT, _DEAD = "AuditRecord", "DeadLetter"

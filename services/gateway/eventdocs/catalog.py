@@ -8,8 +8,8 @@ from typing import Any
 from google.protobuf import descriptor_pool
 from itsm.type.v1 import annotations_pb2
 
-from services.gateway.comments import comments
-from services.gateway.routes import descriptors
+from services.gateway.openapi.comments import comments
+from services.gateway.rest.routes import descriptors
 
 SNAPSHOT = 15  # the field of each event that holds the resource as it is after the change
 EVERYWHERE = "operations"  # told by every service, on its own topic

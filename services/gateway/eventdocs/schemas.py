@@ -16,8 +16,8 @@ from itsm.type.v1 import annotations_pb2
 from chassis.codec import has_behavior, personal_fields
 from chassis.store.changes import CHANGES_FIELD
 from services.gateway.eventdocs.catalog import Event, catalog, texts
-from services.gateway.samples import example as sample
-from services.gateway.schemas import Use
+from services.gateway.openapi.samples import example as sample
+from services.gateway.openapi.schemas import Use
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -16,9 +16,9 @@ from chassis import protojson
 from chassis.codec import has_behavior
 from chassis.errors import Invalid
 from chassis.rpc.methods import missing
-from services.gateway.exports import columns, exportable
 from services.gateway.ports import Plan
-from services.gateway.routes import PREFIX, Route, Routes
+from services.gateway.rest.exports import columns, exportable
+from services.gateway.rest.routes import PREFIX, Route, Routes
 
 UPDATE, DELETE = "update", "delete"
 _METHODS = {"PATCH": UPDATE, "DELETE": DELETE}

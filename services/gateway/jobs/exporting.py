@@ -19,10 +19,10 @@ from chassis.http.problems import Problem
 from chassis.listing.facets import ANSWER_KEY, ASKED_KEY, TOTAL, unpacked
 from chassis.store import Insert, Store
 from services.gateway.domain.job import LONGEST, Format, Job, Progress, Result
-from services.gateway.exports import File, columns, file_of
 from services.gateway.jobs.actions import Actions
 from services.gateway.jobs.hands import Hands, Over
 from services.gateway.jobs.ledger import Ledger
+from services.gateway.rest.exports import File, columns, file_of
 from services.gateway.usecases.jobs import PIECES
 
 PIECE = 1 << 20

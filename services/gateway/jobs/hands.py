@@ -20,9 +20,9 @@ from chassis.errors import Denied, ForbiddenMove, Unauthenticated, Unavailable
 from chassis.http.problems import Problem
 from chassis.rpc import call
 from services.gateway.domain.job import Job
-from services.gateway.routes import Route
-from services.gateway.shedding import Class, Shedding
-from services.gateway.upstream import Call
+from services.gateway.rest.routes import Route
+from services.gateway.rest.shedding import Class, Shedding
+from services.gateway.rest.upstream import Call
 
 SECONDS = 20.0
 _FRESH = 40.0

@@ -14,13 +14,13 @@ from chassis.errors import Error
 from chassis.http import problems
 from chassis.http.problems import Problem
 from chassis.rpc.methods import methods
-from services.gateway.answers import refusal
-from services.gateway.entrance import Entrance
-from services.gateway.exchange import Exchange, Receive, Scope, Send
-from services.gateway.exports import STALLED_SECONDS
-from services.gateway.limits import App
-from services.gateway.routes import PREFIX, Route, Routes
-from services.gateway.upstream import Call
+from services.gateway.rest.answers import refusal
+from services.gateway.rest.entrance import Entrance
+from services.gateway.rest.exchange import Exchange, Receive, Scope, Send
+from services.gateway.rest.exports import STALLED_SECONDS
+from services.gateway.rest.limits import App
+from services.gateway.rest.routes import PREFIX, Route, Routes
+from services.gateway.rest.upstream import Call
 
 SERVICE = "itsm.gateway.v1.JobService"
 _PATH = re.compile(rf"{PREFIX}jobs/([A-Za-z0-9_]{{1,100}})/result")

@@ -8,13 +8,13 @@ from chassis.assembly import Assembly
 from services.gateway import store as kept
 from services.gateway.api.jobs import JobApi
 from services.gateway.domain.job import Job
-from services.gateway.entrance import Entrance
 from services.gateway.jobs.actions import Actions
 from services.gateway.jobs.hands import Hands, delegating
 from services.gateway.jobs.results import SERVICE
 from services.gateway.jobs.runner import Runner
-from services.gateway.routes import Routes
-from services.gateway.upstream import Upstream
+from services.gateway.rest.entrance import Entrance
+from services.gateway.rest.routes import Routes
+from services.gateway.rest.upstream import Upstream
 from services.gateway.usecases.jobs import Jobs
 from services.gateway.usecases.selections import Selections
 

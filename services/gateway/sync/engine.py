@@ -2,7 +2,8 @@
 
 One way serves both: read both sides, decide field by field (`reconcile`), write the differences, remember what both have
 now. What a side refuses is remembered with the reason, and left alone until somebody changes it again or asks for another
-try. A ticket is made at most once: that it is about to be is written down before, and it carries what it is for.
+try. A ticket is made at most once: that it is about to be is written down before, and it carries what it is for. So is an
+incident of theirs. What a ticket or an incident says of itself counts only where that was written down: anybody can say it.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from chassis.store.backend import Document
 from services.gateway.domain.connection import Connection
 from services.gateway.sync.links import Link, Links, link_id
 from services.gateway.sync.mapping import Mapper, kept, taken
-from services.gateway.sync.ports import Key, Moved, Ours, Record, Refused, Saying, Theirs, Ticket, Trouble
+from services.gateway.sync.ports import Key, Moved, Ours, Record, Refused, Saying, Theirs, Ticket, Trouble, Unseen
 from services.gateway.sync.reconcile import Verdict, decide, later
 from services.gateway.sync.remarks import Talk, goes
 
@@ -63,13 +64,14 @@ class Engine:
         async with self._held(connection, record_id) as link:
             record = await self._ours.read(record_id)
             fresh = not link.remote_id
-            if record is None or (fresh and not self._origin(connection, record) and not (wanted and not record.over)):
+            origin = await self._origin(connection, record) if fresh and record is not None else ""
+            if record is None or (fresh and not origin and not (wanted and not record.over)):
                 await self._links.drop(link) if fresh else await self._links.release(link)
                 return
             if not fresh and await self._as_before(connection, link, record):
                 await self._links.release(link)
                 return
-            ticket = await self._theirs_of(connection, theirs, link, record)
+            ticket = await self._theirs_of(connection, theirs, link, record, origin)
             if ticket is None:
                 link.stuck("create", "OUT", "there is no such ticket any more", self._store.clock())
             else:
@@ -85,12 +87,17 @@ class Engine:
         """
         if known is not None and known.get("remote_version") == ticket.version and not again:
             return False
-        record_id = known["record"].partition("/")[2] if known is not None else ticket.correlation.rpartition(".")[2]
-        mapper = Mapper.of(connection)
+        mapper, made = Mapper.of(connection), False
+        if known is not None:
+            record_id = known["record"].partition("/")[2]
+        else:
+            record_id = await self._links.attempted(ticket.correlation) if ticket.correlation else ""
+            made = bool(record_id)
         if not record_id:
-            if not _is_open(mapper, ticket):
+            opened = await self._begun(connection, mapper, theirs, ticket, known, again=again)
+            if opened is None:
                 return False
-            record_id = (await self._opened(connection, mapper, ticket)).id
+            record_id = opened.id
             await self._store.failpoints.reached("S22")
         async with self._held(connection, record_id) as link:
             record = await self._ours.read(record_id)
@@ -100,7 +107,7 @@ class Engine:
                 return False
             pair = _Pair(connection, mapper, theirs, link, record, ticket)
             if not link.remote_id:
-                await self._linked(pair, out=bool(ticket.correlation))
+                await self._linked(pair, out=made)
             await self._step(pair, again=again)
             await self._links.keep(link)
         return True
@@ -118,10 +125,11 @@ class Engine:
             await self._links.release(link)
             raise
 
-    def _origin(self, connection: Connection, record: Record) -> str:
-        """The ticket that an incident was opened for, before the two were linked."""
-        prefix, _, remote_id = record.dedup_key.partition(":")
-        return remote_id if prefix == connection.id else ""
+    async def _origin(self, connection: Connection, record: Record) -> str:
+        """The ticket that we opened an incident for, before the two were linked. Anybody may choose such a key."""
+        prefix, _, rest = record.dedup_key.partition(":")
+        remote_id, _, nonce = rest.partition(":")
+        return remote_id if prefix == connection.id and await self._links.begun(connection.id, remote_id, nonce) else ""
 
     async def _as_before(self, connection: Connection, link: Link, record: Record) -> bool:
         """Whether nothing of ours is news: the events of our own writes end here."""
@@ -132,10 +140,12 @@ class Engine:
         fresh = await self._ours.notes(record.id, link.notes)
         return not any(goes(connection, public=note.public) for note in fresh)
 
-    async def _theirs_of(self, connection: Connection, theirs: Theirs, link: Link, record: Record) -> Ticket | None:
+    async def _theirs_of(
+        self, connection: Connection, theirs: Theirs, link: Link, record: Record, origin: str
+    ) -> Ticket | None:
         if link.remote_id:
             return await theirs.read(link.remote_id)
-        origin, mapper = self._origin(connection, record), Mapper.of(connection)
+        mapper = Mapper.of(connection)
         ticket = await theirs.read(origin) if origin else await self._made(connection, mapper, theirs, link, record)
         if ticket is not None:
             await self._linked(_Pair(connection, mapper, theirs, link, record, ticket), out=not origin)
@@ -143,18 +153,19 @@ class Engine:
 
     async def _made(self, connection: Connection, mapper: Mapper, theirs: Theirs, link: Link, record: Record) -> Ticket:
         now, correlation = self._store.clock(), link_id(link.connection_id, link.record_id)
-        if link.attempt_time is not None and now - link.attempt_time < SETTLES:
-            raise Unavailable("whether the ticket was made is not to be seen yet")
-        found = await theirs.find(correlation)
-        if found is not None:
-            return found
+        if link.attempt_time is not None:  # else there is nothing of ours to be found
+            if now - link.attempt_time < SETTLES:
+                raise Unavailable("whether the ticket was made is not to be seen yet")
+            found = await theirs.find(correlation)
+            if found is not None and not await self._links.find(connection.id, [found.id]):
+                return found
         await self._links.attempt(link, now)
         values = {name: mapper.out(name, record) for name in ("title", *connection.synced) if name != "state"}
         try:
             made = await theirs.create(values, correlation)
         except Refused as no:
             link.stuck("create", "OUT", str(no), now)
-            link.attempt_time = None
+            link.attempt_time = now if isinstance(no, Unseen) else None
             await self._links.keep(link)
             raise
         await self._store.failpoints.reached("S21")
@@ -170,22 +181,33 @@ class Engine:
             if not pair.mapper.same(name, pair.record, ticket):
                 ours, their = pair.ours(name), pair.their(name)
                 link.settle(name, "" if out else ours, their if out else "", self._store.clock())
-        if not out and not ticket.correlation and pair.connection.direction.goes_out:
+        if not out and ticket.correlation != link.id and pair.connection.direction.goes_out:
             try:
                 await pair.theirs.mark(ticket, link_id(link.connection_id, link.record_id))
             except Refused as no:  # what it is here is known all the same, by its id
                 link.stuck("mark", "OUT", str(no), self._store.clock())
 
-    async def _opened(self, connection: Connection, mapper: Mapper, ticket: Ticket) -> Record:
+    async def _begun(
+        self, connection: Connection, mapper: Mapper, theirs: Theirs, ticket: Ticket, known: Document | None, *, again: bool
+    ) -> Record | None:
+        """The incident for a ticket of theirs; None where it is none that is to become one."""
+        # What carries no mark was found by the query; a mark may have been written by anybody.
+        if not _is_open(mapper, ticket) or ((ticket.marked or again) and not await theirs.fits(ticket)):
+            if known is not None:
+                await self._links.unbegun(connection.id, ticket.id)
+            return None
+        row = await self._links.begin(connection.id, ticket)
+        return None if row is None else await self._opened(connection, mapper, ticket, row["nonce"])
+
+    async def _opened(self, connection: Connection, mapper: Mapper, ticket: Ticket, nonce: str) -> Record:
         values: dict[str, str] = {name: taken(name, ticket.fields.get(name, "")) for name in _TEXTS}
         for name in ("priority", "impact", "urgency"):
             if name in ticket.fields and (levels := mapper.levels(name, ticket.fields[name], None)) is not None:
                 values |= levels
         values["title"] = values["title"] or ticket.key
         words = kept("description", "\n".join(f"{name}={value}" for name, value in sorted(values.items())))
-        return await self._ours.open(
-            values, f"{connection.id}:{ticket.id}", Key(connection.id, f"open|{ticket.id}|{words}", (ticket.key,))
-        )
+        key = Key(connection.id, f"open|{nonce}|{words}", (ticket.key,))
+        return await self._ours.open(values, f"{connection.id}:{ticket.id}:{nonce}", key)
 
     async def _step(self, pair: _Pair, *, again: bool = False) -> None:
         version = pair.ticket.version

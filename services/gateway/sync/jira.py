@@ -13,7 +13,7 @@ from urllib.parse import quote
 from services.gateway.domain.connection import Connection
 from services.gateway.sync.http import PAGE, Client
 from services.gateway.sync.mapping import Mapper
-from services.gateway.sync.ports import Refused, Remark, Saying, Ticket
+from services.gateway.sync.ports import Refused, Remark, Saying, Ticket, Unseen
 
 API = "/rest/api/2"
 _FIELDS = "summary,description,status,priority,labels,updated,resolution"
@@ -75,7 +75,7 @@ class Jira:
         made, _ = await self._client.call("POST", f"{API}/issue", {"fields": fields})
         ticket = await self.read(str(made["id"]))
         if ticket is None:
-            raise Refused(f"{made['key']} was made, and we may not read it")
+            raise Unseen(f"{made['key']} was made, and we may not read it")
         return ticket
 
     async def mark(self, ticket: Ticket, correlation: str) -> None:
@@ -127,6 +127,14 @@ class Jira:
             body["properties"] = [{"key": _FOR_CUSTOMERS, "value": {"internal": True}}]
         made, _ = await self._client.call("POST", f"{API}/issue/{_part(ticket.id)}/comment", body)
         return str(made["id"])
+
+    async def fits(self, ticket: Ticket) -> bool:
+        """See `Theirs`."""
+        query = self._connection.mapping.query
+        if not query:
+            return False
+        found, _ = await self._search(f"({query}) AND id = {_part(ticket.id)} ORDER BY updated ASC", "", 1)
+        return bool(found)
 
     async def changed(self, since: timedelta, page: str) -> tuple[Sequence[Ticket], str]:
         """See `Theirs`. Asked in minutes before now: an instant would be read in the time zone of whoever asks."""
@@ -184,6 +192,7 @@ class Jira:
                 "state": fields["status"]["name"],
                 "priority": (fields.get("priority") or {}).get("name", ""),
             },
+            marked=self._connection.id in (fields.get("labels") or ()),
             correlation=next((each for each in fields.get("labels") or () if each.startswith(prefix)), ""),
             closing=(fields.get("resolution") or {}).get("name", ""),
         )

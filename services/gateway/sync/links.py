@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hmac import compare_digest
 from typing import Any
 from uuid import uuid4
 
@@ -73,6 +74,11 @@ def link_id(connection_id: str, record_id: str) -> str:
     return f"{connection_id}.{record_id}"
 
 
+def begun_id(connection_id: str, remote_id: str) -> str:
+    """The id of what is kept of a ticket of theirs for which there is no incident yet."""
+    return f"{connection_id}.ticket.{remote_id}"
+
+
 class Links:
     """Pairs of the current tenant."""
 
@@ -123,9 +129,54 @@ class Links:
             await asyncio.wait({task})
 
     async def find(self, connection_id: str, remote_ids: Sequence[str]) -> dict[str, Document]:
-        """What is known of their tickets, by their ids."""
+        """What is known of their tickets, by their ids: the pair, or what was begun."""
         query = {"connection_id": connection_id, "remote_id": {"$in": list(remote_ids)}}
-        return {row["remote_id"]: row for row in await self._store.find(LINKS, query)}
+        rows = await self._store.find(LINKS, query)
+        return {row["remote_id"]: row for row in sorted(rows, key=lambda row: bool(row["record"]))}
+
+    async def attempted(self, id: str) -> str:  # noqa: A002 - as its field
+        """The record of a pair whose ticket we were about to make and do not know yet; empty where that is not so.
+
+        A mark in a ticket is no proof of anything: only what was written down here before counts.
+        """
+        query = {"_id": id, "remote_id": "", "attempt_time": {"$ne": None}}
+        return next((row["record"].partition("/")[2] for row in await self._store.find(LINKS, query, limit=1)), "")
+
+    async def begin(self, connection_id: str, ticket: Ticket) -> Document | None:
+        """Writes down, before it happens, that an incident is opened for a ticket; None where there is one by now.
+
+        What it is opened with, `nonce`, nobody can know before: who takes a name that can be guessed takes no ticket by that.
+        """
+        key, now = begun_id(connection_id, ticket.id), self._store.clock()
+        row = {
+            "_id": key,
+            "tenant": ctx.current().tenant,
+            "connection_id": connection_id,
+            "record": "",
+            "remote_id": ticket.id,
+            "key": ticket.key,
+            "url": ticket.url,
+            "nonce": uuid4().hex,
+            "has_problem": False,
+            "create_time": now,
+        }
+        with suppress(Taken):
+            await self._store.backend.write([Insert(LINKS, row)])
+        found = (await self.find(connection_id, [ticket.id]))[ticket.id]
+        if found["record"]:  # somebody was faster, and had it here before ours was written
+            await self.unbegun(connection_id, ticket.id)
+            return None
+        return found
+
+    async def begun(self, connection_id: str, remote_id: str, nonce: str) -> bool:
+        """Whether an incident that says so was opened for this ticket."""
+        rows = await self._store.find(LINKS, {"_id": begun_id(connection_id, remote_id), "record": ""}, limit=1)
+        return bool(rows) and compare_digest(rows[0]["nonce"].encode(), nonce.encode())
+
+    async def unbegun(self, connection_id: str, remote_id: str) -> None:
+        """Forgets what was begun."""
+        query = {"_id": begun_id(connection_id, remote_id), "tenant": ctx.current().tenant}
+        await self._store.backend.write([Delete(LINKS, query)])
 
     async def exists(self, connection_id: str, record_id: str) -> bool:
         """Whether a record is, or is about to be, linked."""
@@ -144,7 +195,8 @@ class Links:
     async def named(self, link: Link) -> None:
         """Writes down at once which ticket it is: until then its maker does not know that it was made."""
         names = {"remote_id": link.remote_id, "key": link.key, "url": link.url, "attempt_time": None}
-        await self._store.backend.write([self._update(link, names)])
+        begun = {"_id": begun_id(link.connection_id, link.remote_id), "tenant": ctx.current().tenant}
+        await self._store.backend.write([self._update(link, names), Delete(LINKS, begun)])
 
     async def keep(self, link: Link) -> None:
         """Keeps the pair as it is now and lets go of it. Raises `Busy` where it is not held any more."""
@@ -172,7 +224,10 @@ class Links:
         await self._store.backend.update_many(LINKS, query, {"$set": {"held_until": _past(self._store.clock())}})
 
     async def drop(self, link: Link) -> None:
-        """Forgets a pair that never came to be."""
+        """Forgets a pair that never came to be; one whose ticket may have been made is kept, for that is to be found."""
+        if link.attempt_time is not None:
+            await self.release(link)
+            return
         query = {"_id": link.id, "tenant": ctx.current().tenant, "holder": link.holder}
         await self._store.backend.write([Delete(LINKS, query)])
 

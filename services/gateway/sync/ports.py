@@ -14,6 +14,10 @@ class Refused(Exception):
     """A side says no, in words for people."""
 
 
+class Unseen(Refused):
+    """A ticket was made, and we may not see it."""
+
+
 class Trouble(Exception):
     """A side cannot be spoken to. `lasting` where nothing will change until somebody changes something."""
 
@@ -30,8 +34,9 @@ class Moved(Exception):
 class Ticket:
     """One of theirs. `id` never changes, `key` is for people; `version` differs after every change of it.
 
-    `fields` holds their own values: `title`, `description`, `state`, and `priority` or `impact` and `urgency`. `correlation`
-    is what we wrote into it, `closing` how it ended in their words, `waits` what it waits for.
+    `fields` holds their own values: `title`, `description`, `state`, and `priority` or `impact` and `urgency`. `marked` says
+    whether it carries the mark of this connection, `correlation` which pair it says that it is: whoever may write there can
+    have written both. `closing` is how it ended in their words, `waits` what it waits for.
     """
 
     id: str
@@ -40,6 +45,7 @@ class Ticket:
     version: str
     update_time: datetime
     fields: Mapping[str, str]
+    marked: bool = False
     correlation: str = ""
     closing: str = ""
     waits: str = ""
@@ -84,6 +90,9 @@ class Theirs(Protocol):
 
     async def remark(self, ticket: Ticket, text: str, *, public: bool) -> str:
         """Says something, which ends with a mark of ours; the id of that, empty where we may not see it."""
+
+    async def fits(self, ticket: Ticket) -> bool:
+        """Whether the query of the connection, by which tickets of theirs become incidents, finds it."""
 
     async def changed(self, since: timedelta, page: str) -> tuple[Sequence[Ticket], str]:
         """Tickets that are ours or are to be, and changed in this time, the oldest change first; and the page after."""

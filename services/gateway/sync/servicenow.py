@@ -15,8 +15,8 @@ from services.gateway.sync.ports import Refused, Remark, Saying, Ticket
 TABLE = "/api/now/table/incident"
 JOURNAL = "/api/now/table/sys_journal_field"
 _FIELDS = (
-    "sys_id,number,short_description,description,state,impact,urgency,correlation_id,sys_updated_on,sys_mod_count,"
-    "close_notes,hold_reason"
+    "sys_id,number,short_description,description,state,impact,urgency,correlation_id,correlation_display,"
+    "sys_updated_on,sys_mod_count,close_notes,hold_reason"
 )
 _NAMES = {
     "title": "short_description",
@@ -110,15 +110,18 @@ class ServiceNow:
         mark = text.rpartition("\n")[2].strip()
         return next((each.id for each in reversed(await self.remarks(ticket)) if each.text.strip().endswith(mark)), "")
 
+    async def fits(self, ticket: Ticket) -> bool:
+        """See `Theirs`."""
+        query = self._connection.mapping.query
+        return bool(query and await self._search(_each(query, f"sys_id={_part(ticket.id)}"), 0, 1))
+
     async def changed(self, since: timedelta, page: str) -> tuple[Sequence[Ticket], str]:
         """See `Theirs`. Asked in minutes before now: an instant would be read in the time zone of whoever asks."""
         minutes = max(1, -(-since // timedelta(minutes=1)))
         recent = f"sys_updated_onRELATIVEGE@minute@ago@{minutes}"
         among = f"correlation_display={self._connection.id}^{recent}"
         if query := self._connection.mapping.query:
-            # Each part between `^NQ` stands for itself.
-            parts = "^NQ".join(f"{part}^{recent}" for part in query.split("^NQ"))
-            among = f"{among}^NQ{parts}"
+            among = f"{among}^NQ{_each(query, recent)}"
         start = int(page or 0)
         tickets = await self._search(f"{among}^ORDERBYsys_updated_on^ORDERBYsys_id", start, PAGE)
         return tickets, str(start + len(tickets)) if len(tickets) == PAGE else ""
@@ -154,10 +157,16 @@ class ServiceNow:
             version=f"{row['sys_updated_on']}/{row['sys_mod_count']}",
             update_time=datetime.strptime(row["sys_updated_on"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC),
             fields={name: row.get(theirs) or "" for name, theirs in _NAMES.items()},
+            marked=row.get("correlation_display") == self._connection.id,
             correlation=correlation if correlation.startswith(f"{self._connection.id}.") else "",
             closing=row.get("close_notes") or "",
             waits=next((ours for ours, code in WAITS.items() if code == row.get("hold_reason")), ""),
         )
+
+
+def _each(query: str, more: str) -> str:
+    """A query that asks for something more: each part between `^NQ` stands for itself."""
+    return "^NQ".join(f"{part}^{more}" for part in query.split("^NQ"))
 
 
 def explain(said: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from deploy.version import version
-from services.gateway import openapi
+from services.gateway.openapi import document as openapi
 from tests.contract.chart.immutable import released
 
 FOLDER = Path(__file__).parent / "releases"

@@ -14,10 +14,10 @@ from itsm.incident import v1 as pb
 
 from chassis.errors import STATUS_KEY, Error, to_status
 from chassis.rpc import Channels
-from services.gateway import openapi
-from services.gateway.routes import declared
-from services.gateway.transcode import Transcoder
-from services.gateway.upstream import Upstream
+from services.gateway.openapi import document as openapi
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
+from services.gateway.rest.upstream import Upstream
 
 OIDC = "https://sign-in.example/realms/itsm/.well-known/openid-configuration"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}

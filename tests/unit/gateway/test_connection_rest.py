@@ -10,14 +10,14 @@ from itsm.gateway import v1 as pb
 from chassis.policy import ANONYMOUS
 from chassis.rpc import Channels, Edge
 from services.gateway.api.connections import ConnectionApi
-from services.gateway.routes import declared
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
+from services.gateway.rest.upstream import Upstream
 from services.gateway.sealing import Sealing
 from services.gateway.sync.links import LINKS
 from services.gateway.sync.polling import POLLS
 from services.gateway.sync.reach import SECRETS
 from services.gateway.sync.wiring import CONNECTION
-from services.gateway.transcode import Transcoder
-from services.gateway.upstream import Upstream
 from tests.support.services import a_service
 from tests.support.tickets.jira import Jira
 from tests.support.tickets.serving import SECRET, USER, serving

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from services.gateway.console import Console
-from services.gateway.exchange import Receive, Scope, Send
+from services.gateway.rest.exchange import Receive, Scope, Send
 
 SCRIPT = b"export const answer = 42;\n" * 60
 

@@ -8,10 +8,10 @@ import pytest
 from chassis.auth import Issuer, Keys, Policy, Verifier
 from chassis.guard import Guard
 from chassis.testing import MemoryBackend
-from services.gateway.entrance import Entrance
-from services.gateway.rates import Rates
-from services.gateway.routes import declared
-from services.gateway.transcode import Transcoder
+from services.gateway.rest.entrance import Entrance
+from services.gateway.rest.rates import Rates
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
 from tests.support.issuers import KEYCLOAK, OWN, FakeIssuer, person
 
 INCIDENTS = "/api/v1/incidents"

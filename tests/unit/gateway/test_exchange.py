@@ -8,10 +8,10 @@ import pytest
 from itsm.incident import v1 as pb
 
 from chassis.http.problems import Problem
-from services.gateway import exchange as exchange_module
-from services.gateway.exchange import Exchange
-from services.gateway.routes import declared
-from services.gateway.transcode import Transcoder
+from services.gateway.rest import exchange as exchange_module
+from services.gateway.rest.exchange import Exchange
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
 from tests.unit.gateway.conftest import Incidents
 
 

@@ -12,9 +12,9 @@ import httpx
 import orjson
 import pytest
 
-from services.gateway import exports
-from services.gateway.exports import Exports
-from services.gateway.routes import declared
+from services.gateway.rest import exports
+from services.gateway.rest.exports import Exports
+from services.gateway.rest.routes import declared
 
 PATH = "/api/v1/incidents:export"
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

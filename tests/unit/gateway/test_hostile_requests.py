@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chassis.rpc import Method
-from services.gateway.limits import Limits
-from services.gateway.routes import declared
-from services.gateway.transcode import Transcoder
+from services.gateway.rest.limits import Limits
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
 
 ROUTES = declared()
 _PIECES = st.sampled_from(

@@ -8,10 +8,10 @@ import pytest
 
 from chassis.auth import Policy, Principal
 from chassis.http.problems import Problem
-from services.gateway.hub import MAX_STREAMS, Hub, Topics
-from services.gateway.ring import Entry, Ring
-from services.gateway.routes import descriptors
-from services.gateway.sight import Sight
+from services.gateway.live.hub import MAX_STREAMS, Hub, Topics
+from services.gateway.live.ring import Entry, Ring
+from services.gateway.live.sight import Sight
+from services.gateway.rest.routes import descriptors
 from tests.unit.gateway.test_ring import CURSORS
 
 descriptors()  # the sight knows events by their descriptors, which the process has loaded

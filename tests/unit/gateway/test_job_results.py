@@ -9,9 +9,9 @@ from google.protobuf.message import Message
 from itsm.gateway import v1 as pb
 
 from chassis.errors import Denied, NotFound, Unauthenticated, Unavailable
-from services.gateway.entrance import Entrance
 from services.gateway.jobs.results import Results
-from services.gateway.shedding import Shedding
+from services.gateway.rest.entrance import Entrance
+from services.gateway.rest.shedding import Shedding
 from tests.unit.gateway.work import ROUTES
 
 NAME = "incidents-2026-05-04.csv"
@@ -27,7 +27,7 @@ class Files:
     async def call(
         self, service: str, method: Any, request: Any, *, metadata: Sequence[tuple[str, str]], timeout: float
     ) -> Message:
-        """See `services.gateway.upstream.Call`."""
+        """See `services.gateway.rest.upstream.Call`."""
         self.shown.append(dict(metadata)["authorization"])
         if request.piece in self.fault:
             raise self.fault[request.piece]

@@ -27,7 +27,7 @@ from chassis.errors import (
 )
 from services.gateway.api.jobs import JobApi
 from services.gateway.domain.job import Format, Kind
-from services.gateway.shedding import Shedding
+from services.gateway.rest.shedding import Shedding
 from services.gateway.usecases.jobs import Wish
 from tests.unit.gateway.work import Killed, Works, person
 

@@ -10,9 +10,9 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from itsm.incident import v1 as pb
 from itsm.type.v1 import annotations_pb2
 
-from services.gateway import openapi
-from services.gateway.routes import Route, Routes, declared
-from services.gateway.transcode import Transcoder
+from services.gateway.openapi import document as openapi
+from services.gateway.rest.routes import Route, Routes, declared
+from services.gateway.rest.transcode import Transcoder
 from tests.unit.gateway.conftest import OIDC
 
 

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 from chassis.errors import Denied, NotFound
 from chassis.http.problems import Problem
-from services.gateway.answers import handlers
-from services.gateway.limits import Limits
-from services.gateway.routes import declared
-from services.gateway.transcode import Transcoder
+from services.gateway.rest.answers import handlers
+from services.gateway.rest.limits import Limits
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
 
 
 class _Wish(BaseModel):

@@ -14,11 +14,11 @@ from chassis.failpoints import OFF
 from chassis.http import listener
 from chassis.http.listener import Listener
 from chassis.telemetry import Metrics
-from services.gateway import stream
-from services.gateway.hub import Hub
-from services.gateway.limits import Limits
-from services.gateway.ring import Ring
-from services.gateway.stream import Stream
+from services.gateway.live import stream
+from services.gateway.live.hub import Hub
+from services.gateway.live.ring import Ring
+from services.gateway.live.stream import Stream
+from services.gateway.rest.limits import Limits
 from tests.support.events import listening
 from tests.support.eventually import eventually
 from tests.unit.gateway.test_hub import a_policy, an_event, somebody, tell

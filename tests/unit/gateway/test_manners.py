@@ -12,12 +12,12 @@ from itsm.incident import v1 as pb
 
 from chassis.errors import Denied, NotFound, Stale
 from chassis.rpc import DRY_RUN_KEY
-from services.gateway.answers import Answer
-from services.gateway.batch import AT_ONCE, results
-from services.gateway.exchange import Exchange
-from services.gateway.many import AT_ONCE as MANY_AT_ONCE
-from services.gateway.packing import pack
-from services.gateway.routes import declared
+from services.gateway.rest.answers import Answer
+from services.gateway.rest.batch import AT_ONCE, results
+from services.gateway.rest.exchange import Exchange
+from services.gateway.rest.many import AT_ONCE as MANY_AT_ONCE
+from services.gateway.rest.packing import pack
+from services.gateway.rest.routes import declared
 from tests.unit.gateway.conftest import Incidents
 
 INCIDENTS = "/api/v1/incidents"

@@ -6,8 +6,8 @@ import httpx
 
 from chassis.errors import NotFound
 from chassis.telemetry import Metrics
-from services.gateway.routes import declared
-from services.gateway.transcode import Transcoder
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
 
 
 async def _nobody(_scope: Any, _route: Any) -> list[tuple[str, str]]:

@@ -8,11 +8,12 @@ import orjson
 import pytest
 
 from chassis import protojson
-from services.gateway import edgedocs, openapi
-from services.gateway.exports import EXPORT
-from services.gateway.routes import Route, Routes, declared
-from services.gateway.samples import example
-from services.gateway.schemas import Schemas, Use
+from services.gateway.openapi import document as openapi
+from services.gateway.openapi import edges as edgedocs
+from services.gateway.openapi.samples import example
+from services.gateway.openapi.schemas import Schemas, Use
+from services.gateway.rest.exports import EXPORT
+from services.gateway.rest.routes import Route, Routes, declared
 from tests.unit.gateway.conftest import OIDC
 
 ROUTES = declared()

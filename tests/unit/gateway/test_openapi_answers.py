@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from chassis import protojson
-from services.gateway import openapi
-from services.gateway.routes import Route, declared
+from services.gateway.openapi import document as openapi
+from services.gateway.rest.routes import Route, declared
 from tests.unit.gateway.conftest import OIDC
 
 ROUTES = {route.rpc.response.DESCRIPTOR.full_name: route for route in declared().all}

@@ -3,8 +3,8 @@
 import orjson
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from services.gateway import openapi
-from services.gateway.routes import declared
+from services.gateway.openapi import document as openapi
+from services.gateway.rest.routes import declared
 from tests.unit.gateway.conftest import OIDC
 
 

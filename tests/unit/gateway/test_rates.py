@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from chassis.http.problems import Problem
 from chassis.telemetry import Metrics
-from services.gateway.rates import WINDOW, Buckets, Rates
-from services.gateway.shedding import FEWEST, SHARES, Class, Shedding
+from services.gateway.rest.rates import WINDOW, Buckets, Rates
+from services.gateway.rest.shedding import FEWEST, SHARES, Class, Shedding
 
 
 class Ticking:

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from chassis.http.listener import Listener
-from services.gateway import limits
-from services.gateway.limits import Limits
-from services.gateway.refusals import LINES_A_SECOND, Refusals
+from services.gateway.rest import limits
+from services.gateway.rest.limits import Limits
+from services.gateway.rest.refusals import LINES_A_SECOND, Refusals
 
 SECRET = "swordfish"
 

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from services.gateway.credentials import Credentials
-from services.gateway.revocations import Revocations
-from services.gateway.ring import Entry
+from services.gateway.live.ring import Entry
+from services.gateway.signin.credentials import Credentials
+from services.gateway.signin.revocations import Revocations
 
 OWNERS = {
     "a": ("main", "crd_1", "ann"),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.http.problems import Problem
-from services.gateway.hub import Hub, Subscriber, Topics
-from services.gateway.ring import Cursors, Entry, Ring, Vector
+from services.gateway.live.hub import Hub, Subscriber, Topics
+from services.gateway.live.ring import Cursors, Entry, Ring, Vector
 
 CURSORS = Cursors(b"key of the test", 1)
 PARTITIONS: Vector = {"asset": [0, 0], "incident": [0]}

@@ -15,10 +15,10 @@ from itsm.auth import v1 as pb
 from chassis.errors import Unauthenticated
 from chassis.http.problems import Problem
 from chassis.rpc import Channels
-from services.gateway import answers
-from services.gateway.credentials import Auth, Credentials
-from services.gateway.limits import Limits
-from services.gateway.session import Realm, SignIn
+from services.gateway.rest import answers
+from services.gateway.rest.limits import Limits
+from services.gateway.signin.credentials import Auth, Credentials
+from services.gateway.signin.session import Realm, SignIn
 
 NOBODY = "127.0.0.1:9"
 REALM = Realm("http://sign-in.example/realms/itsm", f"http://{NOBODY}/realms/itsm", "console", "secret", "http://gateway")

@@ -13,9 +13,9 @@ from chassis.rpc import Channels, Edge
 from chassis.service import Service
 from services.gateway.api.webhooks import WebhookApi
 from services.gateway.owned import WEBHOOK
-from services.gateway.routes import declared
-from services.gateway.transcode import Transcoder
-from services.gateway.upstream import Upstream
+from services.gateway.rest.routes import declared
+from services.gateway.rest.transcode import Transcoder
+from services.gateway.rest.upstream import Upstream
 from tests.support.services import a_service
 from tests.unit.gateway.post import OPENED, Guard, Post
 

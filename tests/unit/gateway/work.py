@@ -27,8 +27,8 @@ from services.gateway.domain.job import Job, Kind
 from services.gateway.jobs.actions import Actions
 from services.gateway.jobs.hands import Hands
 from services.gateway.jobs.runner import Runner
-from services.gateway.routes import declared
-from services.gateway.shedding import Shedding
+from services.gateway.rest.routes import declared
+from services.gateway.rest.shedding import Shedding
 from services.gateway.usecases.jobs import Jobs, Wish
 from services.gateway.usecases.reading import Asked, Document
 from services.gateway.usecases.selections import Selection, Selections
@@ -119,7 +119,7 @@ class Desk:
         timeout: float,
         trailing: dict[str, Any] | None = None,
     ) -> Message:
-        """See `services.gateway.upstream.Call`."""
+        """See `services.gateway.rest.upstream.Call`."""
         said, name = dict(metadata), method.path.rpartition("/")[2]
         await passing(self.turns())
         self.tokens.append(said["authorization"])

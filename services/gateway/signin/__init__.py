@@ -1,0 +1,1 @@
+"""Who is calling: sessions of browsers, tokens, and what ends them."""
