@@ -29,6 +29,7 @@ from services.auth.ports import Directory as Realm
 from services.auth.ports import Ldap, RealmPeople, Refused
 from services.auth.usecases.people import People
 from services.auth.usecases.sealing import Sealing
+from services.auth.usecases.turns import Turns
 
 RUNS = "directory_runs"
 SECRETS, SCHEDULES, LINKS = "directory_secrets", "directory_schedules", "directory_people"
@@ -58,6 +59,7 @@ class Syncing:
         self._store, self._ldap, self._sealing = store, ldap, sealing
         self._realm, self._accounts, self._people = realm, accounts, people
         self._refresh, self._ids = refresh, ids
+        self._turns = Turns[Answer]()
 
     async def handle(self, tenant: str, id: str) -> None:  # noqa: A002 - as its field
         """A turn of a directory: the oldest run that waits, else one by its schedule."""
@@ -85,7 +87,10 @@ class Syncing:
         await self._store.backend.update_many(SCHEDULES, {**place, DUE: due}, {"$set": {DUE: following}})
 
     async def read(self, directory: Directory) -> Answer:
-        """What the server says now."""
+        """What the server says now, for somebody who waits. Raises `Exhausted` while one of the tenant is being read."""
+        return await self._turns.now(ctx.current().tenant, partial(self._read, directory))
+
+    async def _read(self, directory: Directory) -> Answer:
         password = ""
         if directory.password_set:
             tenant = ctx.current().tenant
@@ -160,7 +165,7 @@ class Syncing:
         return sorted(found, key=lambda run: (run.create_time, run.id))
 
     async def _run(self, directory: Directory, run: DirectoryRun) -> None:
-        answer = await self.read(directory)
+        answer = await self._turns.next(ctx.current().tenant, partial(self._read, directory))
         if answer.failed:
             await self._end(run, RunState.FAILED, problem=answer.failed)
             return
