@@ -101,7 +101,8 @@ class Engine:
             await self._store.failpoints.reached("S22")
         async with self._held(connection, record_id) as link:
             record = await self._ours.read(record_id)
-            if record is None or link.remote_id not in ("", ticket.id):
+            gone = made and not link.remote_id and link.attempt_time is None
+            if record is None or gone or link.remote_id not in ("", ticket.id):
                 # A copy of a ticket of ours has its marks, and is another ticket all the same.
                 await self._links.release(link) if link.remote_id else await self._links.drop(link)
                 return False

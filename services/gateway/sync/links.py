@@ -162,8 +162,8 @@ class Links:
         }
         with suppress(Taken):
             await self._store.backend.write([Insert(LINKS, row)])
-        found = (await self.find(connection_id, [ticket.id]))[ticket.id]
-        if found["record"]:  # somebody was faster, and had it here before ours was written
+        found = (await self.find(connection_id, [ticket.id])).get(ticket.id)
+        if found is not None and found["record"]:  # somebody was faster, and had it here before ours was written
             await self.unbegun(connection_id, ticket.id)
             return None
         return found

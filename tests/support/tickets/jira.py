@@ -244,6 +244,8 @@ class Jira(System):
         match name, sign:
             case "labels", "=":
                 return operand in issue.labels
+            case "id", "=":
+                return operand == issue.id
             case "project", "=":
                 return operand == "OPS"
             case "updated", ">=" if re.fullmatch(r"-[0-9]+m", operand):
