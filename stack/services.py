@@ -140,6 +140,8 @@ class Services:
             # Whoever wants to see mail listens there; what nobody takes is tried again.
             settings["ITSM_SMTP_URL"] = f"smtp+plain://{self.smtp_target}"
             settings["ITSM_MAIL_FROM"] = "itsm@demo.example"
+            # The domains of the examples, and of a second tenant that has a mailbox in tests.
+            settings["ITSM_MAIL_DOMAINS"] = f"{TENANT}=demo.example,example.org,example.com;matrix-a=desk.example"
             settings["ITSM_MAIL_LISTEN"] = self.mail_target(name)
             settings["ITSM_RATE_REPLICAS"] = str(self._options.gateways)
             settings["ITSM_CONSOLE_CLIENT_ID"] = "itsm-console"

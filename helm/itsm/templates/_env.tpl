@@ -65,6 +65,13 @@ ITSM_SMTP_USERNAME: {{ .username | quote }}
 {{- if or .smtpUrl .from }}
 ITSM_MAIL_FROM: {{ required "gateway.mail.from is needed where gateway.mail.smtpUrl is set" .from | quote }}
 {{- end }}
+{{- with .domains }}
+{{- $given := list }}
+{{- range $tenant, $names := . }}
+{{- $given = append $given (printf "%s=%s" $tenant (join "," $names)) }}
+{{- end }}
+ITSM_MAIL_DOMAINS: {{ join ";" $given | quote }}
+{{- end }}
 {{- if .receives }}
 ITSM_MAIL_LISTEN: ":2525"
 ITSM_MAIL_PROTOCOL: {{ .receives }}

@@ -18,7 +18,8 @@ from chassis.errors import Invalid
 from chassis.rpc.methods import missing
 from services.gateway.ports import Plan
 from services.gateway.rest.exports import columns, exportable
-from services.gateway.rest.routes import PREFIX, Route, Routes
+from services.gateway.rest.route import Route
+from services.gateway.rest.routes import PREFIX, Routes
 
 UPDATE, DELETE = "update", "delete"
 _METHODS = {"PATCH": UPDATE, "DELETE": DELETE}

@@ -23,7 +23,7 @@ from services.gateway.domain.job import LONGEST, MOST_SELECTED, ItemState, Job, 
 from services.gateway.jobs.actions import UPDATE, Actions, named, restored
 from services.gateway.jobs.hands import Hands, Over
 from services.gateway.jobs.ledger import Ledger
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import Route
 from services.gateway.usecases.jobs import ITEMS, NAMED
 from services.gateway.usecases.reading import Document
 

@@ -20,7 +20,7 @@ from chassis.errors import Denied, ForbiddenMove, Unauthenticated, Unavailable
 from chassis.http.problems import Problem
 from chassis.rpc import call
 from services.gateway.domain.job import Job
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import Route
 from services.gateway.rest.shedding import Class, Shedding
 from services.gateway.rest.upstream import Call
 

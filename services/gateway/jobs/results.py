@@ -19,7 +19,8 @@ from services.gateway.rest.entrance import Entrance
 from services.gateway.rest.exchange import Exchange, Receive, Scope, Send
 from services.gateway.rest.exports import STALLED_SECONDS
 from services.gateway.rest.limits import App
-from services.gateway.rest.routes import PREFIX, Route, Routes
+from services.gateway.rest.route import Route
+from services.gateway.rest.routes import PREFIX, Routes
 from services.gateway.rest.upstream import Call
 
 SERVICE = "itsm.gateway.v1.JobService"

@@ -13,10 +13,12 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from chassis import settings as chassis_settings
+from chassis.auth import HOME_TENANT
 from chassis.errors import Invalid
 from chassis.trust import trusting
 from services.gateway.mail.addresses import Address
 from services.gateway.mail.composing import Identity
+from services.gateway.mail.grants import Grants
 
 _URL = re.compile(r"(smtp|smtps|smtp\+plain)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII)
 _PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
@@ -41,6 +43,11 @@ class MailSettings(chassis_settings.Settings):
     smtp_password: SecretStr = Field(SecretStr(""), description="its password")
     mail_from: str = Field("", description="the address that mail is from where no mailbox is: `itsm@example.org`")
     mail_from_name: str = Field("ITSM", description="the name beside that address")
+    mail_domains: str = Field(
+        "",
+        description="which domains, or single addresses, mailboxes of a tenant may have: "
+        "`main=example.org,example.net;other=desk@other.example`; empty: that of ITSM_MAIL_FROM, for the tenant `main` alone",
+    )
 
     mail_listen: str = Field("", description="host:port where mail comes in for mailboxes; empty: none does")
     mail_protocol: Protocol = Field(Protocol.SMTP, description="what is spoken there, `smtp` or `lmtp`")
@@ -65,6 +72,7 @@ class MailSettings(chassis_settings.Settings):
                 Address.of(self.mail_from)
             except Invalid as wrong:
                 raise ValueError(f"ITSM_MAIL_FROM {wrong.violations['address']}") from wrong
+        self.mail_grants()
 
     def mail_server(self) -> "MailServer | None":
         """The server that takes our mail; none where mail is off."""
@@ -84,6 +92,11 @@ class MailSettings(chassis_settings.Settings):
     def mail_identity(self) -> Identity:
         """Who mail is from where no mailbox is. Its domain is in the ids of all messages."""
         return Identity(Address.of(self.mail_from or "itsm@localhost"), self.mail_from_name)
+
+    def mail_grants(self) -> Grants:
+        """Which addresses each tenant may use. Raises `ValueError`."""
+        own = self.mail_identity().address
+        return Grants.of(self.mail_domains or f"{HOME_TENANT}={own.domain}", own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,16 @@ def build(settings: MailSettings, assembly: Assembly, incident_target: str, key:
     store, service = assembly.store, assembly.service
     identity = settings.mail_identity()
     domain = identity.address.domain
-    mailboxes = Mailboxes(store, kept.mailbox_listing(key, store.clock))
-    postbox = Postbox(store, mailboxes.shelf, kept.mail_listing(key, store.clock), largest=settings.mail_largest)
+    grants = settings.mail_grants()
+    mailboxes = Mailboxes(store, kept.mailbox_listing(key, store.clock), grants)
+    postbox = Postbox(store, mailboxes.shelf, kept.mail_listing(key, store.clock), grants, largest=settings.mail_largest)
     assembly.serve(MAILBOX, pb.add_MailboxServiceServicer_to_server, MailboxApi(mailboxes, postbox))
     desk = Service(assembly, incident_target)
     clerk = Clerk(store, postbox, desk, domain=domain, own=identity.address, failpoints=assembly.failpoints)
     DueWorker(store, service.name, MAILS, DUE_FIELD, clerk.work, service.metrics).attach(service)
     if settings.mail_listen:
         _listen(settings, assembly, postbox, domain)
-    threads = Threads(store, postbox, identity, domain)
+    threads = Threads(store, postbox, identity, domain, grants)
     return MailSender(settings.mail_server(), threads, domain, failpoints=assembly.failpoints)
 
 

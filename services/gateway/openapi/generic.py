@@ -5,9 +5,8 @@ from typing import Any
 from chassis.listing.facets import COUNTED, LOOKED_AT, MAX_FIELDS, MAX_VALUES
 from services.gateway.openapi.answers import BODY, RATED, headers, refusals
 from services.gateway.rest.batch import MAX_OPERATIONS
-from services.gateway.rest.generic import BATCH, BATCH_GET, SELECT
 from services.gateway.rest.manners import MAX_IDS
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import BATCH, BATCH_GET, SELECT, Route
 
 Schema = dict[str, Any]
 

@@ -15,7 +15,7 @@ from services.gateway.rest import manners
 from services.gateway.rest.exchange import Exchange, Receive, Scope, Send, request_id
 from services.gateway.rest.limits import App
 from services.gateway.rest.rates import Rates
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import Route
 from services.gateway.rest.shedding import Class, Shedding
 
 _DOORS = ("/auth/login", "/auth/callback", "/auth/backchannel-logout")

@@ -27,7 +27,8 @@ from chassis.http.problems import Problem
 from services.gateway.rest.answers import Answer, refusal
 from services.gateway.rest.exchange import Exchange, Receive, Scope, Send
 from services.gateway.rest.limits import App
-from services.gateway.rest.routes import Route, Routes
+from services.gateway.rest.route import Route
+from services.gateway.rest.routes import Routes
 
 EXPORT = ":export"
 AT_ONCE, OF_A_CALLER = 4, 1

@@ -4,16 +4,10 @@ Each is made of what the resource offers already, as the same caller and by the 
 filter of its list. A binding that a proto does declare at such an address wins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from services.gateway.rest.routes import Route
-
-FACETS, BATCH_GET, BATCH, SELECT = "facets", "batchGet", "batch", "select"
+from services.gateway.rest.route import BATCH, BATCH_GET, FACETS, SELECT, Route
 
 
 def derived(routes: Iterable[Route]) -> Iterator[Route]:

@@ -7,7 +7,7 @@ from chassis import protojson
 from chassis.errors import Invalid
 from chassis.http.problems import Problem
 from services.gateway.rest.exchange import Exchange
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import Route
 from services.gateway.rest.shedding import Class
 from services.gateway.rest.sparse import Tree, pruned, wanted
 

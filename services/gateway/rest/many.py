@@ -14,7 +14,7 @@ from chassis.errors import Invalid, NotFound
 from chassis.http.problems import Problem, pointer
 from chassis.listing.facets import ANSWER_KEY, ASKED_KEY, TOTAL, unpacked
 from services.gateway.rest import manners
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import Route
 from services.gateway.rest.sparse import Tree
 
 AT_ONCE = 16

@@ -16,7 +16,8 @@ from chassis.guard import Guard
 from chassis.http import problems
 from chassis.listing.facets import ANSWER_KEY, ASKED_KEY, COUNTED, TOTAL, unpacked
 from services.gateway.rest.many import Ask
-from services.gateway.rest.routes import PREFIX, Route
+from services.gateway.rest.route import Route
+from services.gateway.rest.routes import PREFIX
 from services.gateway.usecases.selections import Selection, Selections
 
 

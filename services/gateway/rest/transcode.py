@@ -25,9 +25,9 @@ from services.gateway.rest import batch, manners, many
 from services.gateway.rest.answers import Answer, refusal
 from services.gateway.rest.entrance import Entrance
 from services.gateway.rest.exchange import Disconnected, Exchange, Receive, Scope, Send
-from services.gateway.rest.generic import BATCH, BATCH_GET, SELECT
 from services.gateway.rest.packing import PACKED, WORTH, pack, packed
-from services.gateway.rest.routes import Route, Routes
+from services.gateway.rest.route import BATCH, BATCH_GET, SELECT, Route
+from services.gateway.rest.routes import Routes
 from services.gateway.rest.selecting import Selecting
 from services.gateway.rest.upstream import Call
 

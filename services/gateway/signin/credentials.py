@@ -22,7 +22,7 @@ from chassis.http.problems import Problem
 from chassis.policy import ANONYMOUS
 from chassis.rpc import Channels, call
 from services.gateway.rest.exchange import Scope
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import Route
 
 COOKIE = "__Host-itsm"
 CSRF_HEADER = b"x-itsm-csrf"

@@ -1,4 +1,5 @@
-"""Mailboxes: making, changing and finding them. An address belongs to one mailbox of the whole installation."""
+"""Mailboxes: making, changing and finding them. An address belongs to one mailbox of the whole installation, of the tenant that
+it was given to."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from chassis.listing import Listing
 from chassis.store import Delete, Insert, Store, Transaction
 from services.gateway.domain.mailbox import Mailbox
 from services.gateway.mail.addresses import Address
+from services.gateway.mail.grants import Grants, refused
 from services.gateway.usecases.reading import Asked, Document, Paged
 from services.gateway.usecases.shelf import Shelf
 
@@ -21,15 +23,16 @@ MOST = 100
 class Mailboxes:
     """What callers may do with mailboxes. `etag` is the version that the caller decided on, or empty."""
 
-    def __init__(self, store: Store, listing: Listing, *, ids: Ids = new_id) -> None:
-        self._store, self._ids = store, ids
+    def __init__(self, store: Store, listing: Listing, grants: Grants, *, ids: Ids = new_id) -> None:
+        self._store, self._grants, self._ids = store, grants, ids
         self.shelf = Shelf(store, Mailbox, listing, "mailbox")
 
     async def create(self, fields: Mapping[str, Any]) -> Mailbox:
-        """A new one. Raises `Invalid`, and `AlreadyExists` for an address that another mailbox has."""
+        """A new one. Raises `Invalid`, also for an address that is not the tenant's, and `AlreadyExists` for one that
+        another of its mailboxes has."""
         await self.shelf.require_room(MOST)
         mailbox = Mailbox.made(id=self._ids("mbx"), at=self._store.clock(), **_judged(fields))
-        await self._require_free(mailbox.address)
+        await self._require_ours(mailbox.address)
         async with self._store.transaction() as tx:
             self._take(tx, mailbox)
             tx.add(mailbox)
@@ -41,7 +44,7 @@ class Mailboxes:
             before = mailbox.address
             mailbox.edit(self._store.clock(), **_judged(fields))
             if _key(before) != _key(mailbox.address):
-                await self._require_free(mailbox.address)
+                await self._require_ours(mailbox.address)
                 _release(tx, before)
                 self._take(tx, mailbox)
         return mailbox
@@ -61,9 +64,14 @@ class Mailboxes:
         """A page of the mailboxes that match."""
         return await self.shelf.page(asked)
 
-    async def _require_free(self, address: str) -> None:
-        if await self._store.backend.find_one(ADDRESSES, {"_id": _key(address)}) is not None:
-            raise AlreadyExists("mailbox", "", "another mailbox of this installation has this address")
+    async def _require_ours(self, address: str) -> None:
+        tenant = ctx.current().tenant
+        self._grants.require(tenant, Address.of(address))
+        holder = await self._store.backend.find_one(ADDRESSES, {"_id": _key(address)})
+        if holder is not None and holder["tenant"] != tenant:  # who had it before it was given to this one
+            raise refused()
+        if holder is not None:
+            raise AlreadyExists("mailbox", holder["mailbox_id"], "another mailbox has this address")
 
     def _take(self, tx: Transaction, mailbox: Mailbox) -> None:
         tenant = ctx.current().tenant

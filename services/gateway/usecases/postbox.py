@@ -15,6 +15,7 @@ from chassis.store import Store, Update
 from services.gateway.domain.mailbox import KEPT, Mailbox, MailState, State, mail_id, new_mail
 from services.gateway.mail.addresses import Address
 from services.gateway.mail.careful import Unreadable, head
+from services.gateway.mail.grants import Grants
 from services.gateway.mail.reading import message_id
 from services.gateway.usecases.mailboxes import ADDRESSES, MAILBOXES
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
@@ -30,19 +31,18 @@ _NAME_LENGTH = 250
 class Postbox:
     """Messages of the current tenant. `largest` is how many bytes one may have."""
 
-    def __init__(self, store: Store, shelf: Shelf[Mailbox], listing: Listing, *, largest: int) -> None:
-        self._store, self._shelf, self._listing, self.largest = store, shelf, listing, largest
+    def __init__(self, store: Store, shelf: Shelf[Mailbox], listing: Listing, grants: Grants, *, largest: int) -> None:
+        self._store, self._shelf, self._listing, self._grants, self.largest = store, shelf, listing, grants, largest
 
     async def addressed(self, address: Address) -> tuple[str, str] | None:
         """Tenant and id of the mailbox that takes mail for an address, of any tenant; what follows a `+` may be anything."""
-        for local in dict.fromkeys((address.local, address.local.partition("+")[0])):
-            key = Address(local, address.domain).key
-            found = await self._store.backend.find_one(ADDRESSES, {"_id": key})
-            if found is not None:
-                query = {"_id": found["mailbox_id"], "tenant": found["tenant"], "state": State.ENABLED.value}
-                mailbox = await self._store.backend.find_one(MAILBOXES, query, {"tenant": 1})
-                return (found["tenant"], found["mailbox_id"]) if mailbox is not None else None
-        return None
+        meant = Address(address.local.partition("+")[0], address.domain)
+        found = await self._store.backend.find_one(ADDRESSES, {"_id": meant.key})
+        if found is None or not self._grants.allows(found["tenant"], meant):
+            return None
+        query = {"_id": found["mailbox_id"], "tenant": found["tenant"], "state": State.ENABLED.value}
+        mailbox = await self._store.backend.find_one(MAILBOXES, query, {"tenant": 1})
+        return (found["tenant"], found["mailbox_id"]) if mailbox is not None else None
 
     async def receive(self, mailbox_id: str, raw: bytes) -> Document:
         """Takes a message for a named mailbox. Raises `NotFound`, and `Invalid` for what is empty or too large."""

@@ -59,6 +59,12 @@ def test_mail_comes_in_from_whom_the_values_name() -> None:
     assert "mail" not in ports(nobody.get("ingress", []))
 
 
+def test_tenants_have_the_domains_that_the_values_give_them() -> None:
+    given = ("--set-json", 'gateway.mail.domains={"other":["desk@other.example"],"main":["example.org","example.net"]}')
+    assert told(objects(*given)) == {"ITSM_MAIL_DOMAINS": "main=example.org,example.net;other=desk@other.example"}
+    assert "domains" in refusal("--set-json", 'gateway.mail.domains={"main":["example.org;other=example.net"]}')
+
+
 def test_what_could_not_work_is_refused() -> None:
     assert "gateway.mail.from is needed" in refusal(*OUT[:2])
     assert "smtpUrl" in refusal("--set", "gateway.mail.smtpUrl=smtp://user:secret@mail.example")

@@ -22,6 +22,7 @@ from services.gateway.mail.clerk import Clerk
 from services.gateway.mail.composing import Identity
 from services.gateway.mail.conversations import Threads
 from services.gateway.mail.desk import Somebody
+from services.gateway.mail.grants import Grants
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.mailboxes import Mailboxes
 from services.gateway.usecases.postbox import DUE_FIELD, MAILS, Postbox
@@ -30,6 +31,7 @@ from services.gateway.usecases.reading import Asked, Document
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 KEY = b"a key for tests that is long enough"
 OWN = Address.of("itsm@example.org")
+GRANTS = Grants.of("main=example.org;other=other.example, desk@shared.example", OWN)
 
 
 @dataclass
@@ -103,11 +105,12 @@ class MailRoom:
     def __init__(self) -> None:
         self.clock, self.backend, self.desk = FakeClock(NOON), MemoryBackend(), Room()
         self.store = Store(self.backend, self.clock, kept.KINDS, kept.INDEXES)
-        self.mailboxes = Mailboxes(self.store, kept_mail.mailbox_listing(KEY, self.clock))
-        self.postbox = Postbox(self.store, self.mailboxes.shelf, kept_mail.mail_listing(KEY, self.clock), largest=256 * 1024)
+        self.mailboxes = Mailboxes(self.store, kept_mail.mailbox_listing(KEY, self.clock), GRANTS)
+        listing = kept_mail.mail_listing(KEY, self.clock)
+        self.postbox = Postbox(self.store, self.mailboxes.shelf, listing, GRANTS, largest=256 * 1024)
         self.clerk = Clerk(self.store, self.postbox, self.desk, domain="example.org", own=OWN)
         self.worker = DueWorker(self.store, "gateway", MAILS, DUE_FIELD, self.clerk.work, Metrics())
-        self.threads = Threads(self.store, self.postbox, Identity(OWN, "ITSM"), "example.org")
+        self.threads = Threads(self.store, self.postbox, Identity(OWN, "ITSM"), "example.org", GRANTS)
         self.log = Log(self.store, kept.delivery_listing(KEY, self.clock))
         self.desk.people = {
             "ann@demo.example": Somebody("usr_ann", ("requester",)),

@@ -11,7 +11,8 @@ from itsm.incident import v1 as pb
 from itsm.type.v1 import annotations_pb2
 
 from services.gateway.openapi import document as openapi
-from services.gateway.rest.routes import Route, Routes, declared
+from services.gateway.rest.route import Route
+from services.gateway.rest.routes import Routes, declared
 from services.gateway.rest.transcode import Transcoder
 from tests.unit.gateway.conftest import OIDC
 

@@ -6,7 +6,7 @@ from chassis import context as ctx
 from services.gateway.mail.addresses import Address
 from services.gateway.usecases.addressing import address_id
 from services.gateway.usecases.postbox import MAILS, Postbox
-from tests.unit.gateway.mail_room import MailRoom
+from tests.unit.gateway.mail_room import GRANTS, MailRoom
 from tests.unit.gateway.notices import Office
 from tests.unit.gateway.post import boss
 
@@ -15,7 +15,7 @@ EVE = address_id("eve@demo.example")
 
 async def test_a_contact_is_answered_by_mail_but_hears_of_no_private_note_and_not_of_his_own_mail() -> None:
     office, room = Office(), MailRoom()
-    postbox = Postbox(office.store, room.mailboxes.shelf, room.postbox._listing, largest=1000)
+    postbox = Postbox(office.store, room.mailboxes.shelf, room.postbox._listing, GRANTS, largest=1000)
     with ctx.use(boss()):
         await postbox.meet(EVE, Address.of("eve@demo.example"), "Eve")
         await office.happen("e1", requester_id=EVE, actor="itsm-gateway")
@@ -34,7 +34,7 @@ async def test_a_contact_is_answered_by_mail_but_hears_of_no_private_note_and_no
 
 async def test_of_others_and_of_what_he_did_not_report_a_contact_hears_nothing() -> None:
     office, room = Office(), MailRoom()
-    postbox = Postbox(office.store, room.mailboxes.shelf, room.postbox._listing, largest=1000)
+    postbox = Postbox(office.store, room.mailboxes.shelf, room.postbox._listing, GRANTS, largest=1000)
     with ctx.use(boss("other")):
         await postbox.meet(EVE, Address.of("eve@demo.example"), "Eve")
     with ctx.use(boss()):

@@ -56,7 +56,7 @@ async def test_what_is_acknowledged_is_stored_and_who_sent_it_is_said_by_the_lis
 async def test_mail_for_anybody_else_is_refused_and_so_is_mail_for_a_mailbox_that_takes_none() -> None:
     room = MailRoom()
     with ctx.use(boss("other")):
-        await room.mailbox("theirs@example.org")
+        await room.mailbox("theirs@other.example")
     with ctx.use(boss()):
         await room.mailbox()
         await room.mailbox("shut@example.org", state=State.DISABLED)
@@ -66,7 +66,7 @@ async def test_mail_for_anybody_else_is_refused_and_so_is_mail_for_a_mailbox_tha
             ("ann@demo.example", 550),
             ("shut@example.org", 550),
             ("@relay:desk@example.org", 553),
-            ("theirs@example.org", 250),
+            ("theirs@other.example", 250),
         ]:
             try:
                 errors, _ = await server.sendmail("eve@evil.example", [address], letter())

@@ -13,7 +13,8 @@ from services.gateway.openapi import edges as edgedocs
 from services.gateway.openapi.samples import example
 from services.gateway.openapi.schemas import Schemas, Use
 from services.gateway.rest.exports import EXPORT
-from services.gateway.rest.routes import Route, Routes, declared
+from services.gateway.rest.route import Route
+from services.gateway.rest.routes import Routes, declared
 from tests.unit.gateway.conftest import OIDC
 
 ROUTES = declared()

@@ -12,7 +12,8 @@ from referencing import Registry, Resource
 
 from chassis import protojson
 from services.gateway.openapi import document as openapi
-from services.gateway.rest.routes import Route, declared
+from services.gateway.rest.route import Route
+from services.gateway.rest.routes import declared
 from tests.unit.gateway.conftest import OIDC
 
 ROUTES = {route.rpc.response.DESCRIPTOR.full_name: route for route in declared().all}

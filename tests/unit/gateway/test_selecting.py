@@ -12,8 +12,7 @@ from google.protobuf.message import Message
 from chassis.http.problems import Problem
 from chassis.listing.facets import ANSWER_KEY, ASKED_KEY, COUNTED, Facets
 from chassis.testing import FakeClock
-from services.gateway.rest.generic import SELECT
-from services.gateway.rest.routes import Route
+from services.gateway.rest.route import SELECT, Route
 from services.gateway.rest.selecting import Selecting
 from services.gateway.usecases.selections import Selections
 from tests.unit.gateway.work import ROUTES, Guard
