@@ -1,6 +1,7 @@
 """The second part of `docs/coverage.md`: which test shows which attack on the edge and which promise to other systems.
 
-What they are is said in `tests/support/attack_cases.py`, `edge_items.py` and `identity_items.py`.
+What they are is said in `tests/support/attack_cases.py`, `edge_items.py`, `identity_items.py` and
+`platform_rows.py`.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from docs.generate.markdown import table
 from tests.support.attack_cases import CASES, Case
 from tests.support.edge_items import ITEMS
 from tests.support.identity_items import ITEMS as IDENTITY
+from tests.support.platform_rows import ROWS
 
 _INTRODUCTION = """
 ## Attacks on the edge
@@ -24,13 +26,22 @@ What topics, REST, webhooks and signing in are held to, with the tests that do s
 """
 
 
+_PLATFORM = """
+## What is expected of any platform
+
+Rows that platforms of this kind are compared by, with the tests that show them or what stands in their way.
+"""
+
+
 def blocks() -> Sequence[Sequence[str] | str]:
     """Headings, a count and the tables."""
     shown = sum(bool(case.tests) for case in CASES.values())
     rows = [(name, case.what, _shown(case)) for name, case in CASES.items()]
     promised = [(case.what, _shown(case)) for case in (*ITEMS.values(), *IDENTITY.values())]
     attacks = table(("case", "what is tried", "shown by"), rows)
-    return _INTRODUCTION, f"{shown} of {len(rows)} are driven.", attacks, _PROMISES, table(("promise", "shown by"), promised)
+    promises = table(("promise", "shown by"), promised)
+    expected = table(("row", "shown by"), [(case.what, _shown(case)) for case in ROWS.values()])
+    return _INTRODUCTION, f"{shown} of {len(rows)} are driven.", attacks, _PROMISES, promises, _PLATFORM, expected
 
 
 def _shown(case: Case) -> str:

@@ -1,4 +1,4 @@
-"""The catalogue of attacks, and what other systems are promised, name tests that there are."""
+"""The catalogue of attacks, what other systems are promised and what platforms are compared by name tests that there are."""
 
 import ast
 from pathlib import Path
@@ -8,9 +8,10 @@ import pytest
 from tests.support.attack_cases import CASES
 from tests.support.edge_items import ITEMS
 from tests.support.identity_items import ITEMS as IDENTITY
+from tests.support.platform_rows import ROWS
 
 TESTS = Path(__file__).parents[1]
-ALL = {**CASES, **ITEMS, **IDENTITY}
+ALL = {**CASES, **ITEMS, **IDENTITY, **ROWS}
 
 
 @pytest.mark.parametrize("name", ALL)
