@@ -54,7 +54,8 @@ ROWS: dict[str, Case] = {
     ),
     "retention": Case(
         "retention and purge of personal data",
-        why="files, mails, deliveries and jobs end by themselves; tickets and people are not purged yet: that belongs to governance",
+        why="files, mails, deliveries and jobs end by themselves; tickets and people are not purged yet: that belongs to "
+        "governance",
     ),
     "automation rules": Case(
         "rules that act on events",
