@@ -106,6 +106,11 @@ class Engine:
                 # A copy of a ticket of ours has its marks, and is another ticket all the same.
                 await self._links.release(link) if link.remote_id else await self._links.drop(link)
                 return False
+            if ticket.odd:
+                link.stuck("read", "IN", ticket.odd, self._store.clock())
+                link.remote_version = ticket.version
+                await self._links.keep(link)
+                return True
             pair = _Pair(connection, mapper, theirs, link, record, ticket)
             if not link.remote_id:
                 await self._linked(pair, out=made)
@@ -193,12 +198,21 @@ class Engine:
     ) -> Record | None:
         """The incident for a ticket of theirs; None where it is none that is to become one."""
         # What carries no mark was found by the query; a mark may have been written by anybody.
-        if not _is_open(mapper, ticket) or ((ticket.marked or again) and not await theirs.fits(ticket)):
+        over = not ticket.odd and not _is_open(mapper, ticket)
+        if over or ((ticket.marked or again) and not await theirs.fits(ticket)):
             if known is not None:
                 await self._links.unbegun(connection.id, ticket.id)
             return None
         row = await self._links.begin(connection.id, ticket)
-        return None if row is None else await self._opened(connection, mapper, ticket, row["nonce"])
+        if row is None:
+            return None
+        try:
+            if ticket.odd:
+                raise Refused(ticket.odd)
+            return await self._opened(connection, mapper, ticket, row["nonce"])
+        except Refused as no:
+            await self._links.refused(row, ticket, str(no))
+            raise
 
     async def _opened(self, connection: Connection, mapper: Mapper, ticket: Ticket, nonce: str) -> Record:
         values: dict[str, str] = {name: taken(name, ticket.fields.get(name, "")) for name in _TEXTS}
@@ -212,6 +226,7 @@ class Engine:
 
     async def _step(self, pair: _Pair, *, again: bool = False) -> None:
         version = pair.ticket.version
+        pair.link.problems.pop("read", None)
         ways = {name: await self._way(pair, name, again=again) for name in pair.connection.synced}
         for way, write in ((Verdict.IN, self._edit_ours), (Verdict.OUT, self._edit_theirs)):
             await self._edit(pair, [name for name, each in ways.items() if each is way and name != "state"], way, write)

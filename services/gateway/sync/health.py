@@ -4,6 +4,7 @@ from chassis.errors import NotFound
 from chassis.races import again
 from chassis.store import Store
 from services.gateway.domain.connection import Connection, State
+from services.gateway.sync.links import Links
 
 REASON_LENGTH = 500
 
@@ -12,7 +13,7 @@ class Doing:
     """Writes down how exchanges of connections of the current tenant end."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self._links = store, Links(store)
 
     async def failed(self, connection: Connection, why: str) -> None:
         """An exchange failed."""
@@ -21,8 +22,12 @@ class Doing:
             await again(lambda: self._told(connection.id, why))
 
     async def worked(self, connection: Connection) -> None:
-        """An exchange went well."""
-        if connection.state is State.FAILING:
+        """An exchange went well, which is not all as long as a ticket could not become an incident."""
+        if connection.state is not State.FAILING:
+            return
+        if why := await self._links.unopened(connection.id):
+            await self.failed(connection, why)
+        else:
             await again(lambda: self._told(connection.id, ""))
 
     async def _told(self, id: str, why: str) -> None:  # noqa: A002 - as its field

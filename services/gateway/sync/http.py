@@ -5,10 +5,12 @@ too busy (with what it says about when to come back), not let in.
 """
 
 import base64
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -23,6 +25,12 @@ PAGE = 50
 _LONGEST_WISH = timedelta(hours=1)
 _EARLY = timedelta(seconds=30)  # a token is renewed so long before its end
 _SAYS_NO = frozenset({400, 403, 404, 409, 410, 413, 422})
+
+ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+"""What reading an answer comes to that is JSON, and not as it is documented."""
+_OF_A_TICKET = frozenset({"read", "mark", "edit", "move", "remarks", "remark", "changed_at", "fits"})
+_LONGEST_LIFE = 86_400  # seconds of a token, whatever they say
+_Adapter = TypeVar("_Adapter", bound=type)
 
 Tokens = dict[tuple[str, str, int], tuple[datetime, str]]
 """Access tokens of OAuth by tenant, connection and version of it, with their end."""
@@ -120,11 +128,54 @@ class Client:
             self._fail(answer)
         try:
             said = orjson.loads(answer.body)
-            token, life = str(said["access_token"]), timedelta(seconds=int(said["expires_in"]))
-        except (ValueError, KeyError, TypeError):
+            token, life = str(said["access_token"]), timedelta(seconds=min(int(said["expires_in"]), _LONGEST_LIFE))
+        except ODD:
             raise Trouble(f"{self._host} answers no token that can be read") from None
         self._tokens[self._key] = (datetime.now(UTC) + life - _EARLY, token)
         return token
+
+
+def understood(adapter: _Adapter) -> _Adapter:
+    """Has an answer that is not as documented be a failure like any other: of one ticket `Refused`, of all `Trouble`.
+
+    What becomes of a ticket that was asked to be made is unknown then, so that is `Trouble`, too.
+    """
+    for name, method in list(vars(adapter).items()):
+        if name.startswith("_"):
+            continue
+        if inspect.isasyncgenfunction(method):
+            setattr(adapter, name, _careful_generator(method))
+        elif inspect.iscoroutinefunction(method):
+            setattr(adapter, name, _careful(method, Refused if name in _OF_A_TICKET else Trouble))
+    return adapter
+
+
+def unlike(odd: Exception) -> str:
+    """That something is not as documented, in words for people."""
+    return f"what it answers is not as documented: {type(odd).__name__}: {odd}"[:200]
+
+
+def _careful(method: Callable[..., Any], failure: type[Exception]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def careful(*args: Any, **more: Any) -> Any:
+        try:
+            return await method(*args, **more)
+        except ODD as odd:
+            raise failure(unlike(odd)) from odd
+
+    return careful
+
+
+def _careful_generator(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def careful(*args: Any, **more: Any) -> Any:
+        try:
+            async for each in method(*args, **more):
+                yield each
+        except ODD as odd:
+            raise Trouble(unlike(odd)) from odd
+
+    return careful
 
 
 def _wish(headers: Mapping[str, str]) -> timedelta | None:

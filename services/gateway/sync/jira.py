@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from services.gateway.domain.connection import Connection
-from services.gateway.sync.http import PAGE, Client
+from services.gateway.sync.http import ODD, PAGE, Client, understood, unlike
 from services.gateway.sync.mapping import Mapper
 from services.gateway.sync.ports import Refused, Remark, Saying, Ticket, Unseen
 
@@ -25,6 +25,7 @@ _MOST_REMARKS = 1_000
 _CLOUD_DATE = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
+@understood
 class Jira:
     """See `services.gateway.sync.ports.Theirs`."""
 
@@ -73,7 +74,10 @@ class Jira:
             **_fields(values),
         }
         made, _ = await self._client.call("POST", f"{API}/issue", {"fields": fields})
-        ticket = await self.read(str(made["id"]))
+        try:
+            ticket = await self.read(str(made["id"]))
+        except Refused as no:
+            raise Unseen(f"{made['key']} was made, and {no}") from no
         if ticket is None:
             raise Unseen(f"{made['key']} was made, and we may not read it")
         return ticket
@@ -175,7 +179,15 @@ class Jira:
             said, _ = await self._client.call("GET", f"{API}/search", jql=jql, fields=_FIELDS, startAt=start, maxResults=most)
             end = start + len(said["issues"])
             following = str(end) if said["issues"] and end < said["total"] else ""
-        return [self._ticket(each) for each in said["issues"]], following
+        return [self._found(each) for each in said["issues"]], following
+
+    def _found(self, said: Mapping[str, Any]) -> Ticket:
+        """One among others, which are not to wait for one that cannot be understood."""
+        try:
+            return self._ticket(said)
+        except ODD as odd:
+            url, version = f"{self._connection.url.rstrip('/')}/browse/{said['key']}", said.get("fields", {}).get("updated")
+            return Ticket.unread(str(said["id"]), str(said["key"]), url, str(version or ""), unlike(odd))
 
     def _ticket(self, said: Mapping[str, Any]) -> Ticket:
         fields = said["fields"]

@@ -22,6 +22,7 @@ INDEXES = (
     Index(CONNECTIONS, [("delete_time", 1)], expire_after=KEPT),
     Index(LINKS, [("tenant", 1), ("connection_id", 1), ("create_time", -1), ("_id", 1)]),
     Index(LINKS, [("tenant", 1), ("connection_id", 1), ("remote_id", 1)]),
+    Index(LINKS, [("tenant", 1), ("connection_id", 1), ("has_problem", 1), ("sync_time", 1)]),
     Index(LINKS, [("expire_time", 1)], expire_after=timedelta(0)),
     due_index(POLLS, DUE_FIELD),
 )

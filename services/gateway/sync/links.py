@@ -173,6 +173,23 @@ class Links:
         rows = await self._store.find(LINKS, {"_id": begun_id(connection_id, remote_id), "record": ""}, limit=1)
         return bool(rows) and compare_digest(rows[0]["nonce"].encode(), nonce.encode())
 
+    async def refused(self, row: Document, ticket: Ticket, reason: str) -> None:
+        """Remembers that no incident could be made of a ticket, until one can be."""
+        now, before = self._store.clock(), (row.get("problems") or {}).get("create", {})
+        problem = {"way": "IN", "reason": reason[:1000], "time": now}
+        if before.get("reason") == problem["reason"]:
+            problem["time"] = before["time"]
+        names = {"key": ticket.key, "url": ticket.url, "remote_version": ticket.version}
+        values = {**names, "problems": {"create": problem}, "has_problem": True, "sync_time": now}
+        query = {"_id": row["_id"], "tenant": ctx.current().tenant}
+        await self._store.backend.write([Update(LINKS, query, {"$set": values}, strict=False)])
+
+    async def unopened(self, connection_id: str) -> str:
+        """Which ticket could not become an incident, and why; the one that waits longest, empty where there is none."""
+        query = {"connection_id": connection_id, "has_problem": True, "record": ""}
+        rows = await self._store.find(LINKS, query, sort=[("create_time", 1)], limit=1)
+        return next((f"{row['key']}: {row['problems']['create']['reason']}" for row in rows), "")
+
     async def unbegun(self, connection_id: str, remote_id: str) -> None:
         """Forgets what was begun."""
         query = {"_id": begun_id(connection_id, remote_id), "tenant": ctx.current().tenant}

@@ -95,11 +95,11 @@ class Polling:
             await self._doing.worked(connection)
 
     async def _poll(self, connection: Connection, theirs: Theirs, poll: Document, began: datetime) -> str:
-        """Takes over what changed; says what could not become an incident."""
+        """Takes over what changed; says what could not become an incident, now or before."""
         if poll["again"]:
             await self._retry(connection, theirs)
         if not connection.direction.comes_in:
-            return ""
+            return await self._links.unopened(connection.id)
         refused = ""
         for _ in range(_PASSES):
             pages, news, page = 0, 0, ""
@@ -117,15 +117,19 @@ class Polling:
                     break
             if pages == 1 or not news:
                 break
-        return refused
+        return refused or await self._links.unopened(connection.id)
 
     async def _retry(self, connection: Connection, theirs: Theirs) -> None:
         for row in await self._links.stuck(connection.id, _STUCK_AT_ONCE):
             try:
-                if not row["remote_id"]:
+                if not row["record"] and not connection.direction.comes_in:
+                    await self._links.unbegun(connection.id, row["remote_id"])
+                elif not row["remote_id"]:
                     await self._engine.out(connection, theirs, row["record"].partition("/")[2], wanted=True)
                 elif (ticket := await theirs.read(row["remote_id"])) is not None:
                     await self._engine.take(connection, theirs, ticket, row, again=True)
+                elif not row["record"]:
+                    await self._links.unbegun(connection.id, row["remote_id"])
             except Refused as no:  # as before; the pair says why
                 _log.info("A pair is still not in step.", extra={"record": row["_id"], "why": str(no)})
 

@@ -6,7 +6,7 @@ Each side's own failures have one form: `Refused` is a no to what was asked for,
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -36,7 +36,8 @@ class Ticket:
 
     `fields` holds their own values: `title`, `description`, `state`, and `priority` or `impact` and `urgency`. `marked` says
     whether it carries the mark of this connection, `correlation` which pair it says that it is: whoever may write there can
-    have written both. `closing` is how it ended in their words, `waits` what it waits for.
+    have written both. `closing` is how it ended in their words, `waits` what it waits for. `odd` says why it could not be
+    understood; then there is nothing else to be known of it. Raises `TypeError` where a value is no text.
     """
 
     id: str
@@ -49,6 +50,17 @@ class Ticket:
     correlation: str = ""
     closing: str = ""
     waits: str = ""
+    odd: str = ""
+
+    def __post_init__(self) -> None:
+        words = (self.key, self.version, self.correlation, self.closing, self.waits, *self.fields.values())
+        if not all(isinstance(word, str) for word in words):
+            raise TypeError("a value is no text")
+
+    @classmethod
+    def unread(cls, id: str, key: str, url: str, version: str, why: str) -> "Ticket":  # noqa: A002 - as its field
+        """One of which no more is known; it may carry any mark."""
+        return cls(id, key, url, version, datetime.fromtimestamp(0, UTC), {}, marked=True, odd=why)
 
 
 @dataclass(frozen=True, slots=True)

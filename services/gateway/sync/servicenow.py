@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.gateway.domain.connection import Connection
-from services.gateway.sync.http import PAGE, Client
+from services.gateway.sync.http import ODD, PAGE, Client, understood, unlike
 from services.gateway.sync.mapping import Mapper
 from services.gateway.sync.ports import Refused, Remark, Saying, Ticket
 
@@ -30,6 +30,7 @@ WAITS: Mapping[str, str] = {"CALLER": "1", "PROBLEM": "3", "VENDOR": "4", "SCHED
 _MOST_REMARKS = 1_000
 
 
+@understood
 class ServiceNow:
     """See `services.gateway.sync.ports.Theirs`."""
 
@@ -146,14 +147,25 @@ class ServiceNow:
             sysparm_limit=most,
             sysparm_offset=start,
         )
-        return [self._ticket(row) for row in said["result"]]
+        return [self._found(row) for row in said["result"]]
+
+    def _found(self, row: Mapping[str, Any]) -> Ticket:
+        """One among others, which are not to wait for one that cannot be understood."""
+        try:
+            return self._ticket(row)
+        except ODD as odd:
+            version = f"{row.get('sys_updated_on', '')}/{row.get('sys_mod_count', '')}"
+            return Ticket.unread(str(row["sys_id"]), str(row.get("number", "")), self._url(row), version, unlike(odd))
+
+    def _url(self, row: Mapping[str, Any]) -> str:
+        return f"{self._connection.url.rstrip('/')}/nav_to.do?uri=incident.do?sys_id={row['sys_id']}"
 
     def _ticket(self, row: Mapping[str, Any]) -> Ticket:
         correlation = row.get("correlation_id") or ""
         return Ticket(
             id=row["sys_id"],
             key=row["number"],
-            url=f"{self._connection.url.rstrip('/')}/nav_to.do?uri=incident.do?sys_id={row['sys_id']}",
+            url=self._url(row),
             version=f"{row['sys_updated_on']}/{row['sys_mod_count']}",
             update_time=datetime.strptime(row["sys_updated_on"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC),
             fields={name: row.get(theirs) or "" for name, theirs in _NAMES.items()},
