@@ -72,6 +72,9 @@ ITSM_MAIL_FROM: {{ required "gateway.mail.from is needed where gateway.mail.smtp
 {{- end }}
 ITSM_MAIL_DOMAINS: {{ join ";" $given | quote }}
 {{- end }}
+{{- with .authservIds }}
+ITSM_MAIL_AUTHSERV_IDS: {{ join "," . | quote }}
+{{- end }}
 {{- if .receives }}
 ITSM_MAIL_LISTEN: ":2525"
 ITSM_MAIL_PROTOCOL: {{ .receives }}

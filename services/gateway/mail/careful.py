@@ -20,8 +20,9 @@ _PARTED = re.compile(rb"^content-type\s*:", re.IGNORECASE | re.MULTILINE)
 _NESTED = re.compile(rb"boundary\s*=|message/(?:rfc822|global|partial)", re.IGNORECASE)
 _MOST_NESTED = 40
 _BLANK = re.compile(rb"\r?\n\r?\n")
-# Kept as they stand: ids are no words, and reading them as such takes the longer the more there are.
-_IDS = frozenset({"message-id", "in-reply-to", "references"})
+# Kept as they stand: ids are no words, and reading them as such takes the longer the more there are; and what a server says
+# of a sender must not be made of words that the sender had encoded.
+_AS_IT_STANDS = frozenset({"message-id", "in-reply-to", "references", "authentication-results"})
 # Codecs that make text of bytes, step by step; some that Python knows take time by the square of what they are given.
 _CHARSETS = re.compile(
     r"utf-(?:8|8-sig|16|16-le|16-be|32|32-le|32-be)|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|gb2312|gbk|gb18030|hz|big5|"
@@ -46,7 +47,7 @@ class _Careful(EmailPolicy):
         return name, value[: _LONGEST_KIND if name.lower().startswith("content-") else _LONGEST_HEADER]
 
     def header_fetch_parse(self, name: str, value: Any) -> Any:
-        if name.lower() in _IDS:
+        if name.lower() in _AS_IT_STANDS:
             return _plain(str(value))
         try:
             return super().header_fetch_parse(name, value)

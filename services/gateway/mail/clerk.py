@@ -1,13 +1,14 @@
 """Works what came in: a message opens an incident, goes on with one, or is what nobody wrote.
 
 A sender is whom the message names, which proves nothing. So a person reaches by mail what he may see himself and nothing
-more, an address without an account only what it takes part in, and the reference in a subject counts for those alone who
-reported the incident or work on it. Everything may be done twice: the services are given the same key each time.
+more, an address without an account only what it takes part in. It is his word about an incident where it answers to an id that
+receivers alone know, or where a trusted server vouches for him; a number in a subject, which anybody can guess, is only told.
+Everything may be done twice: the services are given the same key each time.
 """
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -58,14 +59,23 @@ class _Verdict:
 
 
 class Clerk:
-    """See above. `domain` is that of our own messages' ids, `own` the address that we write from."""
+    """See above. `domain` is that of our own messages' ids, `own` the address that we write from, `authserv_ids` name the
+    servers that vouch for senders."""
 
     def __init__(
-        self, store: Store, postbox: Postbox, desk: Desk, *, domain: str, own: Address, failpoints: Failpoints = OFF
+        self,
+        store: Store,
+        postbox: Postbox,
+        desk: Desk,
+        *,
+        domain: str,
+        own: Address,
+        authserv_ids: Collection[str] = (),
+        failpoints: Failpoints = OFF,
     ) -> None:
         self._store, self._postbox, self._desk = store, postbox, desk
         self._domain, self._own, self._failpoints = domain, own, failpoints
-        self._bounces = Bounces(store)
+        self._bounces, self._authserv_ids = Bounces(store), authserv_ids
 
     async def work(self, tenant: str, id: str) -> None:  # noqa: A002, ARG002 - as a `DueWorker` calls it
         """Works one message. What has to wait is due again later."""
@@ -85,7 +95,7 @@ class Clerk:
 
     async def _verdict(self, row: Mapping[str, Any]) -> _Verdict:
         try:
-            mail = await asyncio.to_thread(read, await self._postbox.raw(row["_id"]))
+            mail = await asyncio.to_thread(read, await self._postbox.raw(row["_id"]), self._authserv_ids)
         except (Unreadable, NotFound) as why:  # the latter where it was kept long enough
             return _Verdict(MailState.REFUSED, str(why))
         if mail.bounce is not None:
@@ -118,9 +128,9 @@ class Clerk:
         return _Sender(person.id, token, person=True) if token else _Sender(address_id(address.key))
 
     async def _worked(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> _Verdict:
-        incident, visible = await self._meant(row, mail, sender)
+        incident, his_own = await self._meant(row, mail, sender)
         if incident is not None and incident.state not in _OVER:
-            await self._answered(row, mail, sender, incident, visible=visible)
+            await self._answered(row, mail, sender, incident, his_own=his_own)
         else:
             mailbox = await self._postbox.mailbox(row["mailbox_id"])
             if not sender.person and mailbox["strangers"] != Strangers.ACCEPTED.value:
@@ -133,14 +143,14 @@ class Clerk:
         return _Verdict(MailState.DONE, record=record)
 
     async def _meant(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> tuple[pb.Incident | None, bool]:
-        """The incident that it goes on with, and whether its sender may see it himself."""
+        """The incident that it goes on with, and whether it is a word of its sender's, who may see it himself."""
         subject = await self._referred(row["mailbox_id"], mail)
         named = subject.partition("/")[2] or self._named(mail)
         if not named:
             return None, False
         if sender.token and (seen := await self._desk.incident(named, sender.token)) is not None:
             takes_part = bool(subject) or sender.id in (seen.requester_id, seen.assignee_id)
-            return (seen, True) if takes_part else (None, False)
+            return (seen, bool(subject) or mail.proven) if takes_part else (None, False)
         found = await self._desk.incident(named, "")
         if found is not None and (found.requester_id == sender.id or (subject and await self._was_told(subject, sender.id))):
             return found, False
@@ -159,10 +169,10 @@ class Clerk:
         return next((subject for subject in known if subject.startswith("incidents/")), "")
 
     def _named(self, mail: Incoming) -> str:
-        """The incident that it names: by what a conversation answers to, or by the number in its subject. Anybody may do so."""
+        """The incident that it names by what a conversation answers to, which whoever sees the incident may do, or by the
+        number in its subject, which is nothing unless the sender is proven."""
         roots = (name.partition(".")[2] for each in mail.references if (name := self._ours(each)).startswith("incidents."))
-        number = _NUMBER.search(mail.subject)
-        return next(roots, number[0].upper() if number else "")
+        return next(roots, _number(mail) if mail.proven else "")
 
     def _ours(self, message_id: str) -> str:
         """What we call a message of ours, or a record; empty for those of others, who may be at home in the same domain."""
@@ -175,10 +185,10 @@ class Clerk:
         return await self._store.count(DELIVERIES, query, limit=1) > 0
 
     async def _answered(
-        self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, incident: pb.Incident, *, visible: bool
+        self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, incident: pb.Incident, *, his_own: bool
     ) -> None:
         text = _cut(mail.answer or "(no text)") + _files(mail)
-        if visible:
+        if his_own:
             try:
                 return await self._desk.say(incident.id, text, sender.token, row["_id"])
             except Denied:  # who may read and no more; whoever is written to may answer all the same
@@ -193,11 +203,15 @@ class Clerk:
         self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, mailbox: Mapping[str, Any], before: pb.Incident | None
     ) -> pb.Incident:
         body = _cut(mail.text or "(no text)") + _files(mail)
+        claimed = "" if mail.proven or before is not None else _number(mail)
         if before is not None:
             body = f"Follows {before.number}, which is over.\n\n{body}"
         if not sender.person:
             await self._postbox.meet(sender.id, mail.sender, mail.name)
+        if claimed or not sender.person:
             body = f"{_named(mail)} wrote:\n\n{body}"
+        if claimed:
+            body = f"Its subject names {claimed}. Nothing proves that it belongs there, or who sent it.\n\n{body}"
         title = topic(mail.subject) or next((each.strip() for each in mail.text.split("\n") if each.strip()), "(no subject)")
         wanted = pb.Incident(
             title=title[:_TITLE_LENGTH],
@@ -207,7 +221,7 @@ class Clerk:
             category=mailbox["category"],
             service_id=mailbox["service_id"],
         )
-        if sender.token:
+        if sender.token and not claimed:
             try:
                 return await self._desk.open(wanted, sender.token, row["_id"])
             except Denied:  # mail is a way in for everybody who has an account
@@ -218,6 +232,12 @@ class Clerk:
 def own_context(tenant: str) -> ctx.Context:
     """Who works mail: this service, in the tenant of the mailbox."""
     return ctx.Context(tenant=tenant, actor=ctx.Actor(id="itsm-gateway", kind="service"))
+
+
+def _number(mail: Incoming) -> str:
+    """The incident that its subject names, empty where it names none."""
+    found = _NUMBER.search(mail.subject)
+    return found[0].upper() if found else ""
 
 
 def _named(mail: Incoming) -> str:

@@ -1,10 +1,11 @@
 """A message as it came in, as far as anything is made of it: who wrote what, in answer to what, and whether anybody did.
 
 Nothing of it is trusted: headers by which platforms steer mail among themselves are never looked at, a sender is only whom the
-message names. Fails with `careful.Unreadable` alone.
+message names, unless a server that is trusted vouches for him. Fails with `careful.Unreadable` alone.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from email.message import Message
 
@@ -13,6 +14,7 @@ from services.gateway.mail import words
 from services.gateway.mail.addresses import Address
 from services.gateway.mail.careful import Unreadable, header, parsed, parts, text_of, told
 from services.gateway.mail.composing import NAME_LENGTH, SUBJECT_LENGTH, line
+from services.gateway.mail.proof import vouched
 
 MOST_REFERENCES = 50
 MOST_FILES = 50
@@ -40,6 +42,8 @@ class Incoming:
     """What a message says. `text` is all of it, `answer` without what it quotes; ids are without their angle brackets."""
 
     sender: Address
+    proven: bool
+    """Whether a trusted server says that it is of the sender's domain."""
     name: str
     subject: str
     text: str
@@ -52,8 +56,8 @@ class Incoming:
     bounce: Bounce | None
 
 
-def read(raw: bytes) -> Incoming:
-    """What these bytes say. Raises `Unreadable`."""
+def read(raw: bytes, authserv_ids: Collection[str] = ()) -> Incoming:
+    """What these bytes say. `authserv_ids` name the servers whose word for a sender counts. Raises `Unreadable`."""
     message = parsed(raw)
     bounce = _bounce(message, raw)
     sender, name = _sender(message, required=bounce is None)
@@ -61,6 +65,7 @@ def read(raw: bytes) -> Incoming:
     subject = line(header(message, "subject"), SUBJECT_LENGTH)
     return Incoming(
         sender=sender,
+        proven=vouched(message, sender, authserv_ids),
         name=name,
         subject=subject,
         text=text,

@@ -56,6 +56,12 @@ class MailSettings(chassis_settings.Settings):
         10 * 1024 * 1024, ge=64 * 1024, le=14 * 1024 * 1024, description="how many bytes a message that comes in may have"
     )
 
+    mail_authserv_ids: str = Field(
+        "",
+        description="names by which servers before us write `Authentication-Results`, comma-separated: their `dmarc=pass` "
+        "makes a number in a subject the sender's word; what others wrote by these they must remove; empty: none",
+    )
+
     def model_post_init(self, context: Any) -> None:
         """Refuses a server that could not be spoken to."""
         super().model_post_init(context)
@@ -92,6 +98,10 @@ class MailSettings(chassis_settings.Settings):
     def mail_identity(self) -> Identity:
         """Who mail is from where no mailbox is. Its domain is in the ids of all messages."""
         return Identity(Address.of(self.mail_from or "itsm@localhost"), self.mail_from_name)
+
+    def mail_authservs(self) -> frozenset[str]:
+        """Servers whose word for a sender counts, in lower case."""
+        return frozenset(filter(None, (each.strip().lower() for each in self.mail_authserv_ids.split(","))))
 
     def mail_grants(self) -> Grants:
         """Which addresses each tenant may use. Raises `ValueError`."""

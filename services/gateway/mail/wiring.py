@@ -31,7 +31,10 @@ def build(settings: MailSettings, assembly: Assembly, incident_target: str, key:
     postbox = Postbox(store, mailboxes.shelf, kept.mail_listing(key, store.clock), grants, largest=settings.mail_largest)
     assembly.serve(MAILBOX, pb.add_MailboxServiceServicer_to_server, MailboxApi(mailboxes, postbox))
     desk = Service(assembly, incident_target)
-    clerk = Clerk(store, postbox, desk, domain=domain, own=identity.address, failpoints=assembly.failpoints)
+    trusted = settings.mail_authservs()
+    clerk = Clerk(
+        store, postbox, desk, domain=domain, own=identity.address, authserv_ids=trusted, failpoints=assembly.failpoints
+    )
     DueWorker(store, service.name, MAILS, DUE_FIELD, clerk.work, service.metrics).attach(service)
     if settings.mail_listen:
         _listen(settings, assembly, postbox, domain)

@@ -65,6 +65,11 @@ def test_tenants_have_the_domains_that_the_values_give_them() -> None:
     assert "domains" in refusal("--set-json", 'gateway.mail.domains={"main":["example.org;other=example.net"]}')
 
 
+def test_servers_whose_word_counts_are_those_that_the_values_name() -> None:
+    named_ones = ("--set-json", 'gateway.mail.authservIds=["mx.example.org","mx2.example.org"]')
+    assert told(objects(*named_ones)) == {"ITSM_MAIL_AUTHSERV_IDS": "mx.example.org,mx2.example.org"}
+
+
 def test_what_could_not_work_is_refused() -> None:
     assert "gateway.mail.from is needed" in refusal(*OUT[:2])
     assert "smtpUrl" in refusal("--set", "gateway.mail.smtpUrl=smtp://user:secret@mail.example")

@@ -43,6 +43,8 @@ class Room:
     incidents: dict[str, pb.Incident] = field(default_factory=dict)
     notes: list[tuple[str, str, str]] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
+    tokens: list[str] = field(default_factory=list)
+    """By which incidents were opened."""
     away: bool = False
 
     async def somebody(self, address: Address) -> Somebody | None:
@@ -65,6 +67,7 @@ class Room:
             number = len(self.incidents) + 1
             incident.id, incident.number, incident.state = f"inc_{number}", f"INC{number:07}", pb.Incident.NEW
             self.incidents[incident.id] = incident
+            self.tokens.append(token)
             self.keys[key] = incident.id
         return self.incidents[self.keys[key]]
 
@@ -108,7 +111,7 @@ class MailRoom:
         self.mailboxes = Mailboxes(self.store, kept_mail.mailbox_listing(KEY, self.clock), GRANTS)
         listing = kept_mail.mail_listing(KEY, self.clock)
         self.postbox = Postbox(self.store, self.mailboxes.shelf, listing, GRANTS, largest=256 * 1024)
-        self.clerk = Clerk(self.store, self.postbox, self.desk, domain="example.org", own=OWN)
+        self.clerk = Clerk(self.store, self.postbox, self.desk, domain="example.org", own=OWN, authserv_ids={"mx.example.org"})
         self.worker = DueWorker(self.store, "gateway", MAILS, DUE_FIELD, self.clerk.work, Metrics())
         self.threads = Threads(self.store, self.postbox, Identity(OWN, "ITSM"), "example.org", GRANTS)
         self.log = Log(self.store, kept.delivery_listing(KEY, self.clock))

@@ -12,6 +12,9 @@ from services.gateway.usecases.addressing import address_id
 from tests.unit.gateway.mail_room import MailRoom, boss
 from tests.unit.gateway.test_mail_in import bounced, letter
 
+AUTHENTICATED = "mx.example.org; dmarc=pass header.from=demo.example"
+PROVEN = {"Authentication_Results": AUTHENTICATED}
+
 
 async def test_a_mail_of_somebody_opens_an_incident_of_his_with_the_defaults_of_the_mailbox() -> None:
     room = MailRoom()
@@ -58,22 +61,23 @@ async def test_an_answer_is_a_public_note_of_its_sender_and_wakes_what_waits_for
     assert conversation.references == ("incidents.inc_1@example.org", "m1@demo.example", "m2@x")
 
 
-@pytest.mark.parametrize("reference", ["<incidents.inc_1@example.org>", "<m1@example.org>"])
-async def test_an_incident_is_found_by_its_thread_and_by_the_first_mail_too(reference: str) -> None:
+async def test_an_incident_is_found_by_its_first_mail_too() -> None:
     room = MailRoom()
     with ctx.use(boss()):
         desk = await room.mailbox()
         await room.come(desk, letter(Message_ID="<m1@example.org>"))  # by a mail program of the domain that is ours, too
-        await room.come(desk, letter("More.", Message_ID="<m2@x>", References=f"<foreign@x> {reference}"))
+        await room.come(desk, letter("More.", Message_ID="<m2@x>", References="<foreign@x> <m1@example.org>"))
     assert room.desk.notes == [("inc_1", "usr_ann", "More.")]
 
 
 @pytest.mark.parametrize(
     ("sender", "headers", "goes_on"),
     [
-        ("ann", {"Subject": "Re: inc0000001 printer"}, True),  # who reported it
+        ("ann", {"Subject": "Re: inc0000001 printer"}, False),  # who reported it, as anybody could say
+        ("ann", {"Subject": "Re: inc0000001 printer", **PROVEN}, True),
+        ("ann", {"In_Reply_To": "<incidents.inc_1@example.org>"}, True),  # which who sees it knows: this service says it
         ("bob", {"Subject": "Re: INC0000001 printer"}, False),  # may not see it
-        ("amy", {"Subject": "Re: INC0000001 printer"}, False),  # sees it, and takes no part
+        ("amy", {"Subject": "Re: INC0000001 printer", **PROVEN}, False),  # sees it, and takes no part
         ("amy", {"In_Reply_To": "<incidents.inc_1@example.org>"}, False),  # which anybody could say
         ("amy", {"In_Reply_To": "<m1@demo.example>"}, True),
         ("bob", {"In_Reply_To": "<m1@demo.example>"}, False),
@@ -90,6 +94,42 @@ async def test_a_reference_counts_only_for_who_takes_part(sender: str, headers: 
         await room.come(desk, letter("I know.", From=f"{sender}@demo.example", Message_ID="<m2@x>", **headers))
     assert len(room.desk.notes) == goes_on
     assert len(room.desk.incidents) == 2 - goes_on
+
+
+async def test_a_number_in_a_subject_is_told_as_unproven_and_nothing_is_written_by_the_token_of_who_may_not_have_sent_it() -> (
+    None
+):
+    room = MailRoom()
+    with ctx.use(boss()):
+        desk = await room.mailbox(strangers=Strangers.ACCEPTED)
+        await room.come(desk, letter())
+        held = room.desk.incidents["inc_1"]
+        held.state, held.hold_reason, held.assignee_id = pb.Incident.ON_HOLD, pb.Incident.CALLER, "usr_amy"
+        for number, sender in enumerate(["ann", "amy", "eve"], 2):
+            forged = {"From": f"{sender}@demo.example", "Subject": "Re: INC0000001 printer", "Message_ID": f"<m{number}@x>"}
+            # Whoever forges a sender forges this as well: nobody of that name is trusted.
+            await room.come(desk, letter("Close it.", Authentication_Results=AUTHENTICATED.replace("mx.", "mx2."), **forged))
+            opened = room.desk.incidents[f"inc_{number}"]
+            assert opened.description == (
+                "Its subject names INC0000001. Nothing proves that it belongs there, or who sent it.\n\n"
+                f"{sender}@demo.example wrote:\n\nClose it."
+            )
+            assert opened.title == "INC0000001 printer"
+    assert room.desk.tokens == ["usr_ann", "", "", ""]
+    assert (room.desk.notes, held.state) == ([], pb.Incident.ON_HOLD)
+
+
+async def test_by_what_others_who_see_an_incident_know_too_this_service_says_what_somebody_wrote() -> None:
+    room = MailRoom()
+    with ctx.use(boss()):
+        desk = await room.mailbox()
+        await room.come(desk, letter())
+        await room.come(desk, letter("More.", Message_ID="<m2@x>", In_Reply_To="<incidents.inc_1@example.org>"))
+        await room.come(desk, letter("And.", Message_ID="<m3@x>", References="<incidents.inc_1@example.org>", **PROVEN))
+    assert room.desk.notes == [
+        ("inc_1", "itsm-gateway", "Ann <ann@demo.example> wrote:\n\nMore."),
+        ("inc_1", "usr_ann", "And."),
+    ]
 
 
 async def test_who_was_written_to_may_answer_though_he_sees_nothing_else_of_it() -> None:
