@@ -65,6 +65,7 @@ EDGE = (
             "unit/gateway/test_jobs.py",
             "unit/gateway/test_job_requests.py",
             "unit/gateway/test_job_states.py",
+            "unit/gateway/test_job_files.py",
             "unit/auth/test_delegation.py",
         ),
     ),

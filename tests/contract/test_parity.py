@@ -44,6 +44,7 @@ INSIDE = {
     "Job.selected_time": "when it counted them",
     "Job.collected": "whether its records are settled",
     "Job.invertible": "shown as the time until which it may be undone",
+    "Job.delete_time": "since when it is gone",
     "Job.run": "which pieces are those of its file",
     "Webhook.limits": "what its owner might read when he decided on it",
     "Webhook.enable_time": "since when it is told",

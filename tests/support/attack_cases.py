@@ -270,7 +270,12 @@ CASES: dict[str, Case] = {
         f"{_TOLD}a_file_goes_out_whole_or_not_at_all_and_one_at_a_time",
         f"{_EXPORTS}a_client_that_takes_nothing_holds_no_place",
     ),
-    "EX-04": _by("files of others", "unit/gateway/test_job_requests.py::test_others_do_not_see_a_job_and_administrators_do"),
+    "EX-04": _by(
+        "files of others",
+        "unit/gateway/test_job_requests.py::test_others_do_not_see_a_job_and_administrators_do",
+        "unit/gateway/test_jobs.py::test_an_export_is_a_file_in_pieces_and_begins_anew_after_a_crash",
+        "unit/gateway/test_job_files.py::test_a_file_is_not_for_whoever_lost_the_role_with_which_it_was_made",
+    ),
     "EX-06": _none("a changed audit log", "entries are not chained yet: an export proves nothing without the platform"),
     "EX-07": _none("restored backups", "backups are made and restored with the tools of the database, not by the platform"),
 }

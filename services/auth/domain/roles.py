@@ -125,7 +125,7 @@ _NOTIFICATIONS_SET = (
     "notificationTargets.rotate",
     "notificationTargets.key",
 )
-_JOBS = ("jobs.create", "jobs.get", "jobs.list", "jobs.cancel", "jobs.undo")
+_JOBS = ("jobs.create", "jobs.get", "jobs.list", "jobs.cancel", "jobs.undo", "jobs.delete")
 _DIRECTORIES = (
     "directories.create",
     "directories.get",

@@ -49,6 +49,9 @@ class JobApi(pb.JobServiceServicer):
     async def UndoJob(self, request: pb.UndoJobRequest, context: Any) -> pb.Job:
         return to_message(await self._jobs.undo(request.id, etag=request.etag), pb.Job)
 
+    async def DeleteJob(self, request: pb.DeleteJobRequest, context: Any) -> pb.Job:
+        return to_message(await self._jobs.delete(request.id, etag=request.etag), pb.Job)
+
     async def ReadJobResult(self, request: pb.ReadJobResultRequest, context: Any) -> pb.ReadJobResultResponse:
         job, content = await self._jobs.piece(request.id, request.piece)
         return pb.ReadJobResultResponse(content=content, result=document_to_message(job["result"], pb.Job.Result))

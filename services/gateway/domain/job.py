@@ -16,6 +16,8 @@ MOST_SELECTED = 100_000
 MOST_OPEN = 20
 """How many jobs of one person may wait or be under way."""
 KEPT = timedelta(days=7)
+FILE_KEPT = timedelta(days=1)
+"""How long a file may be fetched; what became of it is told as long as the job is kept."""
 LONGEST = timedelta(hours=20)
 """After so long a job is given up: services know for 24 hours which writes they have done already."""
 UNDO_WITHIN = timedelta(hours=24)
@@ -74,6 +76,7 @@ class Result:
     file_name: str
     media_type: str
     size: int
+    expire_time: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,6 +109,7 @@ class Job(Aggregate):
     start_time: datetime | None = None
     end_time: datetime | None = None
     expire_time: datetime
+    delete_time: datetime | None = None
     roles: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
     credential_id: str = ""
@@ -180,6 +184,13 @@ class Job(Aggregate):
             raise ForbiddenMove(self.state, "fail")
         self.reason, self.progress = reason, progress or self.progress
         self._end(State.FAILED, at)
+
+    def delete(self, at: datetime) -> None:
+        """Nobody needs it any more: it is forgotten now. Raises `ForbiddenMove` for one that has not ended."""
+        if self.open:
+            raise ForbiddenMove(self.state, "delete", "the job has not ended: cancel it first")
+        self.delete_time = self.expire_time = at
+        self.record(pb.JobDeleted())
 
     def undo(self, at: datetime, by: str) -> None:
         """Another job takes it back. Raises `ForbiddenMove`, saying why that cannot be."""

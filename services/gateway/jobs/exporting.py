@@ -1,32 +1,33 @@
-"""A list as a file: read page by page as the person sees it, written in pieces that are kept until the job is forgotten.
+"""A list as a file: read page by page as the person sees it, written in pieces that are kept for a day.
 
 Whoever takes over after a crash begins a file of its own: nothing was changed by the one before, and no file is made of two.
 
-Fails: `Over` where the person may read it no more or it grows too large; `Unavailable`, `Exhausted` or `DeadlinePassed` where
-a page did not come for long.
+Fails: `Over` where the person may read it no more, it grows too large or there is no room for it; `Unavailable`, `Exhausted` or
+`DeadlinePassed` where a page did not come for long.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
 from chassis import protojson
 from chassis.domain import uuid7
-from chassis.errors import DeadlinePassed, Exhausted, Unavailable
+from chassis.errors import DeadlinePassed, Error, Exhausted, Unavailable
 from chassis.http.problems import Problem
 from chassis.listing.facets import ANSWER_KEY, ASKED_KEY, TOTAL, unpacked
-from chassis.store import Insert, Store
-from services.gateway.domain.job import LONGEST, Format, Job, Progress, Result
+from chassis.store import Store
+from services.gateway.domain.job import FILE_KEPT, LONGEST, Format, Job, Progress, Result
 from services.gateway.jobs.actions import Actions
 from services.gateway.jobs.hands import Hands, Over
 from services.gateway.jobs.ledger import Ledger
 from services.gateway.rest.exports import File, columns, file_of
-from services.gateway.usecases.jobs import PIECES
+from services.gateway.usecases.files import PIECE, Files
 
-PIECE = 1 << 20
 LARGEST = 512 << 20
+_LOOK = 16
+"""After so many pieces it is asked anew whether there is room: others of the same person grow meanwhile."""
 _PAGE = 200
 _TRIES = 30
 _PAUSE = timedelta(seconds=2)
@@ -37,6 +38,7 @@ class Export:
 
     def __init__(self, store: Store, actions: Actions, hands: Hands, ledger: Ledger, job: Job) -> None:
         self._store, self._hands, self._ledger, self._job = store, hands, ledger, job
+        self._files = Files(store)
         self._route = actions.listed(job.resource)
         self._done, self._total, self._run = 0, 0, uuid7()
         self._buffer, self._pieces, self._size = b"", 0, 0
@@ -54,13 +56,19 @@ class Export:
         try:
             self._total = await self._count()
             self._job = await self._ledger.settle(self._total, self._run)
+            await self._files.end(self._job.id, self._store.clock())  # what one before left
             whole = await self._written(file)
-        except Problem as large:
-            raise Over(large.detail) from large
+        except (Problem, Over, Error) as failed:
+            await self._files.end(self._job.id, self._store.clock())  # nobody will fetch it
+            if isinstance(failed, Problem):
+                raise Over(failed.detail) from failed
+            raise
         finally:
             file.close()
         name = f"{self._job.resource}-{self._job.create_time:%Y-%m-%d}.{file.extension}"
-        result = Result(file_name=name, media_type=file.media, size=self._size) if whole else None
+        until = self._store.clock() + FILE_KEPT if whole else self._store.clock()
+        await self._files.end(self._job.id, until)
+        result = Result(file_name=name, media_type=file.media, size=self._size, expire_time=until) if whole else None
         await self._ledger.finish(self.progress, result)
 
     async def _written(self, file: File) -> bool:
@@ -120,9 +128,12 @@ class Export:
         self._size += len(content)
         if self._size > LARGEST:
             raise Over(f"the file would be larger than {LARGEST >> 20} MiB: narrow the filter")
-        key = f"{self._job.id}|{self._run}|{self._pieces}"
-        until: datetime = self._job.expire_time + LONGEST
-        await self._store.backend.write(
-            [Insert(PIECES, {"_id": key, "tenant": self._hands.tenant, "content": content, "expire_time": until})]
-        )
+        creator = self._job.creator_id
+        if self._pieces % _LOOK == 0:
+            try:
+                await self._files.require_room(creator)
+            except Exhausted as full:  # it is no matter of waiting: the room is his to make
+                raise Over(full.message) from full
+        until = self._store.clock() + LONGEST + FILE_KEPT
+        await self._files.keep(self._job.id, self._run, self._pieces, content, creator=creator, until=until)
         self._pieces += 1

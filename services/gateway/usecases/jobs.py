@@ -8,16 +8,18 @@ from typing import Any
 from chassis import context as ctx
 from chassis import proof
 from chassis.domain import Ids, new_id
-from chassis.errors import Denied, Exhausted, Invalid, NotFound
+from chassis.errors import Denied, Exhausted, ForbiddenMove, Invalid, NotFound
 from chassis.listing import Listing
-from chassis.store import Insert, Store
+from chassis.store import Insert, Store, Transaction
 from services.gateway.domain.job import MOST_IDS, MOST_OPEN, MOST_SELECTED, OPEN, Format, Job, Kind
 from services.gateway.ports import Actions, Plan
+from services.gateway.usecases.files import Files
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
 from services.gateway.usecases.selections import Selections
 
-JOBS, ITEMS, NAMED, PIECES = "jobs", "job_items", "job_records", "job_pieces"
+JOBS, ITEMS, NAMED = "jobs", "job_items", "job_records"
 LONGEST_ID = 200
+_THERE: Mapping[str, Any] = {"delete_time": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +52,18 @@ class Jobs:
         ids: Ids = new_id,
     ) -> None:
         self._store, self._actions, self._selections, self._ids = store, actions, selections, ids
-        self._listing, self._items = listing, items
+        self._listing, self._items, self._files = listing, items, Files(store)
 
     async def create(self, wish: Wish) -> Job:
         """A new one, which waits for its turn.
 
-        Raises `Invalid` for what cannot be done, `Denied` for what the caller may not do, `Exhausted` for one too many,
-        `Unauthenticated` where records would be removed by somebody whose sign-in is too long ago.
+        Raises `Invalid` for what cannot be done, `Denied` for what the caller may not do, `Exhausted` for too many of them or
+        too large files, `Unauthenticated` where records would be removed by somebody whose sign-in is too long ago.
         """
         given = self._bulk(wish) if wish.kind is Kind.BULK else self._export(wish)
         await self._room()
+        if wish.kind is Kind.EXPORT:
+            await self._files.require_room(ctx.current().actor.id)
         async with self._store.transaction() as tx:
             job = Job.made(
                 id=self._ids("job"), at=self._store.clock(), kind=wish.kind, resource=wish.resource, **given, **_rights()
@@ -78,16 +82,31 @@ class Jobs:
     async def cancel(self, id: str, *, etag: str = "") -> Job:  # noqa: A002 - as its field
         """Ends it. Raises `ForbiddenMove` for one that has ended."""
         async with self._store.transaction() as tx:
-            job = await tx.get(Job, id, etag=etag)
+            job = await _loaded(tx, id, etag)
             job.cancel(self._store.clock())
             tx.save(job)
+        return job
+
+    async def delete(self, id: str, *, etag: str = "") -> Job:  # noqa: A002 - as above
+        """It is gone with its report and its file. Raises `ForbiddenMove` while it, or what takes it back, has not ended."""
+        async with self._store.transaction() as tx:
+            job, at = await _loaded(tx, id, etag), self._store.clock()
+            back = {"_id": job.undone_by, "state": {"$in": sorted(OPEN)}}
+            if job.undone_by and await self._store.count(JOBS, back, limit=1):
+                raise ForbiddenMove(job.state, "delete", f"the job {job.undone_by} is taking it back")
+            job.delete(at)
+            tx.save(job)
+        if not ctx.current().dry_run:
+            await self._files.end(job.id, at)
+            rows = {"job_id": job.list_id, "tenant": ctx.current().tenant}
+            await self._store.backend.update_many(ITEMS, rows, {"$set": {"expire_time": at}})
         return job
 
     async def undo(self, id: str, *, etag: str = "") -> Job:  # noqa: A002 - as above
         """The job that takes it back, by the rights of the caller. Raises `ForbiddenMove`, saying why that cannot be."""
         await self._room()
         async with self._store.transaction() as tx:
-            job, made, at = await tx.get(Job, id, etag=etag), self._ids("job"), self._store.clock()
+            job, made, at = await _loaded(tx, id, etag), self._ids("job"), self._store.clock()
             job.undo(at, made)
             plan = self._actions.bulk(job.resource, job.action, job.parameters, listed=False)
             back = Job.made(
@@ -100,11 +119,11 @@ class Jobs:
 
     async def get(self, id: str) -> Document:  # noqa: A002 - as above
         """One job, to become a message. Raises `NotFound`."""
-        return await self._store.document(Job, id, naive=True)
+        return await self._document(id, naive=True)
 
     async def page(self, asked: Asked) -> Paged:
         """A page of the jobs that match."""
-        return await page_of(self._store, JOBS, self._listing, asked)
+        return await page_of(self._store, JOBS, self._listing, asked, among=_THERE)
 
     async def items(self, id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
         """A page of what became of a job's records. Raises `NotFound`."""
@@ -116,15 +135,25 @@ class Jobs:
     async def piece(self, id: str, place: int) -> tuple[Document, bytes]:  # noqa: A002 - as above
         """A job that has a file, and a piece of that; an empty one after the last.
 
-        The file is for its creator, as long as he may list what is in it. Raises `NotFound`, `Denied`.
+        The file is for its creator, as long as he may list what is in it and shows the roles with which he asked for it: with
+        fewer of them he may see fewer records. Raises `NotFound`, `Denied`.
         """
-        job = await self.get(id)
-        if not job.get("result") or job["creator_id"] != ctx.current().actor.id:
+        job, caller = await self._document(id), ctx.current()
+        if not job.get("result") or job["creator_id"] != caller.actor.id:
+            raise NotFound("result", id)
+        until = job["result"].get("expire_time") or job["expire_time"]
+        if until <= self._store.clock():
             raise NotFound("result", id)
         _permit(self._actions.export(job["resource"], ()))
-        query = {"_id": f"{job['_id']}|{job['run']}|{place}", "tenant": job["tenant"]}
-        found = await self._store.backend.find_one(PIECES, query)
-        return job, bytes(found["content"]) if found else b""
+        if lost := set(job["roles"]) - caller.roles:
+            raise Denied("jobs.get", f"it was asked for with the role {', '.join(sorted(lost))}: ask for another export")
+        return job, await self._files.piece(job["_id"], job["run"], place)
+
+    async def _document(self, id: str, *, naive: bool = False) -> Document:  # noqa: A002 - as above
+        document = await self._store.document(Job, id, naive=naive)
+        if document.get("delete_time") is not None:
+            raise NotFound("job", id)
+        return document
 
     def _bulk(self, wish: Wish) -> dict[str, Any]:
         wrong = {name: "is for an export" for name in ("filter", "fields", "order_by", "format") if getattr(wish, name)}
@@ -166,6 +195,13 @@ class Jobs:
         mine = {"creator_id": ctx.current().actor.id, "state": {"$in": [state.value for state in OPEN]}}
         if await self._store.count(JOBS, mine, limit=MOST_OPEN) >= MOST_OPEN:
             raise Exhausted(f"{MOST_OPEN} of your jobs wait already", timedelta(seconds=30))
+
+
+async def _loaded(tx: Transaction, id: str, etag: str) -> Job:  # noqa: A002 - as its field
+    job = await tx.get(Job, id, etag=etag)
+    if job.delete_time is not None:
+        raise NotFound("job", id)
+    return job
 
 
 def _permit(plan: Plan) -> None:
