@@ -1,10 +1,12 @@
 """The calls of a job, as the person who asked for it: with a token of a minute, made anew as long as that person may.
 
-What is interactive goes first: each call is let in as bulk work is, and no sooner.
+What is interactive goes first: each call is let in as bulk work is, and no sooner. The calls of all jobs take turns, one after
+the other as they come: a job that is long takes no more of them than one that is short.
 
 Fails: `Over` where nothing of the person's rights is left; `Unavailable`, `Exhausted` or `DeadlinePassed` where it has to wait.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +27,8 @@ from services.gateway.rest.shedding import Class, Shedding
 from services.gateway.rest.upstream import Call
 
 SECONDS = 20.0
+CALLS_AT_ONCE = 8
+"""Of all jobs together."""
 _FRESH = 40.0
 
 Delegate = Callable[[str, Job, Sequence[str]], Awaitable[str]]
@@ -47,7 +51,7 @@ class Over(Exception):
 
 @dataclass(slots=True)
 class Hands:
-    """Makes the calls of one job. `needs` are the permissions that it takes."""
+    """Makes the calls of one job. `needs` are the permissions that it takes, `turns` the places that all jobs share."""
 
     job: Job
     tenant: str
@@ -56,6 +60,7 @@ class Hands:
     shedding: Shedding
     guard: Policy
     delegate: Delegate
+    turns: asyncio.Semaphore
     monotonic: Callable[[], float] = time.monotonic
     _token: str = field(default="", init=False)
     _until: float = field(default=0.0, init=False)
@@ -73,6 +78,12 @@ class Hands:
 
         Raises what the service raised.
         """
+        async with self.turns:
+            return await self._done(route, request, key, more, said)
+
+    async def _done(
+        self, route: Route, request: Message, key: str, more: Sequence[tuple[str, str]], said: dict[str, Any] | None
+    ) -> Any:
         metadata = [("authorization", f"Bearer {await self._shown()}"), ("x-request-id", self.job.id), *more]
         if key:
             metadata.append(("idempotency-key", key))

@@ -1,5 +1,8 @@
 """Gives jobs their turns: one process at a time, few of a tenant and few in all, so that nobody at work feels it.
 
+Who has none under way comes before who has one, and half of the places are for first ones alone: a tenant whose jobs are long
+holds up its own. Those that are under way take turns call by call (`hands`).
+
 A job that has to wait for a service, or because there is too much to do, leaves its place, for longer each time. Whoever takes
 over after a crash finds the jobs as they were and goes on with them.
 
@@ -19,6 +22,7 @@ from chassis.errors import DeadlinePassed, Error, Exhausted, ForbiddenMove, Unav
 from chassis.lease import Lease
 from chassis.service import Service, Stage
 from chassis.store import Store
+from chassis.store.backend import Document
 from services.gateway.domain.job import LONGEST, OPEN, Job, Kind, Progress
 from services.gateway.jobs.actions import Actions
 from services.gateway.jobs.bulk import Bulk, skip
@@ -30,7 +34,7 @@ from services.gateway.usecases.jobs import JOBS
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE, OF_A_TENANT = 4, 2
+AT_ONCE, OF_A_TENANT = 16, 2
 _LOOK_SECONDS = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _DEFECTS = 3
@@ -51,7 +55,7 @@ Equip = Callable[[str, Job, Sequence[str]], Hands]
 
 
 class Runner:
-    """Takes jobs to their end, the oldest of each tenant first."""
+    """Takes jobs to their end: the oldest of each tenant first, and then its next."""
 
     def __init__(
         self, store: Store, actions: Actions, equip: Equip, *, monotonic: Callable[[], float] = time.monotonic
@@ -83,17 +87,24 @@ class Runner:
         begun = 0
         while len(self._running) < AT_ONCE:
             busy = Counter(tenant for tenant, _ in self._running.values())
-            query = {
-                "state": {"$in": sorted(OPEN)},
-                "tenant": {"$nin": [tenant for tenant, count in busy.items() if count >= OF_A_TENANT]},
-                "_id": {"$nin": [*self._running, *self._waiting()]},
-            }
-            found = await self._store.backend.find(JOBS, query, sort=[("create_time", 1)], limit=1, projection={"tenant": 1})
-            if not found:
+            found = await self._oldest(list(busy))
+            if found is None and len(self._running) < AT_ONCE // 2:
+                found = await self._oldest([tenant for tenant, count in busy.items() if count >= OF_A_TENANT])
+            if found is None:
                 break
-            self._begin(found[0]["tenant"], found[0]["_id"])
+            self._begin(found["tenant"], found["_id"])
             begun += 1
         return begun
+
+    async def _oldest(self, but_of: Sequence[str]) -> Document | None:
+        """The one that waits for longest, of other tenants than these."""
+        query = {
+            "state": {"$in": sorted(OPEN)},
+            "tenant": {"$nin": list(but_of)},
+            "_id": {"$nin": [*self._running, *self._waiting()]},
+        }
+        found = await self._store.backend.find(JOBS, query, sort=[("create_time", 1)], limit=1, projection={"tenant": 1})
+        return found[0] if found else None
 
     async def settle(self) -> None:
         """Waits for what was begun."""

@@ -1,5 +1,6 @@
 """Jobs, plugged together: the resource, and what does them in this very process."""
 
+import asyncio
 from collections.abc import Sequence
 
 from itsm.gateway import v1 as pb
@@ -9,7 +10,7 @@ from services.gateway import store as kept
 from services.gateway.api.jobs import JobApi
 from services.gateway.domain.job import Job
 from services.gateway.jobs.actions import Actions
-from services.gateway.jobs.hands import Hands, delegating
+from services.gateway.jobs.hands import CALLS_AT_ONCE, Hands, delegating
 from services.gateway.jobs.results import SERVICE
 from services.gateway.jobs.runner import Runner
 from services.gateway.rest.entrance import Entrance
@@ -27,8 +28,10 @@ def build(assembly: Assembly, routes: Routes, upstream: Upstream, entrance: Entr
     jobs = Jobs(store, actions, selections, listing, items)
     assembly.serve(SERVICE, pb.add_JobServiceServicer_to_server, JobApi(jobs))
 
+    turns = asyncio.Semaphore(CALLS_AT_ONCE)
+
     def equip(tenant: str, job: Job, needs: Sequence[str]) -> Hands:
-        return Hands(job, tenant, needs, upstream, entrance.shedding, assembly.guard, delegate)
+        return Hands(job, tenant, needs, upstream, entrance.shedding, assembly.guard, delegate, turns)
 
     Runner(store, actions, equip).attach(assembly.service)
     return selections

@@ -25,7 +25,7 @@ from services.auth.domain.roles import ROLES, SCOPES
 from services.gateway import store as kept
 from services.gateway.domain.job import Job, Kind
 from services.gateway.jobs.actions import Actions
-from services.gateway.jobs.hands import Hands
+from services.gateway.jobs.hands import CALLS_AT_ONCE, Hands
 from services.gateway.jobs.runner import Runner
 from services.gateway.rest.routes import declared
 from services.gateway.rest.shedding import Shedding
@@ -200,9 +200,10 @@ class Works:
 
     def fresh(self) -> Runner:
         """What works in a process that was started now."""
+        turns = asyncio.Semaphore(CALLS_AT_ONCE)
 
         def equip(tenant: str, job: Job, needs: Sequence[str]) -> Hands:
-            return Hands(job, tenant, needs, self.desk, self.shedding, Guard(), self._delegate)
+            return Hands(job, tenant, needs, self.desk, self.shedding, Guard(), self._delegate, turns)
 
         return Runner(self.store, self.actions, equip, monotonic=lambda: self.seconds)
 
