@@ -22,7 +22,7 @@ INDEXES = (
     Index(MAILBOXES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(MAILBOXES, [("delete_time", 1)], expire_after=KEPT),
     Index(MAILS, [("tenant", 1), ("mailbox_id", 1), ("receive_time", -1), ("_id", 1)]),
-    Index(MAILS, [("tenant", 1), ("sender_id", 1), ("receive_time", -1)]),
+    Index(MAILS, [("tenant", 1), ("sender_id", 1), ("begin_time", -1)]),
     due_index(MAILS, DUE_FIELD),
     *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (MAILS, SOURCES, THREADS, CONTACTS)),
 )

@@ -19,7 +19,7 @@ from chassis import context as ctx
 from chassis.errors import DeadlinePassed, Denied, Error, Exhausted, Internal, NotFound, Unauthenticated, Unavailable
 from chassis.failpoints import OFF, Failpoints
 from chassis.store import Store
-from services.gateway.domain.mailbox import MailState, Strangers
+from services.gateway.domain.mailbox import KEPT, MailState, Strangers
 from services.gateway.mail.addresses import Address
 from services.gateway.mail.bounces import Bounces
 from services.gateway.mail.careful import Unreadable
@@ -27,9 +27,13 @@ from services.gateway.mail.desk import Desk, Somebody
 from services.gateway.mail.reading import Incoming, read, topic
 from services.gateway.usecases.addressing import address_id
 from services.gateway.usecases.log import DELIVERIES
-from services.gateway.usecases.postbox import DUE_FIELD, Postbox
+from services.gateway.usecases.postbox import DUE_FIELD, NOTHING_KEPT, Postbox
 
 MOST_OF_SENDER, WITHIN = 30, timedelta(minutes=10)
+LONGEST_WAIT = timedelta(days=3)
+"""For how long a message waits for its turn among those of its sender."""
+LONGEST_WORK = timedelta(hours=20)
+"""For how long a message is tried. The keys by which nothing happens twice live for a day."""
 _LATER = (Unavailable, DeadlinePassed, Exhausted, Internal, Unauthenticated)
 """What may end otherwise another time: a token that has just ended, a service that is away, or about to be mended."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=10)
@@ -37,6 +41,7 @@ _TEXT_LENGTH, _TITLE_LENGTH = 60_000, 250
 _NUMBER = re.compile(r"\bINC\d{7,12}\b", re.IGNORECASE)
 _OURS = re.compile(r"dlv_[0-9a-f]{32}")
 _ROOT = re.compile(r"[a-zA-Z]{1,40}\.[a-z]{1,10}_[0-9a-z]{1,60}")
+_WAKE = "(wake)"
 _OVER = frozenset({pb.Incident.CLOSED, pb.Incident.CANCELLED})
 
 
@@ -51,11 +56,16 @@ class _Sender:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What a message is."""
+    """What a message is. Of what became nothing little is kept."""
 
     state: MailState
     reason: str = ""
     record: str = ""
+    kept: timedelta = KEPT
+
+
+def _nothing(state: MailState, reason: str, record: str = "") -> _Verdict:
+    return _Verdict(state, reason, record, NOTHING_KEPT)
 
 
 class Clerk:
@@ -85,35 +95,50 @@ class Clerk:
         await self._failpoints.reached("M1")
         try:
             verdict = await self._verdict(row)
-        except _LATER:
+        except _LATER as failure:
+            verdict = await self._given_up(id, failure)
+        if verdict is None:
             count = row["attempt_count"]
             pause = min(_FIRST_PAUSE * (1 << min(count, 10)), _LONGEST_PAUSE)
             await self._postbox.note(id, {"attempt_count": count + 1, DUE_FIELD: self._store.clock() + pause})
             return
         await self._failpoints.reached("M2")
-        await self._postbox.end(id, verdict.state, verdict.reason, verdict.record)
+        await self._postbox.end(id, verdict.state, verdict.reason, verdict.record, kept=verdict.kept)
 
-    async def _verdict(self, row: Mapping[str, Any]) -> _Verdict:
+    async def _given_up(self, id: str, failure: Error) -> _Verdict | None:  # noqa: A002 - as above
+        """The end of what was tried for long enough; None where it is to be tried again."""
+        row = await self._postbox.row(id)
+        begun = row.get("begin_time") if row else None
+        if row is None or begun is None or self._store.clock() - begun < LONGEST_WORK:
+            return None
+        reason = f"given up after {LONGEST_WORK // timedelta(hours=1)} hours: {failure.message}"
+        return _Verdict(MailState.DONE if row["record"] else MailState.REFUSED, reason, row["record"])
+
+    async def _verdict(self, row: Mapping[str, Any]) -> _Verdict | None:
+        """What it is; None where it has to wait."""
         try:
             mail = await asyncio.to_thread(read, await self._postbox.raw(row["_id"]), self._authserv_ids)
         except (Unreadable, NotFound) as why:  # the latter where it was kept long enough
-            return _Verdict(MailState.REFUSED, str(why))
+            return _nothing(MailState.REFUSED, str(why))
         if mail.bounce is not None:
-            return _Verdict(MailState.IGNORED, *await self._bounces.heard(mail.bounce))
+            return _nothing(MailState.IGNORED, *await self._bounces.heard(mail.bounce))
         if await self._is_ours(mail):
-            return _Verdict(MailState.IGNORED, "it is one of our own that came back")
+            return _nothing(MailState.IGNORED, "it is one of our own that came back")
         if mail.automatic:
-            return _Verdict(MailState.IGNORED, mail.automatic)
-        stranger = address_id(mail.sender.key)
-        if await self._postbox.recent(stranger, self._store.clock() - WITHIN, MOST_OF_SENDER) >= MOST_OF_SENDER:
-            return _Verdict(MailState.IGNORED, f"more than {MOST_OF_SENDER} came from its sender within ten minutes")
-        await self._postbox.note(row["_id"], {"sender_id": stranger})
+            return _nothing(MailState.IGNORED, mail.automatic)
+        if "begin_time" not in row:
+            stranger, now = address_id(mail.sender.key), self._store.clock()
+            if await self._postbox.recent(stranger, now - WITHIN, MOST_OF_SENDER) >= MOST_OF_SENDER:
+                # Whoever it names may not have sent the others: his own waits among them, and is not lost.
+                end = f"{MOST_OF_SENDER} came from its sender within ten minutes, again and again for {LONGEST_WAIT.days} days"
+                return _Verdict(MailState.REFUSED, end) if now - row["receive_time"] >= LONGEST_WAIT else None
+            await self._postbox.note(row["_id"], {"sender_id": stranger, "begin_time": now})
         try:
             return await self._worked(row, mail, await self._sender(mail.sender))
         except _LATER:
             raise
         except Error as refused:  # again would end the same
-            return _Verdict(MailState.REFUSED, f"it could become no incident: {refused.message}")
+            return _nothing(MailState.REFUSED, f"it could become no incident: {refused.message}")
 
     async def _is_ours(self, mail: Incoming) -> bool:
         if mail.sender.key == self._own.key or _OURS.fullmatch(self._ours(mail.message_id)):
@@ -128,19 +153,30 @@ class Clerk:
         return _Sender(person.id, token, person=True) if token else _Sender(address_id(address.key))
 
     async def _worked(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> _Verdict:
-        incident, his_own = await self._meant(row, mail, sender)
-        if incident is not None and incident.state not in _OVER:
-            await self._answered(row, mail, sender, incident, his_own=his_own)
-        else:
+        record, left = row["record"], row.get("left", "")
+        if not record:
             mailbox = await self._postbox.mailbox(row["mailbox_id"])
-            if not sender.person and mailbox["strangers"] != Strangers.ACCEPTED.value:
-                return _Verdict(MailState.REFUSED, "nobody here has its sender's address, and the mailbox takes no strangers")
-            incident = await self._opened(row, mail, sender, mailbox, incident)
-            if mailbox["team_id"]:
-                await self._desk.assign(incident.id, mailbox["team_id"], row["_id"])
-        record = f"incidents/{incident.id}"
+            incident, his_own = await self._meant(row, mail, sender)
+            if incident is not None and incident.state not in _OVER:
+                left = await self._answered(row, mail, sender, incident, his_own=his_own)
+            elif not sender.person and mailbox["strangers"] != Strangers.ACCEPTED.value:
+                return _nothing(MailState.REFUSED, "nobody here has its sender's address, and the mailbox takes no strangers")
+            else:
+                incident, left = await self._opened(row, mail, sender, mailbox, incident), mailbox["team_id"]
+            record = f"incidents/{incident.id}"
+            # At once: what else is to be done may be tried for longer than the services know what they did.
+            await self._postbox.note(row["_id"], {"record": record, "left": left})
+        await self._finished(row, record.partition("/")[2], left)
         await self._postbox.remember(record, row["mailbox_id"], row["message_id"])
         return _Verdict(MailState.DONE, record=record)
+
+    async def _finished(self, row: Mapping[str, Any], id: str, left: str) -> None:  # noqa: A002 - as above
+        """What is left to be done for an incident that a message opened or goes on with: a team's id, to give it there, or
+        `_WAKE`, where it waited for whom the message is from."""
+        if left == _WAKE:
+            await self._desk.resume(id)
+        elif left:
+            await self._desk.assign(id, left, row["_id"])
 
     async def _meant(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> tuple[pb.Incident | None, bool]:
         """The incident that it goes on with, and whether it is a word of its sender's, who may see it himself."""
@@ -186,18 +222,19 @@ class Clerk:
 
     async def _answered(
         self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, incident: pb.Incident, *, his_own: bool
-    ) -> None:
+    ) -> str:
+        """Adds the note; says what is left to be done."""
         text = _cut(mail.answer or "(no text)") + _files(mail)
         if his_own:
             try:
-                return await self._desk.say(incident.id, text, sender.token, row["_id"])
+                await self._desk.say(incident.id, text, sender.token, row["_id"])
             except Denied:  # who may read and no more; whoever is written to may answer all the same
                 pass
+            else:
+                return ""
         await self._desk.say(incident.id, f"{_named(mail)} wrote:\n\n{text}", "", row["_id"])
         waits = incident.state == pb.Incident.ON_HOLD and incident.hold_reason == pb.Incident.CALLER
-        if waits and incident.requester_id == sender.id:
-            await self._desk.resume(incident.id)
-        return None
+        return _WAKE if waits and incident.requester_id == sender.id else ""
 
     async def _opened(
         self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, mailbox: Mapping[str, Any], before: pb.Incident | None

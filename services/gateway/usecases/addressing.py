@@ -157,12 +157,12 @@ class Addressing:
         return list(self._by(Channel.MAIL, replace(blank, name=contact.name), contact, (), None))
 
     async def _wrote(self, contact_id: str, matter: Matter) -> bool:
-        """Whether a note is his own mail: a service wrote it down a moment after that had come."""
+        """Whether a note is his own mail: a service wrote it down a moment after that was taken up."""
         author = matter.part.get("authorId")
         if not author or await self._people.person(str(author)) is not None:
             return False
         at = matter.event.time
-        lately = {"sender_id": contact_id, "receive_time": {"$gt": at - _WRITTEN_DOWN, "$lte": at}}
+        lately = {"sender_id": contact_id, "begin_time": {"$gt": at - _WRITTEN_DOWN, "$lte": at}}
         return await self._store.count(MAILS, lately, limit=1) > 0
 
     def _by(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chassis import context as ctx
-from chassis.errors import Invalid, NotFound
+from chassis.errors import Exhausted, Invalid, NotFound
 from chassis.listing import Listing
 from chassis.store import Store, Update
 from services.gateway.domain.mailbox import KEPT, Mailbox, MailState, State, mail_id, new_mail
@@ -24,6 +24,10 @@ from services.gateway.usecases.shelf import Shelf
 MAILS, SOURCES, THREADS, CONTACTS = "mails", "mail_sources", "mail_threads", "mail_contacts"
 DUE_FIELD = "next_due_time"
 THREAD_KEPT = timedelta(days=400)
+NOTHING_KEPT = timedelta(days=1)
+"""How long a message of which nothing became is kept as it came."""
+MOST_OF_MAILBOX, HOUR = 500, timedelta(hours=1)
+"""How many messages a mailbox takes within that time; whoever hands mail over comes again with what is more."""
 _REFERENCES_KEPT = 20
 _NAME_LENGTH = 250
 
@@ -45,10 +49,12 @@ class Postbox:
         return (found["tenant"], found["mailbox_id"]) if mailbox is not None else None
 
     async def receive(self, mailbox_id: str, raw: bytes) -> Document:
-        """Takes a message for a named mailbox. Raises `NotFound`, and `Invalid` for what is empty or too large."""
+        """Takes a message for a named mailbox. Raises `NotFound`, `Invalid` for what is empty or too large, and `Exhausted`."""
         mailbox = await self._shelf.there(mailbox_id)
         if not raw.strip() or len(raw) > self.largest:
             raise Invalid({"raw": f"needs a message of {self.largest} bytes at most"})
+        if await self.crowded(mailbox.id):
+            raise Exhausted(f"a mailbox takes {MOST_OF_MAILBOX} messages within an hour", HOUR / 6)
         key, row = self._made(mailbox.id, raw)
         await self._stored(key, row, raw)
         if ctx.current().dry_run:
@@ -60,6 +66,11 @@ class Postbox:
         key, row = self._made(mailbox_id, raw)
         await self._stored(key, row, raw)
         return key
+
+    async def crowded(self, mailbox_id: str) -> bool:
+        """Whether so much came to a mailbox within the hour that more has to wait. Raises `Unavailable`."""
+        query = {"mailbox_id": mailbox_id, "receive_time": {"$gt": self._store.clock() - HOUR}}
+        return await self._store.count(MAILS, query, limit=MOST_OF_MAILBOX) >= MOST_OF_MAILBOX
 
     async def get(self, mailbox_id: str, id: str) -> Document:  # noqa: A002 - as its field
         """One message of a mailbox. Raises `NotFound`."""
@@ -95,17 +106,28 @@ class Postbox:
         query = self._store.scoped({"_id": id, "state": MailState.PENDING.value})
         await self._store.backend.update_many(MAILS, query, {"$set": dict(values)})
 
-    async def end(self, id: str, state: MailState, reason: str = "", record: str = "") -> None:  # noqa: A002 - as above
-        """Says what became of a message."""
+    async def end(
+        self,
+        id: str,  # noqa: A002 - as above
+        state: MailState,
+        reason: str = "",
+        record: str = "",
+        *,
+        kept: timedelta = KEPT,
+    ) -> None:
+        """Says what became of a message, and for how long it is kept as it came from now on, where that is shorter."""
         await self.note(id, {"state": state.value, "reason": reason, "record": record, DUE_FIELD: None})
+        if kept < KEPT:
+            until = {"$set": {"expire_time": self._store.clock() + kept}}
+            await self._store.backend.update_many(SOURCES, self._store.scoped({"_id": id}), until)
 
     async def mailbox(self, id: str) -> Document:  # noqa: A002 - as above
         """The mailbox of a message, also one that is gone by now."""
         return await self._store.document(Mailbox, id)
 
     async def recent(self, sender_id: str, since: datetime, most: int) -> int:
-        """How many messages of a sender were worked since, counted up to `most`."""
-        query = {"sender_id": sender_id, "receive_time": {"$gt": since}, "state": MailState.DONE.value}
+        """How many messages of a sender were taken up since and became something, counted up to `most`."""
+        query = {"sender_id": sender_id, "begin_time": {"$gt": since}, "state": MailState.DONE.value}
         return await self._store.count(MAILS, query, limit=most)
 
     async def records(self, mailbox_id: str, message_ids: Sequence[str]) -> dict[str, str]:

@@ -46,6 +46,8 @@ class Room:
     tokens: list[str] = field(default_factory=list)
     """By which incidents were opened."""
     away: bool = False
+    broken: bool = False
+    """What follows an incident or a note fails."""
 
     async def somebody(self, address: Address) -> Somebody | None:
         self._reached()
@@ -82,11 +84,11 @@ class Room:
             await self.resume(id)
 
     async def resume(self, id: str) -> None:  # noqa: A002 - as above
-        self._reached()
+        self._reached(self.broken)
         self.incidents[id].state, self.incidents[id].hold_reason = pb.Incident.IN_PROGRESS, 0
 
     async def assign(self, id: str, team_id: str, key: str) -> None:  # noqa: A002 - as above
-        self._reached()
+        self._reached(self.broken)
         self.incidents[id].team_id = team_id
 
     def _roles(self, token: str) -> list[str]:
@@ -97,8 +99,8 @@ class Room:
         if token and not any(permission in ROLES[role] for role in self._roles(token)):
             raise Denied(permission)
 
-    def _reached(self) -> None:
-        if self.away:
+    def _reached(self, broken: bool = False) -> None:
+        if self.away or broken:
             raise Unavailable("nobody is there")
 
 

@@ -6,7 +6,6 @@ from itsm.incident import v1 as pb
 from chassis import context as ctx
 from chassis.errors import AlreadyExists, Invalid, NotFound
 from services.gateway.domain.mailbox import Strangers
-from services.gateway.mail.clerk import MOST_OF_SENDER
 from services.gateway.mail.desk import Somebody
 from services.gateway.usecases.addressing import address_id
 from tests.unit.gateway.mail_room import MailRoom, boss
@@ -188,19 +187,6 @@ async def test_what_machines_send_is_ignored_and_so_are_our_own_mails_that_come_
             row = await room.come(desk, letter(**({"Message_ID": f"<a{number}@x>"} | headers)))
             assert (row["state"], bool(row["reason"])) == ("IGNORED", True)
     assert room.desk.incidents == {}
-
-
-async def test_a_sender_who_sends_without_end_is_stopped_for_a_while() -> None:
-    room = MailRoom()
-    with ctx.use(boss()):
-        desk = await room.mailbox()
-        rows = [await room.come(desk, letter(Message_ID=f"<m{each}@x>")) for each in range(MOST_OF_SENDER + 2)]
-        other = await room.come(desk, letter(From="bob@demo.example", Message_ID="<b@x>"))
-        room.clock.advance(minutes=11)
-        later = await room.come(desk, letter(Message_ID="<later@x>"))
-    assert [row["state"] for row in rows].count("DONE") == MOST_OF_SENDER
-    assert {row["state"] for row in rows[MOST_OF_SENDER:]} == {"IGNORED"}
-    assert (other["state"], later["state"]) == ("DONE", "DONE")
 
 
 async def test_a_bounce_fails_its_delivery_and_opens_nothing_and_a_late_one_changes_nothing() -> None:

@@ -21,7 +21,7 @@ async def test_a_contact_is_answered_by_mail_but_hears_of_no_private_note_and_no
         await office.happen("e1", requester_id=EVE, actor="itsm-gateway")
         await office.say("e2", "We are on our way.")
         await office.say("e3", "He always breaks it.", public=False)
-        came = {"tenant": "main", "sender_id": EVE, "receive_time": office.clock() - timedelta(seconds=1)}
+        came = {"tenant": "main", "sender_id": EVE, "begin_time": office.clock() - timedelta(seconds=1)}
         office.backend._documents(MAILS)["mail_1"] = {"_id": "mail_1", **came}
         await office.say("e4", "eve@demo.example wrote: thank you", actor="itsm-gateway")
         await office.say("e5", "You are welcome.")
