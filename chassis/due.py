@@ -4,12 +4,18 @@ The worker finds what is due over all tenants, fairly, and calls the handler; th
 now and saves it with its next instant. That save is a compare-and-set, so two workers, or one that was paused, never do
 the same twice; the lease only spares the second one the work.
 
+It looks again while handlers are under way and begins more as places become free, few of a tenant: what takes long holds up
+nobody but its own tenant, and no record is begun while it is under way.
+
 Fails: never. A handler that fails is tried again with growing delays, with an error in the log; others go on meanwhile.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +36,9 @@ _log = logging.getLogger(__name__)
 
 BATCH = 200
 _TENANTS = 20  # looked at one after the other when a batch is full of a few
-_AT_ONCE = 8
+_AT_ONCE, _OF_A_TENANT = 24, 8
+_RESERVED, _FEW = 8, 2
+"""So many of the places are for tenants that have fewer than a few records under way."""
 _LOOK_SECONDS = 1.0
 _FIRST_DELAY, _LAST_DELAY = timedelta(seconds=1), timedelta(minutes=5)
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +75,7 @@ class DueWorker:
         self._lease = Lease(store.backend, f"due|{self.name}", service)
         self._held_back: dict[tuple[str, str], _HeldBack] = {}
         self._handled: dict[tuple[str, str], datetime] = {}
+        self._under_way: dict[asyncio.Task[None], tuple[str, str]] = {}
 
     def attach(self, service: Service) -> None:
         """Makes it part of a process."""
@@ -74,38 +83,66 @@ class DueWorker:
 
     async def run(self) -> None:
         """Works whenever it holds the lease, until it is canceled."""
-        await self._lease.lead(self._rounds)
+        await self._lease.lead(self.rounds)
 
-    async def _rounds(self) -> None:
-        while True:
-            done = 0
-            with suppress(Unavailable):  # asked again in a second
-                done = await self.round()
-            if done < BATCH:
-                await asyncio.sleep(await self._until_next())
+    async def rounds(self) -> None:
+        """Works until it is canceled; whoever calls it holds the lease."""
+        try:
+            while True:
+                batch, left = list[Document](), 0
+                with suppress(Unavailable):  # asked again in a second
+                    handled, self._handled = self._handled, {}
+                    batch = await self._claim(self._store.clock())
+                    left = await self._work(batch, handled, time.monotonic() + _LOOK_SECONDS)
+                if not left and len(batch) < BATCH:
+                    await asyncio.sleep(await self._until_next())
+        finally:
+            tasks = list(self._under_way)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._under_way.clear()
 
     async def round(self) -> int:
-        """Handles one batch of what is due now; says how many records there were."""
-        now = self._store.clock()
-        batch = await self._claim(now)
+        """Handles one batch of what is due now, to its end; says how many records there were."""
         handled, self._handled = self._handled, {}
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(document: Document) -> None:
-            async with limit:
-                await self._one(document, now, handled)
-
-        await asyncio.gather(*(one(document) for document in batch))
+        batch = await self._claim(self._store.clock())
+        await self._work(batch, handled, math.inf)
+        while self._under_way:
+            await self._one_ends(None)
         return len(batch)
+
+    async def _work(self, batch: Sequence[Document], handled: dict[tuple[str, str], datetime], until: float) -> int:
+        """Begins the records of a batch in their order as there are places; says how many are left at that instant."""
+        waiting = list(batch)
+        while waiting:
+            busy = Counter(tenant for tenant, _ in self._under_way.values())
+            place = next((place for place, document in enumerate(waiting) if _room(busy, document["tenant"])), None)
+            if place is not None:
+                document = waiting.pop(place)
+                task = asyncio.ensure_future(self._one(document, handled))
+                self._under_way[task] = (document["tenant"], document["_id"])
+                continue
+            if (patience := until - time.monotonic()) <= 0:
+                break
+            await self._one_ends(None if patience == math.inf else patience)
+        return len(waiting)
+
+    async def _one_ends(self, seconds: float | None) -> None:
+        """Waits for the next handler that ends, for so long at most."""
+        await asyncio.wait(self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        self._reap()
 
     async def _claim(self, now: datetime) -> list[Document]:
         """Up to a batch of due records, one of each tenant in turn; a tenant with thousands delays no other."""
-        held_back = [record for (_, record), held in self._held_back.items() if held.until > now]
+        passed_over = [record for (_, record), held in self._held_back.items() if held.until > now]
+        self._reap()
+        passed_over += [record for _, record in self._under_way.values()]
         by_tenant: dict[str, list[Document]] = {}
         for _ in range(_TENANTS):
             query = {self._field: {"$gt": _EVER, "$lte": now}, "tenant": {"$nin": list(by_tenant)}}
-            if held_back:
-                query["_id"] = {"$nin": held_back}
+            if passed_over:
+                query["_id"] = {"$nin": passed_over}
             found = await self._store.backend.find(
                 self._collection, query, sort=[(self._field, 1)], limit=BATCH, projection={"tenant": 1, self._field: 1}
             )
@@ -116,8 +153,14 @@ class DueWorker:
         in_turn = chain.from_iterable(zip_longest(*by_tenant.values()))
         return [document for document in in_turn if document is not None][:BATCH]
 
-    async def _one(self, document: Document, now: datetime, handled: dict[tuple[str, str], datetime]) -> None:
-        tenant, record, due = document["tenant"], document["_id"], document[self._field]
+    def _reap(self) -> None:
+        """Those that have ended leave their places."""
+        for task in [task for task in self._under_way if task.done()]:
+            del self._under_way[task]
+            task.result()
+
+    async def _one(self, document: Document, handled: dict[tuple[str, str], datetime]) -> None:
+        tenant, record, due, now = document["tenant"], document["_id"], document[self._field], self._store.clock()
         if handled.get((tenant, record)) == due:
             # Again and again at once it would take all of the worker's time.
             _log.error("A due record was handled and is as due as before.", extra={"worker": self.name, "record": record})
@@ -129,7 +172,7 @@ class DueWorker:
                 await again(lambda: self._handle(tenant, record))
         except Exception as error:  # whatever one record does to its handler, others must go on
             _log.error("A due record failed.", extra={"worker": self.name, "record": record}, exc_info=error)
-            self._hold_back(tenant, record, now)
+            self._hold_back(tenant, record, self._store.clock())
         else:
             self._held_back.pop((tenant, record), None)
             self._handled[tenant, record] = due
@@ -152,3 +195,9 @@ class DueWorker:
                 due: datetime = following[0][self._field]
                 return min((due - now).total_seconds(), _LOOK_SECONDS)
         return _LOOK_SECONDS
+
+
+def _room(busy: Counter[str], tenant: str) -> bool:
+    """Whether one more of a tenant may begin."""
+    free = _AT_ONCE - busy.total()
+    return free > 0 and busy[tenant] < (_OF_A_TENANT if free > _RESERVED else _FEW)

@@ -1,5 +1,9 @@
 """Records are handled when they are due, tenant by tenant in turn, and a bad one is no hindrance."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,6 +27,8 @@ class Bench:
         self.broken: set[str] = set()
         self.stuck: set[str] = set()
         self.busy = 0
+        self.slow: dict[str, asyncio.Event] = {}
+        self.begun: list[tuple[str, str]] = []
         store = Store(self.backend, self.clock, [])
         self.worker = DueWorker(store, "incident", "things", "due", self.handle, self.metrics)
 
@@ -30,6 +36,9 @@ class Bench:
         await self.backend.write([Insert("things", {"_id": record, "tenant": tenant, "due": due})])
 
     async def handle(self, tenant: str, record: str) -> None:
+        self.begun.append((tenant, record))
+        if tenant in self.slow:
+            await self.slow[tenant].wait()
         self.handled.append((ctx.current().tenant, record))
         if self.busy:
             self.busy -= 1
@@ -103,3 +112,63 @@ async def test_lateness_is_measured(bench: Bench) -> None:
     await bench.keep("a", "late", NOON - timedelta(seconds=3))
     await bench.worker.round()
     assert bench.metrics.registry.get_sample_value("itsm_due_lateness_seconds_sum", {"worker": "things.due"}) == 3.0
+
+
+async def worked(bench: Bench, done: Callable[[], bool]) -> None:
+    """The worker works until that is so."""
+    task = asyncio.create_task(bench.worker.rounds())
+    try:
+        async with asyncio.timeout(30):
+            while not done():  # noqa: ASYNC110 - what is looked for has no event
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_what_takes_long_holds_up_no_other_tenant_and_takes_few_places(bench: Bench) -> None:
+    for tenant in ("a", "b", "c"):
+        bench.slow[tenant] = asyncio.Event()
+        for number in range(20):
+            await bench.keep(tenant, f"{tenant}-{number}", NOON - timedelta(hours=1))
+    told: list[int] = []
+
+    def step() -> bool:
+        begun = Counter(tenant for tenant, _ in bench.begun)
+        if not told and begun.total() >= 16:
+            told.append(begun.total())
+            bench.backend.collections["things"]["late"] = {"_id": "late", "tenant": "quick", "due": NOON}
+        return ("quick", "late") in bench.handled
+
+    await worked(bench, step)
+    begun = Counter(tenant for tenant, _ in bench.begun)
+    assert max(begun[tenant] for tenant in "abc") <= 8
+    assert bench.handled == [("quick", "late")], "nobody else has ended"
+
+
+async def test_no_record_is_begun_while_it_is_under_way_and_all_come_to_their_turn(bench: Bench) -> None:
+    bench.slow["a"] = asyncio.Event()
+    for number in range(30):
+        await bench.keep("a", f"a-{number}", NOON)
+    await bench.keep("b", "other", NOON)
+
+    def step() -> bool:
+        # A second look happened: what came after the first was handled beside what is under way.
+        if ("b", "other") in bench.handled and "more" not in bench.backend.collections["things"]:
+            bench.backend.collections["things"]["more"] = {"_id": "more", "tenant": "b", "due": NOON}
+        if ("b", "more") in bench.handled:
+            bench.slow["a"].set()
+        return len(bench.handled) == 32
+
+    await worked(bench, step)
+    assert len(set(bench.begun)) == len(bench.begun) == 32
+
+
+async def test_a_worker_that_ends_ends_what_it_has_begun(bench: Bench) -> None:
+    bench.slow["a"] = asyncio.Event()
+    await bench.keep("a", "long", NOON)
+    await worked(bench, lambda: bool(bench.begun))
+    bench.slow["a"].set()
+    await asyncio.sleep(0)
+    assert not bench.handled
