@@ -130,10 +130,15 @@ def _partition(key: bytes) -> int:
 
 
 REBUILT = {
-    "incidents": ("incident", {"description"}), "assets": ("asset", set[str]()), "checks": ("check", set[str]()),
-    "calendars": ("calendar", set[str]()), "slaPolicies": ("slaPolicy", set[str]()), "webhooks": ("webhook", set[str]()),
-}  # fmt: skip
-"""Kinds of records with the name that they have in their events, and their personal fields, which events leave out."""
+    "incidents": ("incident", {"description"}),
+    "assets": ("asset", {"lastSeenTime"}),
+    "checks": ("check", {"lastResult", "nextDueTime"}),
+    "calendars": ("calendar", set[str]()),
+    "slaPolicies": ("slaPolicy", set[str]()),
+    "webhooks": ("webhook", set[str]()),
+}
+"""Kinds of records with the name that they have in their events, and fields that these do not follow: what is personal, and
+what is only noted, as when a machine was last seen."""
 
 
 async def test_who_reads_the_topics_from_their_start_has_what_the_api_has(
