@@ -1,6 +1,7 @@
 """What both systems have in common: who is let in, a pace that is kept, faults that are ordered, what was asked."""
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class Clock:
 
 
 @dataclass
-class System:
+class System(ABC):
     """A system; `answer` of its kind does the work. `busy` requests are told to come later, in `later` seconds."""
 
     clock: Clock = field(default_factory=Clock)
@@ -62,13 +63,13 @@ class System:
         """What was to change something."""
         return [asked for asked in self.seen if asked.method != "GET"]
 
+    @abstractmethod
     def answer(self, asked: Asked) -> tuple[int, Any]:
         """The status and the JSON of an answer. Raises `No`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nobody(self) -> Any:
         """What is said to somebody who is not let in."""
-        raise NotImplementedError
 
     def lets_in(self, authorization: str) -> bool:
         """Whether these are the credentials."""
