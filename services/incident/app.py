@@ -12,20 +12,24 @@ from chassis.due import DueWorker
 from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
+from services.incident.api.attachments import AttachmentApi
 from services.incident.api.incidents import IncidentApi
 from services.incident.api.service_levels import SlaApi
 from services.incident.reactions import subscriptions
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
+from services.incident.usecases.attachments import Attachments
 from services.incident.usecases.escalations import Escalations
 from services.incident.usecases.explaining import Explaining
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Reading
+from services.incident.usecases.uploads import DUE_FIELD, UPLOADS, Uploads
 
 INCIDENTS = "itsm.incident.v1.IncidentService"
 SLA = "itsm.incident.v1.SlaService"
+ATTACHMENTS = "itsm.incident.v1.AttachmentService"
 
 
 class Settings(chassis_settings.Settings):
@@ -35,6 +39,11 @@ class Settings(chassis_settings.Settings):
     grace_minutes: float = Field(
         15, ge=0, description="how many minutes after it cleared an alert that fires again brings its incident back"
     )
+    attachment_largest: int = Field(
+        25 << 20, ge=1 << 16, le=1 << 30, description="how many bytes a file of an incident may have"
+    )
+    attachments_most: int = Field(100, ge=1, le=10_000, description="how many files an incident may have")
+    attachments_quota: int = Field(10 << 30, ge=1 << 20, description="how many bytes all files of a tenant may have together")
 
 
 def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
@@ -46,7 +55,8 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     policies = Policies(store)
     grace = timedelta(minutes=settings.grace_minutes)
     incidents = Incidents(store, policies, reopen_window=timedelta(days=settings.reopen_days), grace=grace)
-    reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock))
+    listings = kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock)
+    reading = Reading(store, listings)
     explaining = Explaining(store, policies)
     imports = Imports(store, policies)
     assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, IncidentApi(incidents, reading, explaining, imports))
@@ -58,4 +68,10 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
         store, "incident", kept.INCIDENTS, kept.DUE_FIELD, escalations.escalate, assembly.service.metrics, name="sla"
     )
     timer.attach(assembly.service)
+    uploads = Uploads(store, largest=settings.attachment_largest)
+    attachments = Attachments(
+        store, uploads, listings["attachments"], most=settings.attachments_most, quota=settings.attachments_quota
+    )
+    assembly.serve(ATTACHMENTS, pb.add_AttachmentServiceServicer_to_server, AttachmentApi(attachments))
+    DueWorker(store, "incident", UPLOADS, DUE_FIELD, uploads.sweep, assembly.service.metrics).attach(assembly.service)
     return assembly.service

@@ -27,6 +27,7 @@ INSIDE = {
     "Clock.calendar_version": "told by ExplainClocks",
     "Clock.ledger": "told by ExplainClocks",
     "Note.version": "shown as etag",
+    "Attachment.version": "shown as etag",
     "SlaPolicy.version": "shown as etag",
     "Calendar.version": "shown as etag",
     "Silence.version": "shown as etag",

@@ -6,7 +6,7 @@ A permission that an RPC asks for and no role has is a defect, found by a test.
 from collections.abc import Mapping
 from typing import Any
 
-VERSION = 6
+VERSION = 7
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
 _ALL = ("create", "get", "list", "update", "delete")
@@ -27,8 +27,12 @@ _EVERYBODY = (
     "notificationPreferences.update",
 )
 _PEOPLE = ("users.get", "users.list", "teams.get", "teams.list")
-_INCIDENTS_READ = ("incidents.get", "incidents.list")
-_INCIDENTS_OWN = ("incidents.get", "incidents.list", "incidents.create", "incidents.note", "incidents.reopen")
+_INCIDENTS_READ = ("incidents.get", "incidents.list", "attachments.get", "attachments.list")
+_ATTACHMENTS = ("attachments.create", "attachments.get", "attachments.list")
+_INCIDENTS_OWN = (
+    *("incidents.get", "incidents.list", "incidents.create", "incidents.note", "incidents.reopen"),
+    *_ATTACHMENTS,
+)
 _INCIDENTS_WORK = (
     "incidents.get",
     "incidents.list",
@@ -44,6 +48,8 @@ _INCIDENTS_WORK = (
     "incidents.cancel",
     "incidents.link",
     "incidents.note",
+    "attachments.delete",
+    *_ATTACHMENTS,
 )
 _INCIDENTS_SYNC = (
     "incidents.get",
@@ -57,6 +63,7 @@ _INCIDENTS_SYNC = (
     "incidents.close",
     "incidents.cancel",
     "incidents.note",
+    "attachments.create",
 )
 _INCIDENTS_IMPORT = ("incidents.import",)
 _LEVELS_READ = ("slaPolicies.get", "slaPolicies.list", "calendars.get", "calendars.list")
@@ -281,12 +288,12 @@ _OWN_NOTICES = {name: {"owner_id": "$subject"} for name in ("pushSubscriptions",
 SCOPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     role: _OWN_NOTICES
     | (_OWN_ALONE if role not in ("admin", "operator") else {})
-    | ({"incidents": {"requester_id": "$subject"}} if role == "requester" else {})
+    | ({name: {"requester_id": "$subject"} for name in ("incidents", "attachments")} if role == "requester" else {})
     for role in ROLES
     if role in PEOPLE_ROLES or role == "service:asset"
 } | {"endpoint": {"checks": {"agent_subject": "$subject"}}}
 """Rows that a role reaches: browsers and preferences are one's own, tokens and jobs except for administrators; a requester
-sees what he reported; the key of an agent reaches the checks that this agent runs."""
+sees what he reported, and its files; the key of an agent reaches the checks that this agent runs."""
 
 _TENANT_ROLES = PEOPLE_ROLES - {"operator"}
 

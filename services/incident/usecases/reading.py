@@ -61,7 +61,7 @@ class Reading:
             return await self.page(Note, replace(asked, filter=among))
 
     async def timeline(self, kind: type[Aggregate], id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
-        """A page of change rows of a record, newest first; the same caller sees no row of a private note."""
+        """A page of change rows of a record, newest first; the same caller sees no row of a private note or file."""
         subject = await self._subject(kind, id)
         page = self._listings["timeline"].page(ctx.current().tenant, f'about = "{subject}"', "", asked.size, asked.token)
         before = str(page.last[0]) if page.last else ""
@@ -74,8 +74,9 @@ class Reading:
 
 
 def _is_private(row: Document) -> bool:
-    note = orjson.loads(row["data"]).get("note")
-    return note is not None and not note["public"]
+    data = orjson.loads(row["data"])
+    note, attachment = data.get("note"), data.get("attachment")
+    return (note is not None and not note["public"]) or (attachment is not None and attachment["internal"])
 
 
 def _bounded() -> bool:
