@@ -52,6 +52,16 @@ CAPABILITIES = (
         ("integration/incident/test_incidents.py",),
     ),
     Capability(
+        "files of incidents: add, list, read, remove, by mail",
+        (
+            "e2e/test_attachments.py::test_a_file_goes_in_comes_out_is_on_the_timeline_and_goes",
+            "e2e/test_attachments.py::test_files_of_a_mail_are_files_of_its_incident_and_the_command_line_has_them",
+        ),
+        ("e2e/test_attachments.py::test_what_is_refused_leaves_nothing",),
+        MATRIX,
+        (),
+    ),
+    Capability(
         "service-level policies and clocks",
         ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),
         ("e2e/test_cli.py::test_configuration_is_planned_applied_pruned_and_exported",),

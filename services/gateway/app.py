@@ -26,6 +26,7 @@ from services.gateway.live.tail import Tail
 from services.gateway.openapi import document as openapi
 from services.gateway.owned import OwnSettings
 from services.gateway.rest import answers
+from services.gateway.rest.attachments import Attachments
 from services.gateway.rest.entrance import Entrance, EntranceSettings
 from services.gateway.rest.exchange import Receive, Scope, Send
 from services.gateway.rest.exports import Exports
@@ -127,7 +128,8 @@ def _rest(
     transcoder = Transcoder(
         routes, upstream, credentials, documents=documents, metrics=metrics, entrance=entrance, selecting=selecting
     )
-    files = Results(Exports(transcoder, routes), routes, upstream, credentials, entrance)
+    results = Results(Exports(transcoder, routes), routes, upstream, credentials, entrance)
+    files = Attachments(results, upstream, credentials, entrance)
 
     async def entry(scope: Scope, receive: Receive, send: Send) -> None:
         await failpoints.reached("R1")

@@ -67,7 +67,8 @@ def document(routes: Routes, *, version: str, oidc_url: str) -> Schema:
         described = generic.described(route, _tag(route), record, sample)
         operation = {"tags": [_tag(route)], **described, "security": _security(route)}
         paths.setdefault(route.template, {})[route.verb.lower()] = operation
-    paths |= edges.paths(schemas)
+    for path, operations in edges.paths(schemas).items():
+        paths[path] = {**paths.get(path, {}), **operations}
     return {
         "openapi": "3.1.0",
         "info": {

@@ -3,12 +3,16 @@
 from typing import Any
 
 from itsm.auth import v1 as auth
+from itsm.incident import v1 as incident
 
 from services.gateway.eventdocs import ASYNCAPI_PATH, SCHEMAS_PATH
 from services.gateway.openapi import parameters
 from services.gateway.openapi.answers import ALWAYS, KNOWN, headers, refusals
 from services.gateway.openapi.samples import example
 from services.gateway.openapi.schemas import Schema, Schemas, Use
+from services.gateway.rest.attachments import ALL as FILES
+from services.gateway.rest.attachments import CONTENT as FILE
+from services.gateway.rest.attachments import HARMLESS
 from services.gateway.rest.exports import FORMATS
 
 STREAM, DOCS, OPENAPI = "/api/v1/stream", "/api/v1/docs", "/api/v1/openapi.json"
@@ -18,6 +22,7 @@ TAGS = {
     "documents": "What this platform says of itself, for people and for generators of code.",
 }
 _TEXT = {"type": "string"}
+_BINARY: Schema = {"type": "string", "format": "binary"}
 _HEAD = frozenset({414, 431, 500})
 _EVENT = (
     'id: AAECAwQ\nevent: itsm.incident.v1.IncidentOpened\ndata: {"id":"018f0e0a-7b1c-7c3d-8e4f-5a6b7c8d9e0f",'
@@ -30,6 +35,8 @@ def paths(schemas: Schemas) -> dict[str, Schema]:
     return {
         STREAM: {"get": _stream()},
         "/api/v1/jobs/{id}/result": {"get": _result()},
+        FILES: {"post": _attach(schemas)},
+        FILE: {"get": _content()},
         "/auth/config": {"get": _config()},
         "/auth/login": {"get": _login()},
         "/auth/callback": {"get": _callback()},
@@ -96,6 +103,62 @@ def _result() -> Schema:
             "200": {"description": "The file", "headers": headers(), "content": kinds}, **refusals(ALWAYS - {406} | KNOWN),
         },
         security=parameters.security(["jobs.get"], writes=False),
+    )  # fmt: skip
+
+
+def _named(name: str, description: str, sample: str) -> Schema:
+    return {
+        "in": "path", "name": name, "required": True, "description": description, "schema": {**_TEXT, "minLength": 1},
+        "example": sample,
+    }  # fmt: skip
+
+
+def _said(name: str, description: str, sample: str) -> Schema:
+    return {"in": "header", "name": name, "description": description, "schema": _TEXT, "example": sample}
+
+
+def _attach(schemas: Schemas) -> Schema:
+    descriptor = incident.Attachment.DESCRIPTOR
+    schema, sample = schemas.message(descriptor, Use.ANSWER), example(descriptor, Use.ANSWER)
+    made = _answer("Added", "application/json", schema, sample, "Location", "ETag")
+    return _operation(
+        "incidents", "incidents_attach", "Add a file to an incident",
+        "The body is the file and nothing else; its type, name and length are headers. What is in the file is compared with "
+        "its type. It is there when all of it is.",
+        parameters=[
+            _named("id", "Id or number of the incident.", "INC0001042"),
+            _query("internal", "Whether the reporter is not to see it.", False, {"type": "boolean"}),
+            _said("Content-Disposition", "The file's name (RFC 6266).", "attachment; filename*=UTF-8''photo.png"),
+            _said("Content-Digest", "SHA-256 of the file (RFC 9530); what comes is compared with it.", "sha-256=:…:"),
+            {"$ref": "#/components/parameters/IdempotencyKey"},
+            {"$ref": "#/components/parameters/RequestId"},
+            {"$ref": "#/components/parameters/Tenant"},
+        ],
+        requestBody={"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}},
+        responses={"201": made, **refusals(ALWAYS | KNOWN | {408, 409, 413, 415, 422})},
+        security=parameters.security(["attachments.create"], writes=True),
+    )  # fmt: skip
+
+
+def _content() -> Schema:
+    file = {"description": "The file", "headers": headers("ETag")}
+    kinds = sorted({*HARMLESS, "application/octet-stream", "text/plain; charset=utf-8"})
+    return _operation(
+        "incidents", "incidents_attachment_content", "What a file of an incident holds",
+        "The file, to be kept and never to be shown: what a browser would run comes as bytes. Ranges are passed over.",
+        parameters=[
+            _named("id", "Id or number of the incident.", "INC0001042"),
+            _named("attachment_id", "The attachment.", "att_01hv6k3q8r5w7x9y2z4a6b8c0d"),
+            {"$ref": "#/components/parameters/IfNoneMatch"},
+            {"$ref": "#/components/parameters/RequestId"},
+            {"$ref": "#/components/parameters/Tenant"},
+        ],
+        responses={
+            "200": {**file, "content": {media: {"schema": _BINARY} for media in kinds}},
+            "304": {"description": "The client has it already.", "headers": headers("ETag")},
+            **refusals(ALWAYS - {406} | KNOWN),
+        },
+        security=parameters.security(["attachments.get"], writes=False),
     )  # fmt: skip
 
 
