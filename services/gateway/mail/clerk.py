@@ -37,7 +37,7 @@ LONGEST_WORK = timedelta(hours=20)
 _LATER = (Unavailable, DeadlinePassed, Exhausted, Internal, Unauthenticated)
 """What may end otherwise another time: a token that has just ended, a service that is away, or about to be mended."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=10)
-_TEXT_LENGTH, _TITLE_LENGTH = 60_000, 250
+_TEXT_LENGTH, _TITLE_LENGTH, _REASON_LENGTH = 60_000, 250, 1_000
 _NUMBER = re.compile(r"\bINC\d{7,12}\b", re.IGNORECASE)
 _OURS = re.compile(r"dlv_[0-9a-f]{32}")
 _ROOT = re.compile(r"[a-zA-Z]{1,40}\.[a-z]{1,10}_[0-9a-z]{1,60}")
@@ -168,7 +168,8 @@ class Clerk:
             await self._postbox.note(row["_id"], {"record": record, "left": left})
         await self._finished(row, record.partition("/")[2], left)
         await self._postbox.remember(record, row["mailbox_id"], row["message_id"])
-        return _Verdict(MailState.DONE, record=record)
+        left_out = await self._attached(row, mail, record.partition("/")[2], sender.token)
+        return _Verdict(MailState.DONE, left_out, record)
 
     async def _finished(self, row: Mapping[str, Any], id: str, left: str) -> None:  # noqa: A002 - as above
         """What is left to be done for an incident that a message opened or goes on with: a team's id, to give it there, or
@@ -235,6 +236,24 @@ class Clerk:
         await self._desk.say(incident.id, f"{_named(mail)} wrote:\n\n{text}", "", row["_id"])
         waits = incident.state == pb.Incident.ON_HOLD and incident.hold_reason == pb.Incident.CALLER
         return _WAKE if waits and incident.requester_id == sender.id else ""
+
+    async def _attached(self, row: Mapping[str, Any], mail: Incoming, incident_id: str, token: str) -> str:
+        """Adds its files to an incident, each once however often this is done; says which were not taken, and why."""
+        left_out = []
+        for place, file in enumerate(mail.attached):
+            key = f"{row['_id']}|{place}"
+            try:
+                try:
+                    await self._desk.attach(incident_id, file.name, file.content, token, key)
+                except (Denied, NotFound):
+                    if not token:
+                        raise
+                    await self._desk.attach(incident_id, file.name, file.content, "", key)  # as what he says is added
+            except _LATER:
+                raise
+            except Error as refused:
+                left_out.append(f"{file.name}: {refused.message}")
+        return f"without {'; '.join(left_out)}"[:_REASON_LENGTH] if left_out else ""
 
     async def _opened(
         self, row: Mapping[str, Any], mail: Incoming, sender: _Sender, mailbox: Mapping[str, Any], before: pb.Incident | None

@@ -3,6 +3,7 @@
 Fails with what the services answer; `Unavailable` while one is away.
 """
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,7 +18,8 @@ from chassis.rpc import call
 from services.gateway.mail.addresses import Address
 
 _SECONDS = 5
-PERMITTED = ("incidents.get", "incidents.create", "incidents.note")
+_PIECE = 1 << 20
+PERMITTED = ("incidents.get", "incidents.create", "incidents.note", "attachments.create")
 """All that anybody may do by mail, whatever else he may do."""
 
 
@@ -49,6 +51,9 @@ class Desk(Protocol):
 
     async def say(self, id: str, text: str, token: str, key: str) -> None:  # noqa: A002 - as above
         """Adds a public note."""
+
+    async def attach(self, id: str, name: str, content: bytes, token: str, key: str) -> None:  # noqa: A002 - as above
+        """Adds a file. Raises `Invalid` for one that is not taken."""
 
     async def resume(self, id: str) -> None:  # noqa: A002 - as above
         """Takes work up again, where it still waits."""
@@ -101,6 +106,21 @@ class Service:
         """See `Desk`."""
         await self._asked("AddNote", pb.AddNoteRequest(id=id, text=text, public=True), token, key=key)
 
+    async def attach(self, id: str, name: str, content: bytes, token: str, key: str) -> None:  # noqa: A002 - as above
+        """See `Desk`."""
+        files: Any = pb.AttachmentServiceStub(self._assembly.channels.to(self._target))
+        request = pb.BeginAttachmentRequest(id=id, file_name=name, size=len(content))
+        begun = await self._asked("BeginAttachment", request, token, key=key, stub=files)
+        if not begun.upload_id:
+            return
+        for place, start in enumerate(range(0, len(content), _PIECE)):
+            piece = pb.AddAttachmentPieceRequest(
+                upload_id=begun.upload_id, piece=place, content=content[start : start + _PIECE]
+            )
+            await self._asked("AddAttachmentPiece", piece, token, stub=files)
+        finish = pb.FinishAttachmentRequest(upload_id=begun.upload_id, sha256=hashlib.sha256(content).hexdigest())
+        await self._asked("FinishAttachment", finish, token, stub=files)
+
     async def resume(self, id: str) -> None:  # noqa: A002 - as above
         """See `Desk`."""
         try:
@@ -115,10 +135,12 @@ class Service:
         except ForbiddenMove:  # somebody was faster, and has moved it on
             return
 
-    async def _asked(self, method: str, request: Any, token: str, *, key: str = "", repeatable: bool = False) -> Any:
-        stub = pb.IncidentServiceStub(self._assembly.channels.to(self._target))
+    async def _asked(
+        self, method: str, request: Any, token: str, *, key: str = "", repeatable: bool = False, stub: Any = None
+    ) -> Any:
+        asked = stub or pb.IncidentServiceStub(self._assembly.channels.to(self._target))
         try:
-            return await self._called(getattr(stub, method), request, token, key=key, repeatable=repeatable)
+            return await self._called(getattr(asked, method), request, token, key=key, repeatable=repeatable)
         except Denied as refused:
             if token:
                 raise

@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from email.message import Message
+from mimetypes import guess_extension
+from typing import Any
 
 from chassis.errors import Invalid
 from services.gateway.mail import words
@@ -38,6 +40,14 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that came with a message, images within its text included. Its declared type is not believed, and not kept."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """What a message says. `text` is all of it, `answer` without what it quotes; ids are without their angle brackets."""
 
@@ -51,6 +61,7 @@ class Incoming:
     message_id: str
     references: tuple[str, ...]
     files: tuple[str, ...]
+    attached: tuple[Attached, ...]
     automatic: str
     """Why nobody wrote it; empty where somebody did."""
     bounce: Bounce | None
@@ -61,7 +72,7 @@ def read(raw: bytes, authserv_ids: Collection[str] = ()) -> Incoming:
     message = parsed(raw)
     bounce = _bounce(message, raw)
     sender, name = _sender(message, required=bounce is None)
-    text, files = _said(message)
+    text, files, attached = _said(message)
     subject = line(header(message, "subject"), SUBJECT_LENGTH)
     return Incoming(
         sender=sender,
@@ -73,6 +84,7 @@ def read(raw: bytes, authserv_ids: Collection[str] = ()) -> Incoming:
         message_id=message_id(message),
         references=_references(message),
         files=files,
+        attached=attached,
         automatic=_automatic(message, sender),
         bounce=bounce,
     )
@@ -106,25 +118,37 @@ def _references(message: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))[:MOST_REFERENCES]
 
 
-def _said(message: Message) -> tuple[str, tuple[str, ...]]:
-    """Its text, from HTML where there is no other, and the names of its files."""
+def _said(message: Message) -> tuple[str, tuple[str, ...], tuple[Attached, ...]]:
+    """Its text, from HTML where there is no other, the names of its files, and the files."""
     plain: list[str] = []
     html: list[str] = []
     files: list[str] = []
+    attached: list[Attached] = []
     for part, _ in parts(message):
         kind, name = told(part.get_content_type, "application/octet-stream"), _file_name(part)
         if name or told(part.get_content_disposition, None) == "attachment" or kind.startswith("message/"):
             files.append(name or kind)
+            attached.append(_attached(part, kind, name))
         elif kind == "text/plain" and len(plain) < 10:
             plain.append(text_of(part))
         elif kind == "text/html" and not html:
             html.append(text_of(part))
         elif not kind.startswith("text/"):
             files.append(kind)
+            attached.append(_attached(part, kind, ""))
     text = "\n".join(plain).strip()
     if not text and html:
         text = words.from_html(html[0]).strip()
-    return text, tuple(files[:MOST_FILES])
+    return text, tuple(files[:MOST_FILES]), tuple(each for each in attached[:MOST_FILES] if each.content)
+
+
+def _attached(part: Message, kind: str, name: str) -> Attached:
+    inner = part.get_payload()
+    if kind.startswith("message/") and isinstance(inner, list):  # a message that was sent on, as it came
+        letters = [each for each in inner if isinstance(each, Message)]
+        return Attached(name or "message.eml", b"".join(told(each.as_bytes, b"") for each in letters))
+    content: Any = told(lambda: part.get_payload(decode=True), None)
+    return Attached(name or f"file{guess_extension(kind) or ''}", content if isinstance(content, bytes) else b"")
 
 
 def _file_name(part: Message) -> str:

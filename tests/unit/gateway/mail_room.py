@@ -8,7 +8,7 @@ from itsm.incident import v1 as pb
 from chassis import context as ctx
 from chassis.context import Actor, Context
 from chassis.due import DueWorker
-from chassis.errors import Denied, Unavailable
+from chassis.errors import Denied, Invalid, Unavailable
 from chassis.store import Store
 from chassis.telemetry import Metrics
 from chassis.testing import FakeClock, MemoryBackend
@@ -45,6 +45,7 @@ class Room:
     keys: dict[str, str] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
     """By which incidents were opened."""
+    files: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     away: bool = False
     broken: bool = False
     """What follows an incident or a note fails."""
@@ -82,6 +83,14 @@ class Room:
         incident = self.incidents[id]
         if incident.hold_reason == pb.Incident.CALLER and token == incident.requester_id:
             await self.resume(id)
+
+    async def attach(self, id: str, name: str, content: bytes, token: str, key: str) -> None:  # noqa: A002 - as above
+        self._permit(token, "attachments.create")
+        if name.endswith(".exe"):
+            raise Invalid({"file_name": "files with the extension .exe are not taken"})
+        if key not in self.keys:
+            self.keys[key] = id
+            self.files.append((id, token or "itsm-gateway", name, content))
 
     async def resume(self, id: str) -> None:  # noqa: A002 - as above
         self._reached(self.broken)

@@ -1,5 +1,7 @@
 """What becomes of mail: incidents and notes of those who may, once; nothing of machines, loops, strangers and forgers."""
 
+from email.message import EmailMessage
+
 import pytest
 from itsm.incident import v1 as pb
 
@@ -280,3 +282,46 @@ async def test_nobody_acts_by_mail_for_a_person_whose_account_is_gone() -> None:
         desk = await room.mailbox()
         room.desk.people["ann@demo.example"] = Somebody("", ())
         assert (await room.come(desk, letter()))["state"] == "REFUSED"
+
+
+async def test_files_of_a_mail_become_files_of_its_incident_once_and_what_is_not_taken_is_told() -> None:
+    room = MailRoom()
+    mail = EmailMessage()
+    mail["From"], mail["Subject"], mail["Message-ID"] = "ann@demo.example", "Printer", "<files@demo.example>"
+    mail.set_content("See the picture.")
+    mail.add_alternative("<p>See <img src='cid:1'></p>", subtype="html")
+    mail.get_payload()[1].add_related(b"\x89PNG\r\n\x1a\n", "image", "png", cid="<1>")  # type: ignore[index, union-attr]
+    mail.add_attachment(b"%PDF-1.7", maintype="image", subtype="png", filename="../report.pdf")
+    mail.add_attachment(b"MZ", maintype="application", subtype="x-ms", filename="setup.exe")
+    mail.add_attachment(b"", maintype="text", subtype="plain", filename="nothing.txt")
+    forwarded = EmailMessage()
+    forwarded["Subject"] = "before"
+    forwarded.set_content("It burned.")
+    mail.add_attachment(forwarded)
+    with ctx.use(boss()):
+        mailbox = await room.mailbox()
+        done = await room.come(mailbox, mail.as_bytes())
+        assert done["state"] == "DONE", done["reason"]
+        incident = done["record"].partition("/")[2]
+        names = [(key, who, name) for key, who, name, _ in room.desk.files]
+        assert names == [(incident, "usr_ann", each) for each in ("file.png", "report.pdf", "message.eml")]
+        contents = [content for *_, content in room.desk.files]
+        assert contents[:2] == [b"\x89PNG\r\n\x1a\n", b"%PDF-1.7"] and b"It burned." in contents[2]
+        assert done["reason"].startswith("without setup.exe: ")
+        again = {"$set": {"state": "PENDING", "next_due_time": room.clock()}}  # as after a death before it was noted
+        await room.backend.update_many("mails", room.store.scoped({"_id": done["_id"]}), again)
+        await room.worker.round()
+        assert len(room.desk.files) == 3
+
+
+async def test_files_of_who_may_not_add_any_are_added_by_this_service_and_wait_with_the_mail() -> None:
+    room = MailRoom()
+    mail = EmailMessage()
+    mail["From"], mail["Subject"], mail["Message-ID"] = "vic@demo.example", "Printer", "<vic@demo.example>"
+    mail.set_content("Here.")
+    mail.add_attachment(b"text", maintype="text", subtype="plain", filename="a.txt")
+    with ctx.use(boss()):
+        mailbox = await room.mailbox()
+        done = await room.come(mailbox, mail.as_bytes())
+        assert done["state"] == "DONE"
+        assert [(who, name) for _, who, name, _ in room.desk.files] == [("itsm-gateway", "a.txt")]
