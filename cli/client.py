@@ -117,6 +117,25 @@ class Client:
             if over.wait(wait):
                 return _answer(response, trace_id)
 
+    def upload(self, path: str, file: Path, *, query: Query, headers: Mapping[str, str]) -> Answer:
+        """Sends a file as the body, never held whole, and again where the platform is busy, under one key.
+
+        Raises `Problem` when it is refused, `CliError` when it cannot be read or sent.
+        """
+        trace_id, key = uuid.uuid4().hex, str(uuid.uuid4())
+        given = {**headers, "idempotency-key": key, "traceparent": f"00-{trace_id}-{uuid.uuid4().hex[:16]}-01"}
+        for attempt in range(1, TRIES // 2 + 1):
+            given["authorization"] = f"Bearer {self.token()}"
+            try:
+                with file.open("rb") as content:
+                    response = self._try("POST", path, params=query, content=content, headers=given)
+            except OSError as error:
+                raise CliError(f"{file}: {error.strerror}") from error
+            if not _again(response):
+                break
+            time.sleep(min(_asked(response) or _pause(attempt), LONGEST_WAIT))
+        return _answer(response, trace_id)
+
     @contextmanager
     def lines(self, path: str, *, query: Query, headers: Mapping[str, str], timeout: float) -> Iterator[Iterator[str]]:
         """The lines of an answer that goes on, for the block; `timeout` is for how many seconds it may be silent.

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import jobs
+from cli import attachments, jobs
 from cli.client import segment
 from cli.errors import CliError
 from cli.output import dumps
@@ -264,3 +264,4 @@ def _text(given: str) -> str:
 
 
 app.command("bulk")(jobs.bulk("incidents"))
+attachments.add_to(app)
