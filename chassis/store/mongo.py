@@ -47,6 +47,7 @@ _AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _THREADS = 16  # transactions at once of one process
 _DUPLICATE = 11000
 _RACES = frozenset({112, 251})  # WriteConflict, NoSuchTransaction
+_FULL = 14031  # OutOfDiskSpace
 _REFUSED = 18  # AuthenticationFailed: of a user that is not there yet, or whose password has just been changed
 
 Steps = Generator[Any, Any, None]
@@ -311,6 +312,8 @@ def _translated() -> Iterator[None]:
             raise _taken(failure) from error
         if error.has_error_label("TransientTransactionError") or {error.code, failure.get("code")} & _RACES:
             raise Busy("the write lost a race") from error
+        if _FULL in (error.code, failure.get("code")):
+            raise Unavailable("the database has no room") from error
         if error.code == _REFUSED:
             raise Unavailable("the database refuses this user") from error
         raise
