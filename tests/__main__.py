@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 EDGE = (
     "tests/e2e/attacks",
+    "tests/e2e/test_attachments.py",
     "tests/e2e/test_directory.py",
     "tests/e2e/test_generated_clients.py",
     "tests/e2e/test_identity.py",
