@@ -6,7 +6,9 @@ A permission that an RPC asks for and no role has is a defect, found by a test.
 from collections.abc import Mapping
 from typing import Any
 
-VERSION = 7
+from services.auth.domain import desk
+
+VERSION = 8
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
 _ALL = ("create", "get", "list", "update", "delete")
@@ -199,16 +201,24 @@ _VIEWER = _together(
     _ALERTS_READ,
     _SERIES_READ,
     _JOBS,
+    desk.VIEWER,
 )
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
-    "requester": _together(_EVERYBODY, _INCIDENTS_OWN, _JOBS),
-    "agent": _VIEWER.union(_INCIDENTS_WORK, _ALERTS_WORK, _SILENCES_SET),
+    "requester": _together(_EVERYBODY, _INCIDENTS_OWN, _JOBS, desk.REQUESTER),
+    "agent": _VIEWER.union(_INCIDENTS_WORK, _ALERTS_WORK, _SILENCES_SET, desk.AGENT),
     "incident-manager": _VIEWER.union(
-        _INCIDENTS_WORK, _ALERTS_WORK, _INCIDENTS_IMPORT, _LEVELS_SET, _SILENCES_SET, _MAINTENANCE_SET
+        _INCIDENTS_WORK,
+        _ALERTS_WORK,
+        _INCIDENTS_IMPORT,
+        _LEVELS_SET,
+        _SILENCES_SET,
+        _MAINTENANCE_SET,
+        desk.AGENT,
+        desk.INCIDENT_MANAGER,
     ),
-    "change-manager": _VIEWER,
+    "change-manager": _VIEWER.union(desk.AGENT, desk.CHANGE_MANAGER),
     "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET, _GRAPH_SET),
     "monitor-manager": _VIEWER.union(
         _KEYS, _ALERTS_WORK, _INTEGRATIONS_SET, _CHECKS_SET, _SILENCES_SET, _MAINTENANCE_SET, _NOTIFICATIONS_SET
@@ -237,6 +247,8 @@ ROLES: Mapping[str, frozenset[str]] = {
         _MAILBOXES,
         _CONNECTIONS,
         _DIRECTORIES,
+        desk.AGENT,
+        desk.ADMIN,
     ),
     "operator": _together(_EVERYBODY, _PEOPLE, _GRANTS, _REBUILD, _OPERATIONS),
     # Held by keys of machines alone: each can do this and nothing else.
@@ -284,11 +296,12 @@ MAY_ISSUE: Mapping[str, frozenset[str]] = {
 
 _OWN_ALONE = {name: {"creator_id": "$subject"} for name in ("tokens", "jobs")}
 _OWN_NOTICES = {name: {"owner_id": "$subject"} for name in ("pushSubscriptions", "notificationPreferences")}
+_REPORTED: dict[str, dict[str, Any]] = {
+    name: {"requester_id": "$subject"} for name in ("incidents", "attachments")
+} | desk.SCOPES
 
 SCOPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    role: _OWN_NOTICES
-    | (_OWN_ALONE if role not in ("admin", "operator") else {})
-    | ({name: {"requester_id": "$subject"} for name in ("incidents", "attachments")} if role == "requester" else {})
+    role: _OWN_NOTICES | (_OWN_ALONE if role not in ("admin", "operator") else {}) | (_REPORTED if role == "requester" else {})
     for role in ROLES
     if role in PEOPLE_ROLES or role == "service:asset"
 } | {"endpoint": {"checks": {"agent_subject": "$subject"}}}

@@ -20,9 +20,10 @@ from services.incident.domain.escalation import Due, Step, label, passed, planne
 from services.incident.domain.history import Imported, Update
 from services.incident.domain.levels import Moment
 from services.incident.domain.link import Link
+from services.incident.domain.moves import moved
 from services.incident.domain.priority import MATRIX_VERSION, Impact, Priority, Urgency, heavier, prioritize
 from services.incident.domain.sla import Facts
-from services.incident.domain.states import HoldReason, State, moved
+from services.incident.domain.states import MOVES, HoldReason, State
 
 
 class Source(StrEnum):
@@ -142,7 +143,7 @@ class Incident(Aggregate):
 
     def assign(self, moment: Moment, *, team_id: str, assignee_id: str = "") -> None:
         """Gives it to a team and, where named, to a person; the same owner again changes nothing."""
-        after = moved(self.state, "assign")
+        after = moved(MOVES, self.state, "assign")
         limits.check({"team_id": team_id, "assignee_id": assignee_id})
         if not team_id.strip():
             raise Invalid({"team_id": "must name the team that owns it"})
@@ -325,7 +326,7 @@ class Incident(Aggregate):
         moment.levels.catch_up(self.clocks)
 
     def _move(self, verb: str, moment: Moment) -> None:
-        after = moved(self.state, verb)
+        after = moved(MOVES, self.state, verb)
         self._begin(moment)
         self.state = after
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from services.incident.domain.calendar import EPOCH, ROUND_THE_CLOCK, BusinessCalendar
 from services.incident.domain.clock import HEARD, Clock, ClockKind, ClockState, Retarget
+from services.incident.domain.moment import Act
 from services.incident.domain.sla import Facts, SlaPolicy, Target, choose, default_policy
 from services.incident.domain.states import HoldReason
 
@@ -25,14 +26,11 @@ class Revision:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment(Act):
     """When a verb is used, by whom, and which promises hold then."""
 
-    at: datetime
     levels: "ServiceLevels"
-    by: str
-    by_person: bool = True
 
 
 class ServiceLevels:

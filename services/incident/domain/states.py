@@ -10,10 +10,10 @@ CLOSED and CANCELLED are final: work after them is a new incident with a link. A
 and not a state, so an incident that waits and comes back cannot lose it.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
-from chassis.errors import ForbiddenMove
+from services.incident.domain.moves import Move
 
 
 class State(StrEnum):
@@ -49,15 +49,7 @@ class HoldReason(StrEnum):
     SCHEDULED = "SCHEDULED"
 
 
-class Move(NamedTuple):
-    """From where a verb may be used and where it leads; from a state in `keeps` it leads nowhere and is still allowed."""
-
-    sources: frozenset[State]
-    target: State
-    keeps: frozenset[State] = frozenset()
-
-
-MOVES: dict[str, Move] = {
+MOVES: Mapping[str, Move[State]] = {
     "assign": Move(OPEN, State.ASSIGNED, keeps=frozenset({State.ASSIGNED, State.IN_PROGRESS, State.ON_HOLD})),
     "start": Move(frozenset({State.NEW, State.ASSIGNED}), State.IN_PROGRESS),
     "hold": Move(frozenset({State.ASSIGNED, State.IN_PROGRESS}), State.ON_HOLD),
@@ -67,11 +59,3 @@ MOVES: dict[str, Move] = {
     "close": Move(frozenset({State.RESOLVED}), State.CLOSED),
     "cancel": Move(OPEN, State.CANCELLED),
 }
-
-
-def moved(state: State, verb: str) -> State:
-    """The state after the verb. Raises ForbiddenMove when the table does not know the pair, KeyError for no such verb."""
-    move = MOVES[verb]
-    if state not in move.sources:
-        raise ForbiddenMove(state, verb)
-    return state if state in move.keeps else move.target

@@ -68,7 +68,7 @@ class Imports:
                 key = f"{source}|{told.external_number}"
                 if (holder := await tx.holder(CLAIM, key)) is not None:
                     return Result(external_number=told.external_number, outcome=Outcome.UNCHANGED, id=holder)
-                moment = Moment(told.open_time, levels, ctx.current().actor.id)
+                moment = Moment(at=told.open_time, by=ctx.current().actor.id, levels=levels)
                 incident = Incident.taken_over(moment, id=self._ids("inc"), number=number, told=told)
                 tx.claim(CLAIM, key, incident.id)
                 for index, update in enumerate(told.updates):

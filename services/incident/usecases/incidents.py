@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from itsm.incident import v1 as pb
 from chassis import context as ctx
 from chassis.codec import Descriptor, has_behavior
 from chassis.domain import Ids, new_id
-from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound
+from chassis.errors import AlreadyExists, ForbiddenMove, Invalid
 from chassis.store import Store, Transaction
 from services.incident.domain.incident import Incident, Source
 from services.incident.domain.levels import Moment
@@ -21,6 +20,8 @@ from services.incident.domain.note import Note
 from services.incident.domain.priority import Urgency
 from services.incident.domain.states import HoldReason, State
 from services.incident.usecases.escalations import last_heard
+from services.incident.usecases.linking import Linking
+from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
 
 OPEN_CLAIM = "open-incident"
@@ -52,6 +53,7 @@ class Incidents:
         self._reopen_window = reopen_window
         self._pointed = grace + LATEST_SPARE
         self._ids = ids
+        self._notes, self._linking = Notes(store, ids=ids), Linking(store)
 
     async def open(self, fields: Mapping[str, Any]) -> Incident:
         """A new incident. Raises `AlreadyExists` with the holder's id when one with this dedup key is open."""
@@ -108,7 +110,8 @@ class Incidents:
         async with self._changing(id, etag) as (incident, moment):
             incident.hold(moment, reason, note=note)
             if note:
-                await self._say(incident, note, True, moment)
+                async with self._store.transaction() as tx:
+                    tx.add(self._notes.said(Incident, incident.id, note, True, moment))
         return incident
 
     async def resume(self, id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
@@ -159,10 +162,9 @@ class Incidents:
         The reporter's answer to what was asked takes work up again. Any other note leaves the incident as it is.
         """
         document, moment = await self._store.document(Incident, id), await self._policies.moment()
-        public = public or bool(ctx.current().scope)
         async with self._store.transaction() as tx:
-            note = self._note(document["_id"], text, public, moment)
-            if public and _is_awaited(document, moment.by):
+            note = self._notes.said(Incident, document["_id"], text, public, moment)
+            if note.public and _is_awaited(document, moment.by):
                 incident = await tx.get(Incident, document["_id"])
                 if incident.state is State.ON_HOLD:
                     incident.resume(moment)
@@ -196,26 +198,12 @@ class Incidents:
             raise AlreadyExists("incident", shown, f"{shown or 'another'} is open for this deduplication key")
         tx.claim(OPEN_CLAIM, incident.dedup_key, incident.id)
 
-    async def _say(self, incident: Incident, text: str, public: bool, moment: Moment) -> None:
-        async with self._store.transaction() as tx:
-            tx.add(self._note(incident.id, text, public, moment))
-
-    def _note(self, incident_id: str, text: str, public: bool, moment: Moment) -> Note:
-        about = self._store.kinds[Incident].subject(incident_id)
-        return Note.said(id=self._ids("note"), about=about, text=text, public=public, by=moment.by, at=moment.at)
-
     async def _known(self, incident: Incident, link: Link) -> Link:
-        """The link by id. Other services' records are taken as they are: opening work never waits for another service."""
-        plural, _, name = link.target.partition("/")
-        if plural != self._store.kinds[Incident].plural:
-            return link
-        try:
-            target = await self._store.get(Incident, name)
-        except NotFound:
-            raise Invalid({"link.target": "there is no such record"}) from None
-        if link.kind is LinkKind.PARENT:
+        """The link by id. Raises `ForbiddenMove` for a parent that has the incident above itself."""
+        found, target = await self._linking.known(link)
+        if link.kind is LinkKind.PARENT and isinstance(target, Incident):
             await self._check_chain(incident, target)
-        return replace(link, target=self._store.kinds[Incident].subject(target.id))
+        return found
 
     async def _check_chain(self, incident: Incident, parent: Incident) -> None:
         above: Incident | None = parent

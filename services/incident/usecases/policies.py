@@ -22,6 +22,7 @@ from services.incident.domain.clock import ClockState
 from services.incident.domain.levels import Moment, Revision, ServiceLevels
 from services.incident.domain.sla import DEFAULT_POLICY_ID, SlaPolicy, default_policy
 from services.incident.domain.states import OPEN
+from services.incident.usecases.acting import act
 
 VERSIONS = "calendar_versions"
 """Every version of every calendar, because running and decided clocks count by the one of their time."""
@@ -57,8 +58,8 @@ class Policies:
 
     async def moment(self) -> Moment:
         """Now, by the caller, under what is promised now."""
-        actor = ctx.current().actor
-        return Moment(self._store.clock(), await self.levels(), actor.id, by_person=actor.kind == "user")
+        now = act(self._store)
+        return Moment(at=now.at, by=now.by, by_person=now.by_person, levels=await self.levels())
 
     async def create_policy(self, fields: Mapping[str, Any]) -> SlaPolicy:
         """A new policy. Raises `Invalid` for one that promises nothing or names a calendar that is not there."""

@@ -16,13 +16,13 @@ from chassis.policy import Policy
 from chassis.rpc import call, connect
 from chassis.rpc.methods import required_permissions
 from chassis.service import running
-from services.incident.app import INCIDENTS, SLA, Settings, build
+from services.incident.app import SERVICES, Settings, build
 from tests.support.issuers import OWN, FakeIssuer, short
 
 
 async def table_of_roles() -> Policy:
     """What the auth service would answer."""
-    everything = frozenset(required_permissions(INCIDENTS) | required_permissions(SLA))
+    everything = frozenset().union(*map(required_permissions, SERVICES))
     some = frozenset({"incidents.create", "incidents.get", "incidents.list", "incidents.note"})
     scopes = {"requester": {"incidents": {"requester_id": "$subject"}}}
     return Policy(version=1, roles={"agent": everything, "requester": some}, scopes=scopes)

@@ -45,7 +45,7 @@ from services.gateway.usecases.connections import Connections
 from services.gateway.usecases.log import DELIVERIES, Log
 from services.incident import store as incident_kept
 from services.incident.api.incidents import IncidentApi
-from services.incident.app import INCIDENTS
+from services.incident.app.incidents import INCIDENTS
 from services.incident.usecases.explaining import Explaining
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents

@@ -1,0 +1,20 @@
+"""What roles may do with the records of the service desk beside incidents: a block for each resource, put together by role.
+
+The table of roles takes these as they are (`roles.py`); its version is raised with every change here.
+"""
+
+from typing import Any
+
+VIEWER: tuple[str, ...] = ()
+"""Reading, for everybody who works here."""
+
+REQUESTER: tuple[str, ...] = ()
+"""What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
+
+AGENT: tuple[str, ...] = ()
+INCIDENT_MANAGER: tuple[str, ...] = ()
+CHANGE_MANAGER: tuple[str, ...] = ()
+ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
+
+SCOPES: dict[str, dict[str, Any]] = {}
+"""The rows of each resource that a requester sees."""

@@ -1,0 +1,27 @@
+"""What every group of aggregates is plugged in with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis.assembly import Assembly
+from chassis.listing import Listing
+from chassis.store import Store
+from services.incident.app.settings import Settings
+from services.incident.usecases.linking import Linking
+from services.incident.usecases.notes import Notes
+from services.incident.usecases.policies import Policies
+from services.incident.usecases.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Made once at start; each module beside this one adds its servicers, handlers and timers to what is here."""
+
+    assembly: Assembly
+    settings: Settings
+    store: Store
+    listings: Mapping[str, Listing]
+    policies: Policies
+    reading: Reading
+    notes: Notes
+    linking: Linking

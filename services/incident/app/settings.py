@@ -1,0 +1,19 @@
+"""What this service is told beside what every process is."""
+
+from pydantic import Field
+
+from chassis import settings as chassis_settings
+
+
+class Settings(chassis_settings.Settings):
+    """What this service is told beside what every process is."""
+
+    reopen_days: float = Field(7, gt=0, description="how many days after it was resolved an incident may be reopened")
+    grace_minutes: float = Field(
+        15, ge=0, description="how many minutes after it cleared an alert that fires again brings its incident back"
+    )
+    attachment_largest: int = Field(
+        25 << 20, ge=1 << 16, le=1 << 30, description="how many bytes a file of an incident may have"
+    )
+    attachments_most: int = Field(100, ge=1, le=10_000, description="how many files an incident may have")
+    attachments_quota: int = Field(10 << 30, ge=1 << 20, description="how many bytes all files of a tenant may have together")
