@@ -90,6 +90,14 @@ ITSM_NOTICE_NAME: {{ . | quote }}
 ITSM_PUSH_CONTACT: {{ . | quote }}
 {{- end }}
 {{- end }}
+{{- if eq .component "incident" }}
+{{- with .root.Values.attachments }}
+{{- /* Numbers of a values file are floats, and large ones would be written with an exponent. */}}
+ITSM_ATTACHMENT_LARGEST: {{ .largestBytes | int64 | quote }}
+ITSM_ATTACHMENTS_MOST: {{ .most | int64 | quote }}
+ITSM_ATTACHMENTS_QUOTA: {{ .quotaBytes | int64 | quote }}
+{{- end }}
+{{- end }}
 {{- if eq .component "monitor" }}
 ITSM_INGEST_LISTEN: ":8080"
 ITSM_OTLP_LISTEN: "[::]:4317"
