@@ -39,6 +39,7 @@ _FIRST_DELAY, _LAST_DELAY = 0.1, 30.0
 _BUSY_DELAY = 2.0  # at most, for lost races: also against a process that died within a transaction, until the server ends it
 _MEASURE_SECONDS = 5.0
 _COPY_SECONDS = 2.0
+_LAST_COPY_SECONDS = 0.3  # of the second that background work has for its end
 _TOPIC_LOOKS, _TOPIC_SECONDS = 20, 0.5
 _TRANSIENT = (Unavailable, DeadlinePassed, Exhausted)
 
@@ -96,6 +97,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
         finally:
             self._kafka = None
             try:
+                await self._copy_positions(kafka, _LAST_COPY_SECONDS)
                 with suppress(Unavailable):  # the next owner then has a careful look first, nothing worse
                     await self._positions.release(list(self._positions.held))
             finally:
@@ -330,13 +332,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
             with suppress(IllegalStateError):  # revoked meanwhile
                 kafka.resume(partition)
 
-    async def _copy_positions(self, kafka: AIOKafkaConsumer) -> None:
+    async def _copy_positions(self, kafka: AIOKafkaConsumer, seconds: float = _COPY_SECONDS) -> None:
         """Kafka keeps a copy of where we are; nobody here reads it, but whoever scales or watches groups by their lag does."""
         moved = {at: held.next for at, held in self._positions.held.items() if self._copied.get(at) != held.next}
         if not moved:
             return
         try:
-            async with asyncio.timeout(_COPY_SECONDS):
+            async with asyncio.timeout(seconds):
                 await kafka.commit(moved)
         except (KafkaError, TimeoutError) as error:  # the next round tells it
             _log.debug("Positions were not copied.", extra={"group": self.group}, exc_info=error)

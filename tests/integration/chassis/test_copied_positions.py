@@ -19,6 +19,22 @@ async def offsets(place: Place, group: str) -> dict[int, int]:
     return {at.partition: kept.offset for at, kept in found.items() if at.topic == place.topic and kept.offset >= 0}
 
 
+async def test_who_stops_in_good_order_tells_kafka_before_how_far_the_group_is(
+    place: Place, relayed: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "_MEASURE_SECONDS", 3600)
+    monkeypatch.setattr(consuming, "_LAST_COPY_SECONDS", 30)
+    store = place.store()
+    consumer = place.consumer(store, counting(store))
+    async with background(consumer.run):
+        for _ in range(20):
+            await opened(relayed)
+        async with asyncio.timeout(60):  # an effect is seen a moment before the consumer knows that it is
+            while sum(held.next for held in consumer._positions.held.values()) < 20:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    assert sum((await offsets(place, consumer.group)).values()) == 20
+
+
 async def test_kafka_knows_how_far_a_group_is_and_is_not_obeyed(
     place: Place, relayed: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
