@@ -20,6 +20,7 @@ MAX_KEY = 255
 BODY_SECONDS = 10.0
 BODY_BYTES_PER_SECOND = 64 << 10
 _SCOPE_KEY = "itsm.request_id"
+TRACE_KEY = "itsm.trace_id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _KEY = re.compile(r'"([\x21\x23-\x7e]+)"|([\x21\x23-\x7e]+)', re.ASCII)
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"', re.ASCII)
@@ -32,6 +33,15 @@ def request_id(scope: Scope) -> str:
     if known is None:
         given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
         known = scope[_SCOPE_KEY] = given if _REQUEST_ID.fullmatch(given) else uuid7()
+    return known
+
+
+def trace_id(scope: Scope) -> str:
+    """The trace that a request goes by: the one that its answer was made in, before that its client's; may be empty."""
+    known: str | None = scope.get(TRACE_KEY)
+    if known is None:
+        given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+        known = telemetry.extract({"traceparent": given.decode("latin-1")})[3:35]
     return known
 
 
@@ -65,7 +75,7 @@ class Exchange:
         self.leaving: tuple[tuple[bytes, bytes], ...] = ()
         self.standing: Any = None
         self.upstream = 0.0
-        self.trace_id = self.traceparent()[3:35]
+        self.trace_id = trace_id(scope)
 
     def header(self, name: str) -> str:
         """The value, several joined by commas; empty when absent."""

@@ -51,6 +51,7 @@ class _List:
     path: str
     member: str
     fields: Mapping[str, bool]
+    paged: bool  # a list of few is one page and takes no size of it
 
     @classmethod
     def of(cls, route: Route) -> "_List":
@@ -61,7 +62,7 @@ class _List:
             item.json_name: item.message_type is not None and item.message_type.full_name == instant
             for item in array.message_type.fields
         }
-        return cls(route.template, array.json_name, fields)
+        return cls(route.template, array.json_name, fields, bool(among(route, page_size=_PAGE)))
 
 
 class File(Protocol):
@@ -165,11 +166,12 @@ class Exports:
 
     async def _page(self, scope: Scope, found: _List, query: dict[str, str]) -> Answer:
         """One page. A busy service is asked again, as it says itself when."""
+        size = {"pageSize": str(_PAGE)} if found.paged else {}
         asked = {
             **scope,
             "path": found.path,
             "raw_path": found.path.encode(),
-            "query_string": urlencode({**query, "pageSize": str(_PAGE)}).encode(),
+            "query_string": urlencode({**query, **size}).encode(),
             "headers": [header for header in scope["headers"] if header[0] not in _HIDDEN],
         }
         for attempt in range(_TRIES):
@@ -189,6 +191,12 @@ class Exports:
             wait = dict(answer.headers).get(b"retry-after", b"1")
             await asyncio.sleep(min(_LONGEST_WAIT, float(wait) if wait.isdigit() else 1.0))
         return answer
+
+
+def among(route: Route, **asked: Any) -> dict[str, Any]:
+    """Of what a list may be asked, what this one has fields for."""
+    known = route.rpc.request.DESCRIPTOR.fields_by_name
+    return {name: value for name, value in asked.items() if name in known}
 
 
 def columns(route: Route) -> Mapping[str, bool]:

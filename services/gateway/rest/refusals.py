@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from services.gateway.rest.exchange import Scope, request_id
+from services.gateway.rest.exchange import Scope, request_id, trace_id
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +37,16 @@ class Refusals:
             self._left_out += 1
             return
         self._lines += 1
-        path = quote(scope["path"][:_LONGEST_PATH], safe="/:")
+        # An address of mail stays one that the log blanks.
+        path = quote(scope["path"][:_LONGEST_PATH], safe="/:@")
         _log.info(
             "Request refused.",
-            extra={"request": request_id(scope), "status": status, "method": scope["method"], "path": path},
+            extra={
+                "request": request_id(scope),
+                "status": status,
+                "method": scope["method"],
+                "path": path,
+                # The span of the request has ended when its answer is sent.
+                "trace_id": trace_id(scope),
+            },
         )

@@ -24,7 +24,7 @@ from chassis.rpc import DRY_RUN_KEY, REPLAYED_KEY
 from services.gateway.rest import batch, manners, many
 from services.gateway.rest.answers import Answer, refusal
 from services.gateway.rest.entrance import Entrance
-from services.gateway.rest.exchange import Disconnected, Exchange, Receive, Scope, Send
+from services.gateway.rest.exchange import TRACE_KEY, Disconnected, Exchange, Receive, Scope, Send
 from services.gateway.rest.packing import PACKED, WORTH, pack, packed
 from services.gateway.rest.route import BATCH, BATCH_GET, SELECT, Route
 from services.gateway.rest.routes import Routes
@@ -80,7 +80,7 @@ class Transcoder:
         with telemetry.span(f"HTTP {exchange.method}", telemetry.SpanKind.SERVER, parent=exchange.traceparent()) as span:
             # Without a trace of the client or a recorder here, the services still log the request under one name.
             trace = telemetry.current_trace() or f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00"
-            exchange.trace_id = trace[3:35]
+            exchange.trace_id = scope[TRACE_KEY] = trace[3:35]
             try:
                 answer = await self._answer(exchange, trace)
                 pack(answer, exchange)

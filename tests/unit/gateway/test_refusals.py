@@ -1,13 +1,16 @@
 """Who is refused is told of in the log, by an id alone, and a flood of refusals floods no log."""
 
 import asyncio
+import json
 import logging
 from typing import Any
 
 import httpx
 import pytest
 
+from chassis import logs
 from chassis.http.listener import Listener
+from chassis.settings import Settings
 from services.gateway.rest import limits
 from services.gateway.rest.limits import Limits
 from services.gateway.rest.refusals import LINES_A_SECOND, Refusals
@@ -15,8 +18,15 @@ from services.gateway.rest.refusals import LINES_A_SECOND, Refusals
 SECRET = "swordfish"
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
 def asked(path: str = "/api/v1/incidents") -> dict[str, Any]:
-    headers = [(b"x-request-id", b"mine"), (b"authorization", f"Bearer {SECRET}".encode())]
+    headers = [
+        (b"x-request-id", b"mine"),
+        (b"authorization", f"Bearer {SECRET}".encode()),
+        (b"traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode()),
+    ]
     return {"type": "http", "method": "GET", "path": path, "headers": headers, "query_string": SECRET.encode()}
 
 
@@ -29,9 +39,16 @@ def test_a_refusal_for_who_asks_is_a_line_without_what_was_said(
     assert len(caplog.records) == told
     for record in caplog.records:
         said = vars(record)
-        assert (said["request"], said["status"], said["method"]) == ("mine", status, "GET")
+        assert (said["request"], said["status"], said["method"], said["trace_id"]) == ("mine", status, "GET", TRACE)
         assert said["path"].isprintable() and len(said["path"]) < 300
         assert SECRET not in str(said)
+
+
+def test_an_address_of_mail_in_a_path_is_blanked_like_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("gateway", Settings(), lambda: "")
+    Refusals().note(asked("/api/v1/a/someone@example.org"), 401)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["path"] == "/api/v1/a/[mail]"
 
 
 def test_a_flood_is_told_of_by_its_number(caplog: pytest.LogCaptureFixture) -> None:
