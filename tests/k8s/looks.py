@@ -1,10 +1,8 @@
-"""What an installation shows to somebody who only looks: what it asks of the internet, its metrics, its log, its silence."""
+"""What an installation shows to somebody who only looks: what it asks of the internet, its metrics, its log."""
 
 import asyncio
 import json
-import re
 import time
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -24,9 +22,6 @@ _OUTSIDE = ("1.1.1.1:443", "8.8.8.8:53")
 _STRANGE = 10_000  # requests for ids that are not there and addresses that nobody has
 _AT_ONCE = 8
 _GROWTH = 0.05
-_MAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[a-z]{2,}")
-_TOKEN = re.compile(r"eyJ[\w-]{10,}|(?i:\bbearer\s+)[\w.~+/-]{8,}|-----BEGIN")
-_PINGS = re.compile(r"too_many_pings|ENHANCE_YOUR_CALM", re.IGNORECASE)
 
 
 async def outside(at: Run) -> dict[str, Any]:
@@ -73,50 +68,6 @@ async def strange_requests(at: Run) -> dict[str, Any]:
     return outcome
 
 
-async def logs(at: Run) -> dict[str, Any]:
-    """Every line of every process of ours, outages included, is one JSON object, without a secret or an address of a person.
-
-    A request that goes well writes no line, so there are far fewer of them than requests.
-    """
-    async with connected(at.cluster, at.ports) as stack:
-        users = stack["users"].values()
-        withheld = {user["password"] for user in users} | {user["token"] for user in users}
-    counted: dict[str, int] = {}
-    broken: list[str] = []
-    leaks: list[str] = []
-    traced = 0
-    for name in SERVICES:
-        for line in await _lines(at.cluster, name):
-            counted[name] = counted.get(name, 0) + 1
-            if _MAIL.search(line) or _TOKEN.search(line) or any(secret in line for secret in withheld):
-                leaks.append(f"{name}: {line[:200]}")
-            try:
-                traced += bool(json.loads(line).get("trace_id"))
-            except (ValueError, AttributeError):
-                broken.append(f"{name}: {line[:200]}")
-    outcome = {"lines": counted, "with_a_trace": traced, "not_json": broken[:5], "leaks": leaks[:5]}
-    if broken or leaks or set(counted) != set(SERVICES):
-        raise AssertionError(json.dumps(outcome))
-    return outcome
-
-
-async def silence(at: Run) -> dict[str, Any]:
-    """Connections on which nobody calls are kept by pings that no side finds too many, and carry the first call after that."""
-    since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    await asyncio.sleep(at.idle)
-    complaints = []
-    for name in SERVICES:
-        complaints += [f"{name}: {line[:200]}" for line in await _lines(at.cluster, name, since) if _PINGS.search(line)]
-    answers: dict[str, int] = {}
-    async with connected(at.cluster, at.ports) as stack, Gateway(stack["gateway"], stack["users"]["admin"]["token"]) as admin:
-        for path in ("incidents", "assets", "alerts", "tokens", "auditEntries"):
-            answers[path] = (await admin.send("GET", path)).status_code
-    outcome = {"seconds_idle": at.idle, "complaints": complaints, "first_answers": answers}
-    if complaints or any(status >= httpx.codes.INTERNAL_SERVER_ERROR for status in answers.values()):
-        raise AssertionError(json.dumps(outcome))
-    return outcome
-
-
 async def _strange(agent: Gateway, requests: int) -> dict[str, int]:
     """How often each status was the answer."""
     statuses: dict[str, int] = {}
@@ -144,12 +95,3 @@ async def _series(cluster: Cluster, api: httpx.AsyncClient) -> dict[str, int]:
         text = (await api.get(f"pods/{pod}:8081/proxy/metrics")).raise_for_status().text
         counted[name] = sum(1 for line in text.splitlines() if line and not line.startswith("#"))
     return counted
-
-
-async def _lines(cluster: Cluster, component: str, since: str = "") -> list[str]:
-    """What the pods of a component have written, those before a restart left out."""
-    lines: list[str] = []
-    for pod in await cluster.pods(component):
-        arguments = ["logs", pod["metadata"]["name"], "--tail=-1", *([f"--since-time={since}"] if since else [])]
-        lines += (await cluster.kubectl(*arguments)).splitlines()
-    return lines

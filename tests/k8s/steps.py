@@ -104,7 +104,7 @@ async def install(at: Run) -> dict[str, Any]:
         "install", at.cluster.release, presets.CHART, *values, "--wait", "--atomic", "--timeout", "15m", within=960
     )
     pods = await at.cluster.get("pods", "--selector", f"app.kubernetes.io/instance={at.cluster.release}")
-    return {"values": values, "pods": len(pods), "restarts": _restarts(pods), "cpu_requests_m": _requests(pods)}
+    return {"values": values, "pods": len(pods), "restarts": restarts(pods), "cpu_requests_m": _requests(pods)}
 
 
 async def helm_test(at: Run) -> dict[str, Any]:
@@ -307,7 +307,8 @@ async def foreign_user(at: Run) -> dict[str, Any]:
     return {"user": _FOREIGN, **tested}
 
 
-def _restarts(pods: list[dict[str, Any]]) -> dict[str, int]:
+def restarts(pods: list[dict[str, Any]]) -> dict[str, int]:
+    """Of the containers of each pod, where there are any."""
     counted = {
         pod["metadata"]["name"]: sum(status["restartCount"] for status in pod["status"].get("containerStatuses", ()))
         for pod in pods
