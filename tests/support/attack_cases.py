@@ -240,7 +240,11 @@ CASES: dict[str, Case] = {
         f"{_ATTEMPTS}targets_of_one_tenant_that_hang_leave_turns_to_a_target_of_another_that_failed_once",
     ),
     "WH-13": _by("headers of one's own", _INSIDE),
-    "WH-14": _by("every other way out", _INSIDE, "e2e/test_alert_pipeline.py::test_a_target_inside_or_by_a_viewer_is_refused"),
+    "WH-14": _by(
+        "every other way out: alerts, chats, browsers, ticket systems, directories",
+        _INSIDE,
+        "e2e/test_alert_pipeline.py::test_a_target_inside_or_by_a_viewer_is_refused",
+    ),
     "WH-15": _by("ourselves as receiver", _RECEIVERS),
     "WH-16": _by(
         "signatures",

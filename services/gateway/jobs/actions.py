@@ -17,7 +17,7 @@ from chassis.codec import has_behavior
 from chassis.errors import Invalid
 from chassis.rpc.methods import missing
 from services.gateway.ports import Plan
-from services.gateway.rest.exports import columns, exportable
+from services.gateway.rest.exports import among, columns, exportable
 from services.gateway.rest.route import Route
 from services.gateway.rest.routes import PREFIX, Routes
 
@@ -30,6 +30,7 @@ _NOT_IN_JOBS = frozenset({"jobs"})
 _BY_HAND = frozenset({("webhooks", UPDATE), ("notificationRules", UPDATE)})
 """Whoever changes one answers for it from then on, with the rights that he shows: a job shows no more than it needs."""
 _PLACES = ("id", "etag")
+_PAGED = frozenset({"filter", "page_size"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ class Actions:
             single = known.get(("GET", f"{PREFIX}{plural}/{{id}}"))
             named = ((_action(route, plural), route) for route in routes.all)
             found = {name: route for name, route in named if name and (plural, name) not in _BY_HAND}
-            self._resources[plural] = Resource(single, listed if listed is not None and exportable(listed) else None, found)
+            if listed is not None and not (exportable(listed) and among(listed, filter="", page_size=0).keys() >= _PAGED):
+                listed = None  # what is one page without a filter is read at once
+            self._resources[plural] = Resource(single, listed, found)
 
     def bulk(self, resource: str, action: str, parameters: Mapping[str, Any], *, listed: bool, back: bool = False) -> Plan:
         """See `ports.Actions`."""

@@ -1,7 +1,6 @@
 """Reaching for what is not one's own: records out of sight, rights that one does not have, tenants that one is not of."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -18,6 +17,9 @@ from tests.support.gateway import Gateway
 from tests.support.universal import Reader, watched
 
 MISSING = "inc_01999999-9999-7999-8999-999999999999"
+TAKEN = 30.0
+"""Seconds until a right that was taken counts nowhere, on a slow and busy machine. A gateway keeps what it knows of a caller
+for 45: only one that hears of the end is in time."""
 
 
 def opened(**fields: Any) -> dict[str, Any]:
@@ -259,11 +261,9 @@ async def test_roles_are_given_by_who_may_and_what_is_taken_counts_no_more(
                 change("revokeRole", subject, "viewer"), *(requester.send("GET", f"incidents/{hidden}") for _ in range(5))
             )
             assert taken.status_code == 200, taken.text
-        began = time.monotonic()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(TAKEN):
             while (await requester.send("GET", f"incidents/{hidden}")).status_code != 404:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        assert time.monotonic() - began < 60
         # The stream asks anew when a right ends: what happens from now on is not for him, what is his own is.
         unseen = await agent.post("incidents", opened(category="roles"))
         mine = await requester.post("incidents", opened(category="roles"))
@@ -284,22 +284,44 @@ async def test_tenants_share_no_answer_and_no_list_tells_of_another(
 ) -> None:
     run = uuid.uuid4().hex
     canary = f"canary {run}"
+    url = {"url": "https://receiver.example/"}
     async with Gateway(stack["gateway"], await callers.person("admin", f"c-{run[:8]}")) as planted:
         made = await planted.post("incidents", opened(title=canary, category=canary, description=canary, dedupKey=canary))
         await planted.post(f"incidents/{made['id']}/notes", {"text": canary, "public": True})
-        await planted.post("assets", {"name": canary, "class": "server"})
-        await planted.post("webhooks", {"url": "https://receiver.example/", "description": canary, "eventTypes": ["itsm.*"]})
+        for plural, body in {
+            "assets": {"name": canary, "class": "server"},
+            "webhooks": {**url, "description": canary, "eventTypes": ["itsm.*"]},
+            "notificationTargets": {**url, "name": canary},
+            "chatRooms": {**url, "name": canary, "kind": "SLACK"},
+            "connections": {**url, "name": canary, "kind": "SERVICENOW", "username": canary, "secret": run, "enabled": False},
+            "calendars": {"name": canary, "zone": "Europe/Berlin", "aroundTheClock": True},
+            "directories": {"name": canary, "kind": "OPENLDAP", "url": "ldaps://ldap.example", "baseDn": f"dc={run}"},
+            "templates": {"name": f"c-{run[:8]}", "channel": "MAIL", "locale": "en", "subject": canary, "body": canary},
+        }.items():
+            await planted.post(plural, body)
+            assert run in (await planted.http.get(f"/api/v1/{plural}")).text, plural
         assert canary in (await planted.http.get("/api/v1/incidents")).text
     paths = (await agent.http.get("/api/v1/openapi.json")).json()["paths"]
-    lists = [path for path, methods in paths.items() if "get" in methods and "{" not in path and ".json" not in path]
-    lists.remove("/api/v1/docs")  # the same for everybody
-    lists += [f"{path}:export" for path in ("/api/v1/incidents", "/api/v1/assets", "/api/v1/webhooks")]
-    lists += [f"/api/v1/incidents?filter=category%3D%22{canary.replace(' ', '%20')}%22", f"/api/v1/incidents/{made['id']}"]
+    lists = {
+        path: {each["name"]: each["example"] for each in methods["get"].get("parameters", ()) if each.get("required")}
+        for path, methods in paths.items()
+        if "get" in methods and path.startswith("/api/v1/") and "{" not in path and ".json" not in path
+    }
+    for elsewhere in ("/api/v1/docs", "/api/v1/stream"):  # the same for everybody, and shown in a story of its own
+        del lists[elsewhere]
+    for path in [path for path in lists if path.endswith(":batchGet")]:
+        lists[path] = {"ids": made["id"]}
+    found = {"filter": f'category = "{canary}"'}
     async with Gateway(stack["gateway"], stack["users"]["admin"]["token"]) as crawler, watched(stack, agent) as watch:
-        for path in lists:
-            if path != "/api/v1/stream":
-                answer = watch.saw(await crawler.http.get(path))
-                assert run not in answer.text or run in path.replace("%20", " "), path
-                assert "no-store" in answer.headers["cache-control"] or "private" in answer.headers["cache-control"], path
+        asked = [*lists.items(), ("/api/v1/incidents", found), ("/api/v1/incidents:count", found)]
+        answers = [watch.saw(await crawler.http.get(path, params=query)) for path, query in asked]
+        refused = {answer.url.path: answer.text for answer in answers if answer.status_code != 200}
+        # Which fields are counted is for each service to say.
+        assert {path: text for path, text in refused.items() if not path.endswith(":facets") or "counted" not in text} == {}
+        assert {answer.url.path for answer in answers if run in answer.text.replace(made["id"], "")} == set()
+        for answer in answers:
+            kept = answer.headers["cache-control"]
+            assert "no-store" in kept or "private" in kept, answer.url.path
+        assert watch.saw(await crawler.http.get(f"/api/v1/incidents/{made['id']}")).status_code == 404
         metrics = [await crawler.http.get(f"{each['management']}/metrics") for each in stack["services"].values()]
         assert not [each for each in metrics if run in each.text], "what people write is no label"

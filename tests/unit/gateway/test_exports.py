@@ -28,6 +28,7 @@ class Rest:
         self.upcoming: list[tuple[int, dict[str, str]]] = []
         self.queries: list[dict[str, str]] = []
         self.headers: list[dict[bytes, bytes]] = []
+        self.member = "incidents"
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         query = dict(httpx.QueryParams(scope["query_string"].decode()))
@@ -36,7 +37,7 @@ class Rest:
         status, headers = self.upcoming.pop(0) if self.upcoming else (200, {})
         at, size = int(query.get("pageToken", "0")), int(query.get("pageSize", "50"))
         more = str(at + size) if at + size < len(self.records) else ""
-        page = {"incidents": self.records[at : at + size], "nextPageToken": more}
+        page = {self.member: self.records[at : at + size], "nextPageToken": more}
         body = orjson.dumps(page if status == 200 else {"type": "urn:itsm:problem:x"})
         given = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": given})
@@ -66,6 +67,12 @@ async def test_a_list_of_many_pages_is_one_file(client: httpx.AsyncClient, rest:
     assert [query.get("pageToken") for query in rest.queries] == [None, "200", "400"]
     assert all(query["filter"] == "state = NEW" and query["orderBy"] == "number" for query in rest.queries)
     assert all(given[b"authorization"] == b"Bearer mine" and b"accept" not in given for given in rest.headers)
+
+
+async def test_a_list_that_is_one_page_is_asked_for_no_size_of_it(client: httpx.AsyncClient, rest: Rest) -> None:
+    rest.records, rest.member = [{"name": "server"}, {"name": "router"}], "assetClasses"
+    answer = await client.get("/api/v1/assetClasses:export", params={"fields": "name"})
+    assert (answer.text.split(), rest.queries) == (["name", "server", "router"], [{}])
 
 
 async def test_no_cell_runs_in_a_spreadsheet(client: httpx.AsyncClient, rest: Rest) -> None:
