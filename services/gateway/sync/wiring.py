@@ -4,11 +4,11 @@ from itsm.gateway import v1 as pb
 
 from chassis.assembly import Assembly
 from chassis.due import DueWorker
-from chassis.events import Subscriptions
 from chassis.outbound import Outbound, Policy
 from chassis.service import Stage
+from services.gateway import reactions
 from services.gateway.api.connections import ConnectionApi
-from services.gateway.catalog import Catalog, types
+from services.gateway.catalog import Catalog
 from services.gateway.sealing import Sealing
 from services.gateway.sync import kept
 from services.gateway.sync.engine import Engine
@@ -18,13 +18,12 @@ from services.gateway.sync.incidents import Incidents
 from services.gateway.sync.links import Links
 from services.gateway.sync.polling import DUE_FIELD, POLLS, Polling
 from services.gateway.sync.reach import Reaching
-from services.gateway.sync.sending import Relaying, SyncSender, concerns
+from services.gateway.sync.sending import Relaying, SyncSender
 from services.gateway.usecases.connections import Connections
 from services.gateway.usecases.log import Log
 
 CONNECTION = "itsm.gateway.v1.ConnectionService"
 _AT_ONCE = 32
-_EVENTS_AT_ONCE = 50  # each may be a write for every connection of a tenant, in one transaction
 
 
 def build(assembly: Assembly, log: Log, policy: Policy, master: bytes, target: str, key: bytes) -> SyncSender:
@@ -39,14 +38,7 @@ def build(assembly: Assembly, log: Log, policy: Policy, master: bytes, target: s
         store, log, links, reaching, kept.listings(key, store.clock), policy=policy, catalog=catalog, master=master
     )
     assembly.serve(CONNECTION, pb.add_ConnectionServiceServicer_to_server, ConnectionApi(connections))
-    assembly.react(reacting(Relaying(store, log, catalog, links)))
+    assembly.react(reactions.sync(Relaying(store, log, catalog, links)))
     polling = Polling(store, engine, links, reaching, doing)
     DueWorker(store, service.name, POLLS, DUE_FIELD, polling.due, service.metrics).attach(service)
     return SyncSender(store, engine, reaching, doing)
-
-
-def reacting(relaying: Relaying) -> Subscriptions:
-    """The group that hears of incidents for connections. What is sent is what is so then: order means nothing to it."""
-    group = Subscriptions("sync", ordered=False, gather=0.25, most=_EVENTS_AT_ONCE)
-    group.on_json([name for name in types() if concerns(name)], relaying.tell)
-    return group

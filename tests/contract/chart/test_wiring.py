@@ -15,6 +15,7 @@ from chassis.settings import Settings
 from docs.generate.events import _subscriptions
 from services.auth.realm.command import ProvisionSettings
 from services.auth.realm.wanted import Wishes
+from stack.options import ROOT
 from stack.services import ROLES
 from tests.support.chart import CHART, PRESETS, Object, containers, kinds, named, objects, of, pods, refusal, settings_of
 
@@ -219,6 +220,14 @@ def test_consumers_that_keda_scales_by_are_the_ones_of_the_code() -> None:
     declared = {group: set(topics) for each in components for group, topics in each.get("consumes", {}).items()}
     real = {f"itsm.{service}.{group.group}": set(group.topics) for service in SERVICES for group in _subscriptions(service)}
     assert declared == real
+    # Wherever in a service a group is made, the look above has to find it.
+    made = {
+        f"itsm.{service}.{group}"
+        for service in SERVICES
+        for file in (ROOT / "services" / service).rglob("*.py")
+        for group in re.findall(r'Subscriptions\("(\w+)"', file.read_text())
+    }
+    assert made <= set(real)
 
 
 def test_a_service_never_scales_beyond_the_partitions_that_it_reads() -> None:
