@@ -40,6 +40,10 @@ class OwnSettings(MailSettings, NoticeSettings):
     outbound_ports: str = Field(USUAL_PORTS, description="ports that an address may name, also as `8000-8999`")
     outbound_http: bool = Field(False, description="whether addresses may be without TLS")
 
+    def master(self, key: bytes) -> bytes:
+        """What secrets follow from, where `key` is that of page tokens."""
+        return self.webhook_key.get_secret_value().encode() or key
+
     def outbound_policy(self) -> Policy:
         """Which addresses that users give may be reached."""
         return Policy.of(
@@ -55,7 +59,7 @@ def build(settings: OwnSettings, assembly: Assembly, ring: Ring) -> None:
     senders: dict[Channel, Sender] = {
         Channel.WEBHOOK: _webhooks(settings, assembly, log, key),
         Channel.SYNC: _connections(settings, assembly, log, key),
-        Channel.MAIL: mail.build(settings, assembly, settings.incident_target, key),
+        Channel.MAIL: mail.build(settings, assembly, settings.incident_target, key, settings.master(key)),
         **_notices(settings, assembly, log, key, ring),
     }
     Worker(assembly.store, senders, assembly.service.metrics).attach(assembly.service)
@@ -63,14 +67,14 @@ def build(settings: OwnSettings, assembly: Assembly, ring: Ring) -> None:
 
 def _connections(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -> Sender:
     """Other systems that are kept in step with."""
-    master = settings.webhook_key.get_secret_value().encode() or key
+    master = settings.master(key)
     return sync.build(assembly, log, settings.outbound_policy(), master, settings.incident_target, key)
 
 
 def _webhooks(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes) -> WebhookSender:
     """Webhooks as a resource, the group that tells them of events, and what hands it over."""
     store, service, policy = assembly.store, assembly.service, settings.outbound_policy()
-    master = settings.webhook_key.get_secret_value().encode() or key
+    master = settings.master(key)
     catalog, owners = Catalog(store.clock), Owners(assembly.guard, asking(assembly))
     listing = kept.webhook_listing(key, store.clock)
     webhooks = Webhooks(store, log, listing, policy=policy, catalog=catalog, master=master)
@@ -85,6 +89,6 @@ def _notices(settings: OwnSettings, assembly: Assembly, log: Log, key: bytes, ri
     """Who is told of what, and what hands it to chats and browsers."""
     outbound = Outbound(settings.outbound_policy(), limits=LIMITS, at_once=AT_ONCE)
     assembly.service.on_stop(Stage.STORE, outbound.close)
-    master = settings.webhook_key.get_secret_value().encode() or key
+    master = settings.master(key)
     ways = frozenset({Channel.MAIL} if settings.mail_server() is not None else ())
     return notices.build(settings, notices.Parts(assembly, log, ring, outbound, key, master, ways))

@@ -152,11 +152,6 @@ def message_id(delivery_id: str, domain: str) -> str:
     return f"{delivery_id}@{domain}"
 
 
-def root_id(thread: str, domain: str) -> str:
-    """The message that all of a record's answer to, though it was never sent: it keeps them together."""
-    return f"{thread.replace('/', '.')}@{domain}"
-
-
 def _refused(error: Any, *, final: bool = True) -> Outcome:
     retry = not final or error.code < _PERMANENT
     return Outcome(False, f"the mail server answered {error.code}", error.code, said(error.message), retry=retry)

@@ -25,6 +25,7 @@ from services.gateway.mail.bounces import Bounces
 from services.gateway.mail.careful import Unreadable
 from services.gateway.mail.desk import Desk, Somebody
 from services.gateway.mail.reading import Incoming, read, topic
+from services.gateway.mail.roots import Roots
 from services.gateway.usecases.addressing import address_id
 from services.gateway.usecases.log import DELIVERIES
 from services.gateway.usecases.postbox import DUE_FIELD, NOTHING_KEPT, Postbox
@@ -40,7 +41,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=10)
 _TEXT_LENGTH, _TITLE_LENGTH, _REASON_LENGTH = 60_000, 250, 1_000
 _NUMBER = re.compile(r"\bINC\d{7,12}\b", re.IGNORECASE)
 _OURS = re.compile(r"dlv_[0-9a-f]{32}")
-_ROOT = re.compile(r"[a-zA-Z]{1,40}\.[a-z]{1,10}_[0-9a-z]{1,60}")
 _WAKE = "(wake)"
 _OVER = frozenset({pb.Incident.CLOSED, pb.Incident.CANCELLED})
 
@@ -69,8 +69,8 @@ def _nothing(state: MailState, reason: str, record: str = "") -> _Verdict:
 
 
 class Clerk:
-    """See above. `domain` is that of our own messages' ids, `own` the address that we write from, `authserv_ids` name the
-    servers that vouch for senders."""
+    """See above. `domain` is that of our own messages' ids, `own` the address that we write from, `roots` what they answer to,
+    `authserv_ids` name the servers that vouch for senders."""
 
     def __init__(
         self,
@@ -80,12 +80,13 @@ class Clerk:
         *,
         domain: str,
         own: Address,
+        roots: Roots,
         authserv_ids: Collection[str] = (),
         failpoints: Failpoints = OFF,
     ) -> None:
         self._store, self._postbox, self._desk = store, postbox, desk
         self._domain, self._own, self._failpoints = domain, own, failpoints
-        self._bounces, self._authserv_ids = Bounces(store), authserv_ids
+        self._bounces, self._authserv_ids, self._roots = Bounces(store), authserv_ids, roots
 
     async def work(self, tenant: str, id: str) -> None:  # noqa: A002, ARG002 - as a `DueWorker` calls it
         """Works one message. What has to wait is due again later."""
@@ -141,7 +142,7 @@ class Clerk:
             return _nothing(MailState.REFUSED, f"it could become no incident: {refused.message}")
 
     async def _is_ours(self, mail: Incoming) -> bool:
-        if mail.sender.key == self._own.key or _OURS.fullmatch(self._ours(mail.message_id)):
+        if mail.sender.key == self._own.key or self._ours(mail.message_id):
             return True
         return await self._postbox.addressed(mail.sender) is not None
 
@@ -182,12 +183,12 @@ class Clerk:
     async def _meant(self, row: Mapping[str, Any], mail: Incoming, sender: _Sender) -> tuple[pb.Incident | None, bool]:
         """The incident that it goes on with, and whether it is a word of its sender's, who may see it himself."""
         subject = await self._referred(row["mailbox_id"], mail)
-        named = subject.partition("/")[2] or self._named(mail)
+        named = subject.partition("/")[2] or (self._named(mail) if mail.proven else "")
         if not named:
             return None, False
         if sender.token and (seen := await self._desk.incident(named, sender.token)) is not None:
             takes_part = bool(subject) or sender.id in (seen.requester_id, seen.assignee_id)
-            return (seen, bool(subject) or mail.proven) if takes_part else (None, False)
+            return (seen, True) if takes_part else (None, False)
         found = await self._desk.incident(named, "")
         if found is not None and (found.requester_id == sender.id or (subject and await self._was_told(subject, sender.id))):
             return found, False
@@ -196,25 +197,26 @@ class Clerk:
     async def _referred(self, mailbox_id: str, mail: Incoming) -> str:
         """The record that the nearest message belongs to which it answers: one of ours, or one that came in here.
 
-        Their ids are known to those alone who got them.
+        Their ids are known to those alone who got them, and so are proven roots.
         """
         ours = {each: name for each in mail.references if (name := self._ours(each))}
+        roots = {each: record for each in mail.references if (record := self._roots.proven(each))}
         sent = await self._store.find(DELIVERIES, {"_id": {"$in": list(ours.values())}})
         subjects = {f"{row['_id']}@{self._domain}": row["content"].get("thread") or row["subject"] for row in sent}
-        subjects |= await self._postbox.records(mailbox_id, [each for each in mail.references if each not in ours])
+        subjects |= await self._postbox.records(mailbox_id, [each for each in mail.references if each not in ours]) | roots
         known = (subjects[each] for each in mail.references if each in subjects)
         return next((subject for subject in known if subject.startswith("incidents/")), "")
 
     def _named(self, mail: Incoming) -> str:
-        """The incident that it names by what a conversation answers to, which whoever sees the incident may do, or by the
-        number in its subject, which is nothing unless the sender is proven."""
-        roots = (name.partition(".")[2] for each in mail.references if (name := self._ours(each)).startswith("incidents."))
-        return next(roots, _number(mail) if mail.proven else "")
+        """The incident that it names by the root of a conversation, which whoever sees the incident can make up, or by the
+        number in its subject: nothing unless the sender is proven."""
+        kind, found = "incidents/", (self._roots.named(each) for each in mail.references)
+        return next((root.removeprefix(kind) for root in found if root.startswith(kind)), _number(mail))
 
     def _ours(self, message_id: str) -> str:
-        """What we call a message of ours, or a record; empty for those of others, who may be at home in the same domain."""
+        """What we call a message of ours; empty for those of others, who may be at home in the same domain."""
         name, _, domain = message_id.rpartition("@")
-        return name if domain == self._domain and (_OURS.fullmatch(name) or _ROOT.fullmatch(name)) else ""
+        return name if domain == self._domain and _OURS.fullmatch(name) else ""
 
     async def _was_told(self, subject: str, target_id: str) -> bool:
         """Whether mail about it went to this address: who was written to may answer."""

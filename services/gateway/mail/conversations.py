@@ -6,11 +6,12 @@ A mailbox whose address is the tenant's no more is passed over.
 from chassis import context as ctx
 from chassis.store import Store
 from chassis.store.backend import Document
-from services.gateway.deliveries.mail import Conversation, root_id
+from services.gateway.deliveries.mail import Conversation
 from services.gateway.domain.mailbox import State
 from services.gateway.mail.addresses import Address
 from services.gateway.mail.composing import Identity
 from services.gateway.mail.grants import Grants
+from services.gateway.mail.roots import Roots
 from services.gateway.usecases.mailboxes import MAILBOXES, MOST
 from services.gateway.usecases.postbox import Postbox
 
@@ -18,8 +19,8 @@ from services.gateway.usecases.postbox import Postbox
 class Threads:
     """See `deliveries.mail.Conversations`. `identity` is the installation's."""
 
-    def __init__(self, store: Store, postbox: Postbox, identity: Identity, domain: str, grants: Grants) -> None:
-        self._store, self._postbox, self._identity, self._domain, self._grants = store, postbox, identity, domain, grants
+    def __init__(self, store: Store, postbox: Postbox, identity: Identity, roots: Roots, grants: Grants) -> None:
+        self._store, self._postbox, self._identity, self._roots, self._grants = store, postbox, identity, roots, grants
 
     async def about(self, thread: str) -> Conversation:
         """See `Conversations`."""
@@ -27,7 +28,7 @@ class Threads:
         mailbox = await self._mailbox({"_id": known["mailbox_id"]}) if known else None
         mailbox = mailbox or await self._mailbox({"primary": True})
         sender = Identity(Address.of(mailbox["address"]), mailbox["name"]) if mailbox else self._identity
-        ids = (root_id(thread, self._domain), *(known["references"] if known else ())) if thread else ()
+        ids = (self._roots.of(thread), *(known["references"] if known else ())) if thread else ()
         return Conversation(sender, ids)
 
     async def _mailbox(self, query: Document) -> Document | None:

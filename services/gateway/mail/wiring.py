@@ -14,6 +14,7 @@ from services.gateway.mail.clerk import Clerk
 from services.gateway.mail.conversations import Threads
 from services.gateway.mail.desk import Service
 from services.gateway.mail.listener import MailListener
+from services.gateway.mail.roots import Roots
 from services.gateway.mail.settings import MailSettings, Protocol
 from services.gateway.usecases.mailboxes import Mailboxes
 from services.gateway.usecases.postbox import DUE_FIELD, MAILS, Postbox
@@ -21,8 +22,8 @@ from services.gateway.usecases.postbox import DUE_FIELD, MAILS, Postbox
 MAILBOX = "itsm.gateway.v1.MailboxService"
 
 
-def build(settings: MailSettings, assembly: Assembly, incident_target: str, key: bytes) -> MailSender:
-    """Adds it all to the process; says what hands mail over."""
+def build(settings: MailSettings, assembly: Assembly, incident_target: str, key: bytes, master: bytes) -> MailSender:
+    """Adds it all to the process; says what hands mail over. `key` is that of page tokens, from `master` follow secrets."""
     store, service = assembly.store, assembly.service
     identity = settings.mail_identity()
     domain = identity.address.domain
@@ -32,13 +33,21 @@ def build(settings: MailSettings, assembly: Assembly, incident_target: str, key:
     assembly.serve(MAILBOX, pb.add_MailboxServiceServicer_to_server, MailboxApi(mailboxes, postbox))
     desk = Service(assembly, incident_target)
     trusted = settings.mail_authservs()
+    roots = Roots(master, domain)
     clerk = Clerk(
-        store, postbox, desk, domain=domain, own=identity.address, authserv_ids=trusted, failpoints=assembly.failpoints
+        store,
+        postbox,
+        desk,
+        domain=domain,
+        own=identity.address,
+        roots=roots,
+        authserv_ids=trusted,
+        failpoints=assembly.failpoints,
     )
     DueWorker(store, service.name, MAILS, DUE_FIELD, clerk.work, service.metrics).attach(service)
     if settings.mail_listen:
         _listen(settings, assembly, postbox, domain)
-    threads = Threads(store, postbox, identity, domain, grants)
+    threads = Threads(store, postbox, identity, roots, grants)
     return MailSender(settings.mail_server(), threads, domain, failpoints=assembly.failpoints)
 
 

@@ -23,6 +23,7 @@ from services.gateway.mail.composing import Identity
 from services.gateway.mail.conversations import Threads
 from services.gateway.mail.desk import Somebody
 from services.gateway.mail.grants import Grants
+from services.gateway.mail.roots import Roots
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.mailboxes import Mailboxes
 from services.gateway.usecases.postbox import DUE_FIELD, MAILS, Postbox
@@ -122,9 +123,11 @@ class MailRoom:
         self.mailboxes = Mailboxes(self.store, kept_mail.mailbox_listing(KEY, self.clock), GRANTS)
         listing = kept_mail.mail_listing(KEY, self.clock)
         self.postbox = Postbox(self.store, self.mailboxes.shelf, listing, GRANTS, largest=256 * 1024)
-        self.clerk = Clerk(self.store, self.postbox, self.desk, domain="example.org", own=OWN, authserv_ids={"mx.example.org"})
+        self.roots = Roots(KEY, "example.org")
+        said = {"domain": "example.org", "own": OWN, "authserv_ids": {"mx.example.org"}}
+        self.clerk = Clerk(self.store, self.postbox, self.desk, roots=self.roots, **said)
         self.worker = DueWorker(self.store, "gateway", MAILS, DUE_FIELD, self.clerk.work, Metrics())
-        self.threads = Threads(self.store, self.postbox, Identity(OWN, "ITSM"), "example.org", GRANTS)
+        self.threads = Threads(self.store, self.postbox, Identity(OWN, "ITSM"), self.roots, GRANTS)
         self.log = Log(self.store, kept.delivery_listing(KEY, self.clock))
         self.desk.people = {
             "ann@demo.example": Somebody("usr_ann", ("requester",)),

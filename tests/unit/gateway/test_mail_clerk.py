@@ -54,12 +54,12 @@ async def test_an_answer_is_a_public_note_of_its_sender_and_wakes_what_waits_for
             desk,
             letter("At noon.\n\nOn Monday Desk wrote:\n> When?\n", Message_ID="<m2@x>", In_Reply_To=f"<{sent}@example.org>"),
         )
-        conversation = await room.threads.about("incidents/inc_1")
+        conversation, root = await room.threads.about("incidents/inc_1"), room.roots.of("incidents/inc_1")
     assert row["record"] == "incidents/inc_1"
     assert room.desk.notes == [("inc_1", "usr_ann", "At noon.")]
     assert incident.state == pb.Incident.IN_PROGRESS
     assert str(conversation.sender.address) == "desk@example.org"
-    assert conversation.references == ("incidents.inc_1@example.org", "m1@demo.example", "m2@x")
+    assert conversation.references == (root, "m1@demo.example", "m2@x")
 
 
 async def test_an_incident_is_found_by_its_first_mail_too() -> None:
@@ -76,7 +76,9 @@ async def test_an_incident_is_found_by_its_first_mail_too() -> None:
     [
         ("ann", {"Subject": "Re: inc0000001 printer"}, False),  # who reported it, as anybody could say
         ("ann", {"Subject": "Re: inc0000001 printer", **PROVEN}, True),
-        ("ann", {"In_Reply_To": "<incidents.inc_1@example.org>"}, True),  # which who sees it knows: this service says it
+        ("ann", {"In_Reply_To": "<incidents.inc_1@example.org>"}, False),  # which who sees it can make up
+        ("ann", {"In_Reply_To": f"<incidents.inc_1.{'0' * 20}@example.org>"}, False),
+        ("ann", {"In_Reply_To": "<incidents.inc_1@example.org>", **PROVEN}, True),
         ("bob", {"Subject": "Re: INC0000001 printer"}, False),  # may not see it
         ("amy", {"Subject": "Re: INC0000001 printer", **PROVEN}, False),  # sees it, and takes no part
         ("amy", {"In_Reply_To": "<incidents.inc_1@example.org>"}, False),  # which anybody could say
@@ -120,17 +122,19 @@ async def test_a_number_in_a_subject_is_told_as_unproven_and_nothing_is_written_
     assert (room.desk.notes, held.state) == ([], pb.Incident.ON_HOLD)
 
 
-async def test_by_what_others_who_see_an_incident_know_too_this_service_says_what_somebody_wrote() -> None:
+async def test_a_root_that_receivers_alone_know_is_enough_and_one_of_another_record_or_tenant_is_not() -> None:
     room = MailRoom()
+    with ctx.use(boss("other")):
+        foreign = room.roots.of("incidents/inc_1")
     with ctx.use(boss()):
-        desk = await room.mailbox()
+        desk = await room.mailbox(strangers=Strangers.ACCEPTED)
         await room.come(desk, letter())
-        await room.come(desk, letter("More.", Message_ID="<m2@x>", In_Reply_To="<incidents.inc_1@example.org>"))
-        await room.come(desk, letter("And.", Message_ID="<m3@x>", References="<incidents.inc_1@example.org>", **PROVEN))
-    assert room.desk.notes == [
-        ("inc_1", "itsm-gateway", "Ann <ann@demo.example> wrote:\n\nMore."),
-        ("inc_1", "usr_ann", "And."),
-    ]
+        root = room.roots.of("incidents/inc_1")
+        await room.come(desk, letter("More.", Message_ID="<m2@x>", References=f"<m9@renamed.example> <{root}>"))
+        for number, wrong in enumerate([foreign, room.roots.of("incidents/inc_2").replace("inc_2", "inc_1"), f"{root}.x"], 3):
+            forged = letter("Close it.", Message_ID=f"<m{number}@x>", References=f"<{wrong}>")
+            assert (await room.come(desk, forged))["record"] == f"incidents/inc_{number - 1}"
+    assert room.desk.notes == [("inc_1", "usr_ann", "More.")]
 
 
 async def test_who_was_written_to_may_answer_though_he_sees_nothing_else_of_it() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
-from services.gateway.deliveries.mail import OFF_BECAUSE, SILENCE_SECONDS, Conversation, MailSender, message_id, root_id
+from services.gateway.deliveries.mail import OFF_BECAUSE, SILENCE_SECONDS, Conversation, MailSender, message_id
 from services.gateway.deliveries.worker import Worker
 from services.gateway.domain.delivery import Channel
 from services.gateway.mail.addresses import Address
@@ -56,7 +56,7 @@ class OneSender:
     """`Conversations` of an installation without mailboxes."""
 
     async def about(self, thread: str) -> Conversation:
-        return Conversation(DESK, (root_id(thread, "example.org"),) if thread else ())
+        return Conversation(DESK, (f"{thread.replace('/', '.')}@example.org",) if thread else ())
 
 
 class MailPost(Post):
