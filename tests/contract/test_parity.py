@@ -27,6 +27,8 @@ INSIDE = {
     "Clock.calendar_version": "told by ExplainClocks",
     "Clock.ledger": "told by ExplainClocks",
     "Note.version": "shown as etag",
+    "Problem.version": "shown as etag",
+    "Problem.words": "by which a known error is found",
     "Attachment.version": "shown as etag",
     "SlaPolicy.version": "shown as etag",
     "Calendar.version": "shown as etag",

@@ -5,14 +5,35 @@ The table of roles takes these as they are (`roles.py`); its version is raised w
 
 from typing import Any
 
-VIEWER: tuple[str, ...] = ()
+_PROBLEMS_READ = ("problems.get", "problems.list")
+_PROBLEMS_WORK = (
+    *_PROBLEMS_READ,
+    "problems.create",
+    "problems.update",
+    "problems.assign",
+    "problems.assess",
+    "problems.analyze",
+    "problems.diagnose",
+    "problems.fix",
+    "problems.resolve",
+    "problems.reopen",
+    "problems.link",
+    "problems.note",
+    "problems.tell",
+    "problems.candidates",
+    "problems.close",
+    "problems.cancel",
+)
+_PROBLEMS_LEFT = ("problems.acceptRisk",)
+
+VIEWER: tuple[str, ...] = (*_PROBLEMS_READ,)
 """Reading, for everybody who works here."""
 
 REQUESTER: tuple[str, ...] = ()
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
-AGENT: tuple[str, ...] = ()
-INCIDENT_MANAGER: tuple[str, ...] = ()
+AGENT: tuple[str, ...] = (*_PROBLEMS_WORK,)
+INCIDENT_MANAGER: tuple[str, ...] = (*_PROBLEMS_LEFT,)
 CHANGE_MANAGER: tuple[str, ...] = ()
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 

@@ -17,6 +17,8 @@ _TEXTS = {
     "resolution_code": 100,
     "resolution": 65_536,
     "reason": 4_096,
+    "cause": 65_536,
+    "workaround": 65_536,
     "service_id": ID,
     "requester_id": ID,
     "team_id": ID,
