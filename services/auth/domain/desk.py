@@ -26,16 +26,24 @@ _PROBLEMS_WORK = (
 )
 _PROBLEMS_LEFT = ("problems.acceptRisk",)
 
-VIEWER: tuple[str, ...] = (*_PROBLEMS_READ,)
+_CHANGES_READ = ("changes.get", "changes.list")
+_CHANGES_OWN = ("changes.get", "changes.list", "changes.note")
+_CHANGES_WORK = (
+    *("changes.create", "changes.update", "changes.assign", "changes.assess", "changes.revise", "changes.schedule"),
+    *("changes.start", "changes.finish", "changes.cancel", "changes.link", "changes.note"),
+)
+_CHANGES_LEAD = ("changes.expedite", "changes.close")
+
+VIEWER: tuple[str, ...] = (*_CHANGES_READ, *_PROBLEMS_READ,)
 """Reading, for everybody who works here."""
 
-REQUESTER: tuple[str, ...] = ()
+REQUESTER: tuple[str, ...] = (*_CHANGES_OWN,)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
-AGENT: tuple[str, ...] = (*_PROBLEMS_WORK,)
+AGENT: tuple[str, ...] = (*_CHANGES_WORK, *_PROBLEMS_WORK,)
 INCIDENT_MANAGER: tuple[str, ...] = (*_PROBLEMS_LEFT,)
-CHANGE_MANAGER: tuple[str, ...] = ()
+CHANGE_MANAGER: tuple[str, ...] = (*_CHANGES_LEAD,)
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 
-SCOPES: dict[str, dict[str, Any]] = {}
+SCOPES: dict[str, dict[str, Any]] = {"changes": {"requester_id": "$subject"}}
 """The rows of each resource that a requester sees."""

@@ -16,6 +16,14 @@ _TEXTS = {
     "dedup_key": 512,
     "resolution_code": 100,
     "resolution": 65_536,
+    "implementation_plan": 65_536,
+    "test_plan": 65_536,
+    "back_out_plan": 65_536,
+    "outcome_note": 4_096,
+    "review": 65_536,
+    "approver_id": ID,
+    "implementer_id": ID,
+    "template_id": ID,
     "reason": 4_096,
     "cause": 65_536,
     "workaround": 65_536,
@@ -25,7 +33,7 @@ _TEXTS = {
     "assignee_id": ID,
     "external_number": ID,
 }
-_LISTS = {"asset_ids": 100, "alert_ids": ALERTS}
+_LISTS = {"asset_ids": 100, "service_ids": 100, "alert_ids": ALERTS}
 _NEVER_BLANK = frozenset({"title"})
 
 

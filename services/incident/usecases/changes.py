@@ -1,0 +1,164 @@
+"""Proposing changes and moving them on: one public method per command, one transaction each."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from google.api import field_behavior_pb2
+from itsm.incident import v1 as pb
+
+from chassis import context as ctx
+from chassis.codec import Descriptor, has_behavior
+from chassis.domain import Ids, new_id
+from chassis.errors import ForbiddenMove, Invalid
+from chassis.store import Store
+from services.incident.domain.change import Change
+from services.incident.domain.change_states import Outcome
+from services.incident.domain.link import Link
+from services.incident.domain.moment import Act
+from services.incident.domain.note import Note
+from services.incident.domain.risk import Record
+from services.incident.usecases.acting import act
+from services.incident.usecases.linking import Linking
+from services.incident.usecases.notes import Notes
+
+CHANGES = "planned_changes"
+"""Where they are kept: `changes` are the rows that tell of every save of every record."""
+LOOKED_BACK = 50
+"""So many of the last changes of a service say how well such changes go."""
+
+_DESCRIPTOR: Descriptor = pb.Change.DESCRIPTOR
+_FIXED = frozenset(field.name for field in _DESCRIPTOR.fields if has_behavior(field, field_behavior_pb2.IMMUTABLE))
+
+
+class Objections(Protocol):
+    """What may stand against a change beside its own rules: others at the same place, blackouts, redundancy."""
+
+    async def against(self, change: Change, verb: str) -> Sequence[str]:
+        """What stands against it now, in words. `verb` is `submit`, `schedule` or `start`, or `gate` for a look."""
+
+
+class Changes:
+    """What people may do with changes. `etag` is the version that the caller decided on, or empty.
+
+    `objections` are asked before it is submitted, when it is scheduled and again when it is started.
+    """
+
+    def __init__(self, store: Store, *, objections: Sequence[Objections] = (), ids: Ids = new_id) -> None:
+        self._store = store
+        self._objections = objections
+        self._ids = ids
+        self._notes, self._linking = Notes(store, ids=ids), Linking(store)
+
+    async def open(self, fields: Mapping[str, Any]) -> Change:
+        """A new change."""
+        number, now = await self._store.number("CHG"), act(self._store)
+        if ctx.current().scope:  # who sees only some changes proposes for nobody else
+            fields = {**fields, "requester_id": now.by}
+        record = await self._record(fields.get("service_ids", ()))
+        async with self._store.transaction() as tx:
+            change = Change.open(now, id=self._ids("chg"), number=number, record=record, **fields)
+            tx.add(change)
+        return change
+
+    async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Change:  # noqa: A002 - as its field
+        """Edits the named fields. Raises `Invalid` for one that is fixed once it is proposed."""
+        async with self._changing(id, etag) as (change, now):
+            fixed = [name for name in _FIXED & fields.keys() if getattr(change, name) != fields[name]]
+            if fixed:
+                raise Invalid(dict.fromkeys(sorted(fixed), "cannot be changed"))
+            change.edit(now, **fields)
+        return change
+
+    async def assign(self, id: str, team_id: str, assignee_id: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Gives it to a team and, where named, to a person."""
+        async with self._changing(id, etag) as (change, now):
+            change.assign(now, team_id=team_id, assignee_id=assignee_id)
+        return change
+
+    async def assess(self, id: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Its assessment begins."""
+        async with self._changing(id, etag) as (change, now):
+            change.assess(now)
+        return change
+
+    async def revise(self, id: str, reason: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Back to planning."""
+        async with self._changing(id, etag) as (change, now):
+            change.revise(now, reason=reason)
+        return change
+
+    async def schedule(self, id: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """May be made in its window."""
+        async with self._changing(id, etag) as (change, now):
+            await self._unopposed(change, "schedule")
+            change.schedule(now, "its approval is given")
+        return change
+
+    async def expedite(self, id: str, approver_id: str, words: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Approved by word of mouth."""
+        async with self._changing(id, etag) as (change, now):
+            change.expedite(now, approver_id=approver_id, words=words)
+        return change
+
+    async def start(self, id: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """It is being made."""
+        async with self._changing(id, etag) as (change, now):
+            await self._unopposed(change, "start")
+            change.start(now)
+        return change
+
+    async def finish(self, id: str, outcome: Outcome, note: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Making it ended."""
+        async with self._changing(id, etag) as (change, now):
+            change.finish(now, outcome, note)
+        return change
+
+    async def close(self, id: str, review: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Over for good."""
+        async with self._changing(id, etag) as (change, now):
+            change.close(now, review=review)
+        return change
+
+    async def cancel(self, id: str, reason: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Will not be made."""
+        async with self._changing(id, etag) as (change, now):
+            change.cancel(now, reason=reason)
+        return change
+
+    async def link(self, id: str, link: Link, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Refers to another record. Raises `Invalid` when the caller cannot see it."""
+        async with self._changing(id, etag) as (change, now):
+            change.link(now, (await self._linking.known(link))[0])
+        return change
+
+    async def unlink(self, id: str, link: Link, *, etag: str = "") -> Change:  # noqa: A002 - as above
+        """Takes a reference away."""
+        async with self._changing(id, etag) as (change, now):
+            change.unlink(now, link)
+        return change
+
+    async def note(self, id: str, text: str, public: bool) -> Note:  # noqa: A002 - as above
+        """Says something about it."""
+        return await self._notes.say(Change, id, text, public)
+
+    @asynccontextmanager
+    async def _changing(self, id: str, etag: str) -> AsyncIterator[tuple[Change, Act]]:  # noqa: A002 - as above
+        """The change inside a transaction, saved after the block."""
+        async with self._store.transaction() as tx:
+            change = await tx.get(Change, id, etag=etag)
+            yield change, act(self._store)
+            tx.save(change)
+
+    async def _unopposed(self, change: Change, verb: str) -> None:
+        against = [each for objecting in self._objections for each in await objecting.against(change, verb)]
+        if against:
+            raise ForbiddenMove(change.state, verb, "; ".join(against))
+
+    async def _record(self, service_ids: Sequence[str]) -> Record:
+        """How the last changes of these services ended."""
+        if not service_ids:
+            return Record()
+        query = {"tenant": ctx.current().tenant, "service_ids": {"$in": list(service_ids)}, "outcome": {"$gt": ""}}
+        ended = await self._store.backend.find(CHANGES, query, sort=[("create_time", -1)], limit=LOOKED_BACK)
+        return Record(len(ended), sum(not Outcome(each["outcome"]).is_good for each in ended))
