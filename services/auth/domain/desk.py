@@ -34,13 +34,18 @@ _CHANGES_WORK = (
 )
 _CHANGES_LEAD = ("changes.expedite", "changes.close")
 
-VIEWER: tuple[str, ...] = (*_CHANGES_READ, *_PROBLEMS_READ,)
+_WATCHING = ("incidents.watch",)
+
+VIEWER: tuple[str, ...] = (
+    *_CHANGES_READ,
+    *_PROBLEMS_READ,
+)
 """Reading, for everybody who works here."""
 
-REQUESTER: tuple[str, ...] = (*_CHANGES_OWN,)
+REQUESTER: tuple[str, ...] = (*_WATCHING, *_CHANGES_OWN)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
-AGENT: tuple[str, ...] = (*_CHANGES_WORK, *_PROBLEMS_WORK,)
+AGENT: tuple[str, ...] = (*_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
 INCIDENT_MANAGER: tuple[str, ...] = (*_PROBLEMS_LEFT,)
 CHANGE_MANAGER: tuple[str, ...] = (*_CHANGES_LEAD,)
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)

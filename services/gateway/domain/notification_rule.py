@@ -34,6 +34,7 @@ class Recipient(StrEnum):
     ASSIGNEE = "ASSIGNEE"
     TEAM = "TEAM"
     WATCHERS = "WATCHERS"
+    MENTIONED = "MENTIONED"
 
 
 NAMED: Mapping[Recipient, str] = {
@@ -41,8 +42,9 @@ NAMED: Mapping[Recipient, str] = {
     Recipient.ASSIGNEE: "assigneeId",
     Recipient.TEAM: "teamId",
     Recipient.WATCHERS: "watcherIds",
+    Recipient.MENTIONED: "mentionedIds",
 }
-"""The field of a record, by its JSON name, that names them."""
+"""The field that names them, by its JSON name: of the record, or of what is said about it."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -71,6 +71,17 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "en": (f"[{_NUMBER}] Note: {_TITLE}", f"Something was said{_BY['en']} about {_ABOUT}.{_NOTE}"),
         "de": (f"[{_NUMBER}] Notiz: {_TITLE}", f"Neue Notiz{_BY['de']} zu {_ABOUT}.{_NOTE}"),
     },
+    "incident-mentioned": {
+        "en": (f"[{_NUMBER}] You are named: {_TITLE}", f"You were named{_BY['en']} in what is said about {_ABOUT}.{_NOTE}"),
+        "de": (f"[{_NUMBER}] Sie sind gemeint: {_TITLE}", f"Sie wurden{_BY['de']} in einer Notiz zu {_ABOUT} genannt.{_NOTE}"),
+    },
+    "incident-moved": {
+        "en": (
+            f"[{_NUMBER}] Now {{{{ record.state|words }}}}: {_TITLE}",
+            f"{_ABOUT} is {{{{ record.state|words }}}} now.{_HOW}",
+        ),
+        "de": (f"[{_NUMBER}] Neuer Stand: {_TITLE}", f"{_ABOUT} steht jetzt auf {{{{ record.state|words }}}}.{_HOW}"),
+    },
     "incident-escalated": {
         "en": (f"[{_NUMBER}] A promise is at risk: {_TITLE}", f"A service level of {_ABOUT} is at risk or was missed."),
         "de": (f"[{_NUMBER}] Zusage in Gefahr: {_TITLE}", f"Eine Zusage zu {_ABOUT} ist in Gefahr oder verfehlt."),

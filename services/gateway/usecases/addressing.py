@@ -194,7 +194,7 @@ class Addressing:
 
     async def _named(self, matter: Matter, rule: NotificationRule) -> Any:
         for each in rule.recipients:
-            value = matter.record.get(NAMED[each])
+            value = (matter.part if each is Recipient.MENTIONED else matter.record).get(NAMED[each])
             if each is Recipient.TEAM and isinstance(value, str) and value:
                 for member in (await self._people.team(value))[:MOST_OF_TEAM]:
                     yield member

@@ -81,8 +81,17 @@ class IncidentApi(pb.IncidentServiceServicer):
     async def UnlinkIncident(self, request: pb.UnlinkIncidentRequest, context: Any) -> pb.Incident:
         return to_message(await self._incidents.unlink(request.id, _link(request.link), etag=request.etag), pb.Incident)
 
+    async def WatchIncident(self, request: pb.WatchIncidentRequest, context: Any) -> pb.Incident:
+        watched = await self._incidents.watch(request.id, list(request.user_ids), etag=request.etag)
+        return to_message(watched, pb.Incident)
+
+    async def UnwatchIncident(self, request: pb.UnwatchIncidentRequest, context: Any) -> pb.Incident:
+        watched = await self._incidents.unwatch(request.id, list(request.user_ids), etag=request.etag)
+        return to_message(watched, pb.Incident)
+
     async def AddNote(self, request: pb.AddNoteRequest, context: Any) -> pb.Note:
-        return to_message(await self._incidents.note(request.id, request.text, request.public), pb.Note)
+        note = await self._incidents.note(request.id, request.text, request.public, list(request.mentioned_ids))
+        return to_message(note, pb.Note)
 
     async def ListNotes(self, request: pb.ListNotesRequest, context: Any) -> pb.ListNotesResponse:
         rows, token = await self._reading.notes(Incident, request.id, asked(request))

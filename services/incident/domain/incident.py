@@ -4,10 +4,9 @@ The table of moves is in `states.py`, the promises and clocks in `levels.py` and
 for a state or a rule that says no, `Invalid` for input that is wrong; the incident must then be thrown away.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Self
 
 from itsm.incident import v1 as pb
@@ -23,17 +22,8 @@ from services.incident.domain.link import Link
 from services.incident.domain.moves import moved
 from services.incident.domain.priority import MATRIX_VERSION, Impact, Priority, Urgency, heavier, prioritize
 from services.incident.domain.sla import Facts
-from services.incident.domain.states import MOVES, HoldReason, State
-
-
-class Source(StrEnum):
-    """How an incident came in."""
-
-    ALERT = "ALERT"
-    PORTAL = "PORTAL"
-    MAIL = "MAIL"
-    API = "API"
-    IMPORT = "IMPORT"
+from services.incident.domain.states import MOVES, HoldReason, Source, State
+from services.incident.domain.watching import watched
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +61,7 @@ class Incident(Aggregate):
     external_number: str = ""
     imported_made_sla: bool | None = None
     links: list[Link] = field(default_factory=list)
+    watcher_ids: list[str] = field(default_factory=list)
     # Kept inside: what the timer still has to tell and has told, the matrix that ranked it, and what its promises went by
     # when it was resolved.
     next_due_time: datetime | None = None
@@ -227,6 +218,13 @@ class Incident(Aggregate):
         if link in self.links:
             self.links = [other for other in self.links if other != link]
             self._changed(pb.IncidentLinked(link=link.message(), removed=True), moment)
+
+    def watch(self, moment: Moment, more: Sequence[str], fewer: Sequence[str] = ()) -> None:
+        """Some watch it from now on and some no longer do; where that is so already, nothing is told."""
+        after = watched(self.watcher_ids, more, fewer)
+        if after != self.watcher_ids:
+            self.watcher_ids = after
+            self._changed(pb.IncidentWatched(), moment)
 
     def waits_since(self, now: datetime) -> datetime | None:
         """Since when the reporter waits to hear, where the clock for that has a step due by now."""

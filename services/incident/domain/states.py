@@ -16,6 +16,16 @@ from enum import StrEnum
 from services.incident.domain.moves import Move
 
 
+class Source(StrEnum):
+    """How an incident came in."""
+
+    ALERT = "ALERT"
+    PORTAL = "PORTAL"
+    MAIL = "MAIL"
+    API = "API"
+    IMPORT = "IMPORT"
+
+
 class State(StrEnum):
     NEW = "NEW"
     ASSIGNED = "ASSIGNED"

@@ -118,6 +118,7 @@ INCIDENT_FIELDS: Fields = {
     "externalNumber": Field(path="external_number"),
     "importedMadeSla": Field(path="imported_made_sla", kind=Of.BOOL),
     "links.target": Field(path="links.target", many=True),
+    "watcherIds": Field(path="watcher_ids", many=True),
 }
 INCIDENT_ORDER = "createTime desc"
 

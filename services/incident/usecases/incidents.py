@@ -1,6 +1,6 @@
 """Opening incidents and moving them on: one public method per command, one transaction each."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -156,19 +156,36 @@ class Incidents:
             incident.unlink(moment, link)
         return incident
 
-    async def note(self, id: str, text: str, public: bool) -> Note:  # noqa: A002 - as above
+    async def watch(self, id: str, user_ids: Sequence[str], *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """These people hear of it, or the caller where nobody is named."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.watch(moment, _watchers(user_ids, moment.by))
+        return incident
+
+    async def unwatch(self, id: str, user_ids: Sequence[str], *, etag: str = "") -> Incident:  # noqa: A002 - as above
+        """These people hear of it no more, or the caller."""
+        async with self._changing(id, etag) as (incident, moment):
+            incident.watch(moment, (), _watchers(user_ids, moment.by))
+        return incident
+
+    async def note(self, id: str, text: str, public: bool, names: Sequence[str] = ()) -> Note:  # noqa: A002 - as above
         """Says something. What a caller says who sees only some rows is public, else they could not read it themselves.
 
-        The reporter's answer to what was asked takes work up again. Any other note leaves the incident as it is.
+        The reporter's answer to what was asked takes work up again; whom it `names` watch the incident from then on. Any
+        other note leaves the incident as it is.
         """
         document, moment = await self._store.document(Incident, id), await self._policies.moment()
         async with self._store.transaction() as tx:
-            note = self._notes.said(Incident, document["_id"], text, public, moment)
+            note = self._notes.said(Incident, document["_id"], text, public, moment, names)
             if note.public and _is_awaited(document, moment.by):
                 incident = await tx.get(Incident, document["_id"])
                 if incident.state is State.ON_HOLD:
                     incident.resume(moment)
                     tx.save(incident)
+            if note.mentioned_ids:
+                incident = await tx.get(Incident, document["_id"])
+                incident.watch(moment, note.mentioned_ids)
+                tx.save(incident)
             tx.add(note)
         return note
 
@@ -215,6 +232,13 @@ class Incidents:
             up = next((each.target for each in above.links if each.kind is LinkKind.PARENT), None)
             above = await self._store.get(Incident, up.rpartition("/")[2]) if up else None
         raise ForbiddenMove(incident.state, "link", f"more than {LONGEST_CHAIN} incidents would stand above each other")
+
+
+def _watchers(user_ids: Sequence[str], caller: str) -> Sequence[str]:
+    """Whom a caller may name: others only where all is seen."""
+    if ctx.current().scope and set(user_ids) - {caller}:
+        raise Invalid({"user_ids": "you may name yourself alone"})
+    return user_ids or [caller]
 
 
 def _is_awaited(document: Mapping[str, Any], who: str) -> bool:

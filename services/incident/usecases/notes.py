@@ -1,5 +1,7 @@
 """Saying something about a record of any kind."""
 
+from collections.abc import Sequence
+
 from chassis import context as ctx
 from chassis.domain import Aggregate, Ids, new_id
 from chassis.store import Store
@@ -15,13 +17,22 @@ class Notes:
         self._store = store
         self._ids = ids
 
-    def said(self, kind: type[Aggregate], id: str, text: str, public: bool, moment: Act) -> Note:  # noqa: A002 - as its field
+    def said(
+        self,
+        kind: type[Aggregate],
+        id: str,  # noqa: A002 - as its field
+        text: str,
+        public: bool,
+        moment: Act,
+        names: Sequence[str] = (),
+    ) -> Note:
         """A note about the record with this id, to be added to a transaction. Raises `Invalid` as `Note.said` does.
 
         What a caller says who sees only some rows is public, else they could not read it themselves.
         """
         about, public = self._store.kinds[kind].subject(id), public or bool(ctx.current().scope)
-        return Note.said(id=self._ids("note"), about=about, text=text, public=public, by=moment.by, at=moment.at)
+        key = self._ids("note")
+        return Note.said(id=key, about=about, text=text, public=public, by=moment.by, at=moment.at, names=names)
 
     async def say(self, kind: type[Aggregate], id: str, text: str, public: bool) -> Note:  # noqa: A002 - as its field
         """Adds a note and changes nothing else. Raises `NotFound` for a record that the caller does not see."""

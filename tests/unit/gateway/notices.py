@@ -125,11 +125,13 @@ class Office:
         self.incidents[f"incidents/{record.id}"] = data["incident"]
         await self.tell(event_id, kind, f"incidents/{record.id}", data, actor)
 
-    async def say(self, event_id: str, text: str, *, public: bool = True, actor: str = "bob") -> None:
+    async def say(
+        self, event_id: str, text: str, *, public: bool = True, actor: str = "bob", names: Sequence[str] = ()
+    ) -> None:
         """Something was said about that incident."""
         self.clock.advance(seconds=1)
         self.notes[event_id] = text
-        note = incident_pb.Note(id=event_id, about="incidents/inc_1", public=public, author_id=actor)
+        note = incident_pb.Note(id=event_id, about="incidents/inc_1", public=public, author_id=actor, mentioned_ids=names)
         data = orjson.loads(protojson.encode(incident_pb.NoteAdded(note=note)))
         await self.tell(event_id, NOTED, f"notes/{event_id}", data, actor)
 

@@ -71,6 +71,20 @@ async def test_nobody_is_told_of_what_he_did_himself_or_may_not_read() -> None:
     assert why == {"bob": "", "boss": HIMSELF, "ann": HIDDEN, "cid": "", "nobody": UNKNOWN}
 
 
+async def test_who_is_named_in_a_note_hears_that_and_who_watches_hears_what_is_said_and_how_it_ends() -> None:
+    office = Office()
+    with ctx.use(boss()):
+        await office.happen("e1", actor="boss", requester_id="x", watcher_ids=["cid", "bob", "ann"])
+        await office.say("e2", "bob, a look?", public=False, actor="boss", names=["bob", "ann"])
+        await office.happen("e3", "itsm.incident.v1.IncidentResolved", actor="boss", requester_id="x", watcher_ids=["cid"])
+        rows = await office.rows()
+    assert [(row["target_id"], row["event_id"]) for row in rows] == [("bob", "e2"), ("cid", "e2"), ("cid", "e3")]
+    named, noted, resolved = (row["content"] for row in rows)
+    assert "You were named by Boss" in named["text"] and "bob, a look?" in named["text"]
+    assert noted["subject"] == "[INC0000001] Note: down"
+    assert "down is" in resolved["text"]
+
+
 async def test_a_private_note_is_for_those_who_may_read_all_whatever_a_rule_says() -> None:
     office = Office()
     with ctx.use(boss()):
@@ -196,7 +210,7 @@ async def test_nobody_reaches_the_wishes_of_somebody_else() -> None:
         ({"channels": [Channel.CHAT]}, "channels"),
         ({"user_ids": []}, "recipients"),
         ({"user_ids": [f"u{number}" for number in range(101)]}, "user_ids"),
-        ({"recipients": [Recipient.WATCHERS]}, "recipients"),
+        ({"recipients": [Recipient.MENTIONED]}, "recipients"),
         ({"room_ids": ["cht_none"], "channels": [Channel.MAIL, Channel.CHAT]}, "room_ids"),
         ({"addresses": ["a@b.example, c@d.example"]}, "addresses"),
         ({"addresses": ["a@b.example\r\nBcc: c@d.example"]}, "addresses"),
