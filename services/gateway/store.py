@@ -21,8 +21,9 @@ from services.gateway.domain.job import State as JobState
 from services.gateway.domain.webhook import State, Webhook
 from services.gateway.sync import kept as connections
 from services.gateway.usecases.files import PIECES
-from services.gateway.usecases.jobs import ITEMS, JOBS, NAMED
+from services.gateway.usecases.jobs import JOBS, NAMED
 from services.gateway.usecases.log import DELIVERIES, DUE_FIELD
+from services.gateway.usecases.reports import ITEMS
 from services.gateway.usecases.webhooks import WEBHOOKS
 
 KINDS = (
@@ -43,6 +44,7 @@ INDEXES = (
     Index(JOBS, [("tenant", 1), ("creator_id", 1), ("state", 1)]),
     Index(JOBS, [("state", 1), ("create_time", 1)]),
     Index(PIECES, [("tenant", 1), ("creator_id", 1), ("expire_time", 1)]),
+    Index(ITEMS, [("tenant", 1), ("creator_id", 1), ("expire_time", 1)]),
     Index(ITEMS, [("tenant", 1), ("job_id", 1), ("place", 1)]),
     Index(ITEMS, [("tenant", 1), ("job_id", 1), ("state", 1), ("place", 1)]),
     *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (JOBS, ITEMS, NAMED, PIECES)),

@@ -24,8 +24,9 @@ from services.gateway.jobs.actions import UPDATE, Actions, named, restored
 from services.gateway.jobs.hands import Hands, Over
 from services.gateway.jobs.ledger import Ledger
 from services.gateway.rest.route import Route
-from services.gateway.usecases.jobs import ITEMS, NAMED
+from services.gateway.usecases.jobs import NAMED
 from services.gateway.usecases.reading import Document
+from services.gateway.usecases.reports import ITEMS, Reports
 
 AT_ONCE = 4
 _TURN = 40
@@ -158,8 +159,14 @@ class Bulk:
     async def _collect(self, run: str) -> int:
         """Keeps which records it is about as a list of its own: one that was begun before, or elsewhere, is never gone by.
 
-        Says how many. Raises `Over` when they are more than were asked for.
+        Says how many. Raises `Over` when they are more than were asked for, or than there is room for.
         """
+        if not self._job.undo_of:
+            try:
+                wanted = self._job.selected if self._job.selected >= 0 else len(await self._named())
+                await Reports(self._store).require_room(self._job.creator_id, wanted)
+            except Exhausted as full:  # it is no matter of waiting: the room is his to make
+                raise Over(full.message) from full
         place, known = 0, set[str]()
         async for page in self._records():
             fresh = [(record, more) for record, more in page if record not in known]
@@ -177,6 +184,7 @@ class Bulk:
             "_id": f"{self._job.id}|{run}|{place}",
             "tenant": self._hands.tenant,
             "job_id": f"{self._job.id}|{run}",
+            "creator_id": self._job.creator_id,
             "record_id": record,
             "place": place,
             "tries": -1,
@@ -194,10 +202,13 @@ class Bulk:
             async for found in self._matching():
                 yield [(each, {}) for each in found]
         else:
-            kept = await self._store.backend.find_one(NAMED, self._store.scoped({"_id": self._job.id}))
-            ids = kept["ids"] if kept else []
+            ids = await self._named()
             for at in range(0, len(ids), _PAGE):
                 yield [(each, {}) for each in ids[at : at + _PAGE]]
+
+    async def _named(self) -> Sequence[str]:
+        kept = await self._store.backend.find_one(NAMED, self._store.scoped({"_id": self._job.id}))
+        return kept["ids"] if kept else []
 
     async def _undone(self) -> AsyncIterator[Sequence[tuple[str, Mapping[str, Any]]]]:
         """What the job before did, the last first, with the values from before it."""

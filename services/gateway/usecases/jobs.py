@@ -15,9 +15,10 @@ from services.gateway.domain.job import MOST_IDS, MOST_OPEN, MOST_SELECTED, OPEN
 from services.gateway.ports import Actions, Plan
 from services.gateway.usecases.files import Files
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
+from services.gateway.usecases.reports import ITEMS, Reports
 from services.gateway.usecases.selections import Selections
 
-JOBS, ITEMS, NAMED = "jobs", "job_items", "job_records"
+JOBS, NAMED = "jobs", "job_records"
 LONGEST_ID = 200
 _THERE: Mapping[str, Any] = {"delete_time": None}
 
@@ -52,18 +53,20 @@ class Jobs:
         ids: Ids = new_id,
     ) -> None:
         self._store, self._actions, self._selections, self._ids = store, actions, selections, ids
-        self._listing, self._items, self._files = listing, items, Files(store)
+        self._listing, self._items, self._files, self._reports = listing, items, Files(store), Reports(store)
 
     async def create(self, wish: Wish) -> Job:
         """A new one, which waits for its turn.
 
-        Raises `Invalid` for what cannot be done, `Denied` for what the caller may not do, `Exhausted` for too many of them or
-        too large files, `Unauthenticated` where records would be removed by somebody whose sign-in is too long ago.
+        Raises `Invalid` for what cannot be done, `Denied` for what the caller may not do, `Exhausted` for too many of them, too
+        large files or too long reports, `Unauthenticated` where records would be removed by somebody whose proof is too old.
         """
         given = self._bulk(wish) if wish.kind is Kind.BULK else self._export(wish)
         await self._room()
         if wish.kind is Kind.EXPORT:
             await self._files.require_room(ctx.current().actor.id)
+        else:
+            await self._reports.require_room(ctx.current().actor.id, len(wish.ids) or given["selected"])
         async with self._store.transaction() as tx:
             job = Job.made(
                 id=self._ids("job"), at=self._store.clock(), kind=wish.kind, resource=wish.resource, **given, **_rights()

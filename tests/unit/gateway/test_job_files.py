@@ -8,8 +8,9 @@ from chassis import context as ctx
 from chassis.errors import Denied, Exhausted, ForbiddenMove, NotFound
 from services.gateway.domain.job import FILE_KEPT, Format, Job, Kind
 from services.gateway.usecases.files import PIECES
-from services.gateway.usecases.jobs import ITEMS, Wish
+from services.gateway.usecases.jobs import Wish
 from services.gateway.usecases.reading import Asked
+from services.gateway.usecases.reports import ITEMS
 from tests.unit.gateway.work import Works, person
 
 WISH = Wish(kind=Kind.EXPORT, resource="incidents", fields=["id", "title"], format=Format.CSV)
@@ -117,3 +118,26 @@ async def test_a_removed_job_is_nowhere_and_only_what_has_ended_is_removed(works
     left = {row["expire_time"] > works.clock() for row in works.backend.collections[ITEMS].values() if job.id in row["job_id"]}
     assert left == {False}, "its report goes with it"
     assert works.desk.incidents[ids[0]].title == ""
+
+
+async def test_rows_of_reports_are_bounded_too_and_nobody_is_kept_from_taking_back_what_he_did(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = works.desk.add(6)
+    monkeypatch.setattr("services.gateway.usecases.reports.OF_A_PERSON", 9)
+    with ctx.use(person()):
+        first = await works.bulk("start", {}, ids)
+        second = await works.bulk("start", {}, ids)  # there is room as long as neither has begun
+        await works.work()
+        assert (await works.now(first))["state"] == "SUCCEEDED"
+        late = await works.now(second)
+        assert (late["state"], first.id in late["reason"]) == ("FAILED", True), late
+        with pytest.raises(Exhausted, match=first.id):
+            await works.bulk("start", {}, ids[:4])
+        await works.bulk("update", {"title": "x"}, ids[:3])
+        await works.work()
+    with ctx.use(person("bob")):
+        await works.bulk("start", {}, ids)
+    with ctx.use(person()):
+        await works.jobs.delete(first.id)
+        await works.bulk("start", {}, ids)
