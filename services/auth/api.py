@@ -172,6 +172,7 @@ class UserApi(pb.UserServiceServicer):
             tenant=caller.tenant,
             roles=sorted(caller.roles),
             permissions=sorted(caller.permissions),
+            team_ids=await self._reading.teams_of(caller.actor.id),
         )
 
     async def GrantRole(self, request: pb.GrantRoleRequest, context: Any) -> pb.Grant:

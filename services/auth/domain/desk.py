@@ -36,19 +36,29 @@ _CHANGES_LEAD = ("changes.expedite", "changes.close")
 
 _WATCHING = ("incidents.watch",)
 
+_ARTICLES_READ = ("articles.get", "articles.list", "articles.rate")
+_ARTICLES_WRITE = (
+    *("articles.create", "articles.update", "articles.submit", "articles.link", "articles.note", "articles.history"),
+)
+_ARTICLES_LEAD = ("articles.reject", "articles.publish", "articles.confirm", "articles.retire", "articles.restore")
+
 VIEWER: tuple[str, ...] = (
+    *_ARTICLES_READ,
     *_CHANGES_READ,
     *_PROBLEMS_READ,
 )
 """Reading, for everybody who works here."""
 
-REQUESTER: tuple[str, ...] = (*_WATCHING, *_CHANGES_OWN)
+REQUESTER: tuple[str, ...] = (*_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
-AGENT: tuple[str, ...] = (*_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
-INCIDENT_MANAGER: tuple[str, ...] = (*_PROBLEMS_LEFT,)
+AGENT: tuple[str, ...] = (*_ARTICLES_WRITE, *_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
+INCIDENT_MANAGER: tuple[str, ...] = (*_ARTICLES_LEAD, *_PROBLEMS_LEFT,)
 CHANGE_MANAGER: tuple[str, ...] = (*_CHANGES_LEAD,)
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 
-SCOPES: dict[str, dict[str, Any]] = {"changes": {"requester_id": "$subject"}}
+SCOPES: dict[str, dict[str, Any]] = {
+    "articles": {"state": "PUBLISHED", "visibility": "PUBLIC"},
+    "changes": {"requester_id": "$subject"},
+}
 """The rows of each resource that a requester sees."""

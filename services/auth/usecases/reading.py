@@ -8,6 +8,7 @@ from chassis import context as ctx
 from chassis.errors import NotFound
 from chassis.listing import Listing
 from chassis.store import Store
+from services.auth.usecases.mirror import USERS
 
 AUDIT = "audit_entries"
 
@@ -45,6 +46,13 @@ class Reading:
         if not found:
             raise NotFound(kind, id)
         return found[0]
+
+    async def teams_of(self, subject: str) -> list[str]:
+        """The teams of somebody in the caller's tenant; none of whom nobody knows."""
+        context = ctx.current()
+        with ctx.use(replace(context, scope={})):
+            found = await self._store.find(USERS, {"_id": f"{context.tenant}|{subject}"}, limit=1)
+        return list(found[0]["team_ids"]) if found else []
 
     async def own_tenant(self) -> Document:
         """The caller's tenant."""

@@ -19,6 +19,7 @@ from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.note import Note
 from services.incident.domain.priority import Urgency
 from services.incident.domain.states import HoldReason, State
+from services.incident.usecases.article_uses import ArticleUses
 from services.incident.usecases.escalations import last_heard
 from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
@@ -54,6 +55,7 @@ class Incidents:
         self._pointed = grace + LATEST_SPARE
         self._ids = ids
         self._notes, self._linking = Notes(store, ids=ids), Linking(store)
+        self._uses = ArticleUses(store)
 
     async def open(self, fields: Mapping[str, Any]) -> Incident:
         """A new incident. Raises `AlreadyExists` with the holder's id when one with this dedup key is open."""
@@ -195,9 +197,10 @@ class Incidents:
         moment = await self._policies.moment()
         async with self._store.transaction() as tx:
             incident = await tx.get(Incident, id, etag=etag)
-            was_open = incident.state.is_open
+            was_open, links = incident.state.is_open, incident.links
             incident.hear(moment, await last_heard(self._store, incident, moment.at))
             yield incident, moment
+            await self._uses.follow(links, incident.links)
             if incident.state.is_open and not was_open:
                 await self._take(tx, incident)
             elif was_open and not incident.state.is_open and incident.dedup_key:
