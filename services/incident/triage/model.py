@@ -20,6 +20,10 @@ MOST_BYTES = 512 << 20
 _Numbers = npt.NDArray[np.float32]
 
 
+class TooFew(ValueError):
+    """There is not enough to learn from."""
+
+
 class UnusableModel(ValueError):
     """What was given is no model of this recipe."""
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from services.incident.triage.features import BLOCKS, features
-from services.incident.triage.model import Model, Weights
+from services.incident.triage.model import Model, TooFew, Weights
 
 C = 0.15
 """How much a ticket on the wrong side costs; chosen by cross-validation on four fifths of a real log."""
@@ -29,10 +29,6 @@ LEAST_LABELS = 2
 
 Told = Callable[[str], None]
 _Features = Sequence[tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]]
-
-
-class TooFew(ValueError):
-    """There is not enough to learn from."""
 
 
 def train(texts: Sequence[str], labels: Sequence[str], told: Told = lambda _: None) -> Model:

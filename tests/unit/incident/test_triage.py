@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from services.incident.triage import features, tickets
-from services.incident.triage.model import Model, UnusableModel
-from services.incident.triage.training import LEAST_OF_LABEL, TooFew, cross_validated, train
+from services.incident.triage.model import Model, TooFew, UnusableModel
+from services.incident.triage.training import LEAST_OF_LABEL, cross_validated, train
 
 ABOUT = {
     "Access": (
