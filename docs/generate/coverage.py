@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docs.generate import coverage_attacks
 from docs.generate.capability import MATRIX, Capability
+from docs.generate.coverage_desk import DESK
 from docs.generate.coverage_edge import EDGE
 from docs.generate.markdown import table, text
 
@@ -311,6 +312,7 @@ CAPABILITIES = (
         MATRIX,
         ("unit/gateway/test_console.py",),
     ),
+    *DESK,
     *EDGE,
 )
 
