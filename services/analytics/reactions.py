@@ -29,6 +29,9 @@ EVENTS = (
     pb.IncidentClosed,
     pb.IncidentCancelled,
     pb.IncidentLinked,
+    pb.IncidentMerged,
+    pb.IncidentAbsorbed,
+    pb.IncidentSplit,
     pb.IncidentEscalated,
     pb.IncidentImported,
 )

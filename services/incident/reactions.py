@@ -17,6 +17,7 @@ from chassis.events.wire import Envelope
 from services.incident.domain.alarm import Alarm, Criticality, Severity
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
+from services.incident.usecases.impacts import Impacts
 
 RAISING = (monitor.AlertFired, monitor.AlertRouted, monitor.AlertUnsuppressed)
 KNOWING = (asset.AssetCreated, asset.AssetUpdated, asset.AssetMoved)
@@ -24,7 +25,7 @@ _ASKING = frozenset({monitor.Alert.FIRING, monitor.Alert.ACKNOWLEDGED})
 _TITLE, _DESCRIPTION, _KEY = 300, 65_536, 500  # what an incident holds
 
 
-def subscriptions(alerts: Alerts, assets: Assets) -> Subscriptions:
+def subscriptions(alerts: Alerts, assets: Assets, impacts: Impacts) -> Subscriptions:
     """The handlers of this service."""
     group = Subscriptions(gather=0.02)
 
@@ -62,6 +63,7 @@ def subscriptions(alerts: Alerts, assets: Assets) -> Subscriptions:
     async def assessed(event: Any, _envelope: Envelope) -> None:
         found = event.assessment
         await alerts.assessed(found.incident_id, list(found.service_ids), _CRITICALITIES.get(found.criticality))
+        await impacts.learn(found.incident_id, list(found.service_ids))
 
     return group
 

@@ -42,7 +42,16 @@ _ARTICLES_WRITE = (
 )
 _ARTICLES_LEAD = ("articles.reject", "articles.publish", "articles.confirm", "articles.retire", "articles.restore")
 
+_MAJORS_READ = ("majors.get", "majors.list")
+_MAJORS_WORK = ("majors.propose", "majors.check", "majors.note", "majors.complete")
+_MAJORS_LEAD = (
+    *("majors.update", "majors.declare", "majors.decline", "majors.staff", "majors.link", "majors.tell", "majors.resolve"),
+    *("majors.reopen", "majors.review", "majors.close"),
+)
+_JOINING = ("incidents.merge", "incidents.split")
+
 VIEWER: tuple[str, ...] = (
+    *_MAJORS_READ,
     *_ARTICLES_READ,
     *_CHANGES_READ,
     *_PROBLEMS_READ,
@@ -52,8 +61,8 @@ VIEWER: tuple[str, ...] = (
 REQUESTER: tuple[str, ...] = (*_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
-AGENT: tuple[str, ...] = (*_ARTICLES_WRITE, *_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
-INCIDENT_MANAGER: tuple[str, ...] = (*_ARTICLES_LEAD, *_PROBLEMS_LEFT,)
+AGENT: tuple[str, ...] = (*_MAJORS_WORK, *_JOINING, *_ARTICLES_WRITE, *_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
+INCIDENT_MANAGER: tuple[str, ...] = (*_MAJORS_LEAD, *_ARTICLES_LEAD, *_PROBLEMS_LEFT,)
 CHANGE_MANAGER: tuple[str, ...] = (*_CHANGES_LEAD,)
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 

@@ -30,7 +30,7 @@ class IncidentApi(pb.IncidentServiceServicer):
         return to_message(await self._incidents.open(given(request.incident, Incident)), pb.Incident)
 
     async def GetIncident(self, request: pb.GetIncidentRequest, context: Any) -> pb.Incident:
-        return document_to_message(await self._reading.get(Incident, request.id), pb.Incident)
+        return document_to_message(await self._incidents.shown(request.id, as_is=request.as_is), pb.Incident)
 
     async def ListIncidents(self, request: pb.ListIncidentsRequest, context: Any) -> pb.ListIncidentsResponse:
         rows, token = await self._reading.page(Incident, asked(request))
@@ -61,10 +61,14 @@ class IncidentApi(pb.IncidentServiceServicer):
         return to_message(await self._incidents.resume(request.id, etag=request.etag), pb.Incident)
 
     async def ResolveIncident(self, request: pb.ResolveIncidentRequest, context: Any) -> pb.Incident:
-        return to_message(
-            await self._incidents.resolve(request.id, request.resolution_code, request.resolution, etag=request.etag),
-            pb.Incident,
+        resolved = await self._incidents.resolve(
+            request.id,
+            request.resolution_code,
+            request.resolution,
+            etag=request.etag,
+            resolve_children=request.resolve_children,
         )
+        return to_message(resolved, pb.Incident)
 
     async def ReopenIncident(self, request: pb.ReopenIncidentRequest, context: Any) -> pb.Incident:
         return to_message(await self._incidents.reopen(request.id, request.reason, etag=request.etag), pb.Incident)
@@ -90,7 +94,9 @@ class IncidentApi(pb.IncidentServiceServicer):
         return to_message(watched, pb.Incident)
 
     async def AddNote(self, request: pb.AddNoteRequest, context: Any) -> pb.Note:
-        note = await self._incidents.note(request.id, request.text, request.public, list(request.mentioned_ids))
+        note = await self._incidents.note(
+            request.id, request.text, request.public, list(request.mentioned_ids), to_children=request.to_children
+        )
         return to_message(note, pb.Note)
 
     async def ListNotes(self, request: pb.ListNotesRequest, context: Any) -> pb.ListNotesResponse:

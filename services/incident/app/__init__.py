@@ -6,7 +6,7 @@ from chassis.assembly import Assembly
 from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
-from services.incident.app import articles, attachments, changes, incidents, problems, service_levels
+from services.incident.app import articles, attachments, changes, incidents, majors, problems, service_levels
 from services.incident.app.parts import Parts
 from services.incident.app.settings import Settings
 from services.incident.usecases.linking import Linking
@@ -16,7 +16,7 @@ from services.incident.usecases.reading import Reading
 
 __all__ = ["SERVICES", "Settings", "build"]
 
-_GROUPS = (incidents, service_levels, attachments, problems, changes, articles)
+_GROUPS = (incidents, service_levels, attachments, problems, changes, articles, majors)
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)
 """The proto services that this process serves."""

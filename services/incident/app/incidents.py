@@ -13,6 +13,7 @@ from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
 from services.incident.usecases.escalations import Escalations
 from services.incident.usecases.explaining import Explaining
+from services.incident.usecases.impacts import Impacts
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
 
@@ -30,6 +31,6 @@ def wire(parts: Parts) -> None:
     api = IncidentApi(incidents, parts.reading, explaining, imports)
     parts.assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, api)
     assets = Assets(store)
-    parts.assembly.react(subscriptions(Alerts(store, incidents, assets, grace=grace), assets))
+    parts.assembly.react(subscriptions(Alerts(store, incidents, assets, grace=grace), assets, Impacts(store)))
     escalate = Escalations(store, parts.policies).escalate
     DueWorker(store, "incident", kept.INCIDENTS, kept.DUE_FIELD, escalate, service.metrics, name="sla").attach(service)

@@ -1,73 +1,36 @@
 """The incident: what its verbs demand, what they change, and the one event that tells of each.
 
-The table of moves is in `states.py`, the promises and clocks in `levels.py` and `clock.py`. A verb raises `ForbiddenMove`
-for a state or a rule that says no, `Invalid` for input that is wrong; the incident must then be thrown away.
+The table of moves is in `states.py`, the promises and clocks in `levels.py` and `clock.py`, what it holds in `ticket.py`;
+what it does with other incidents is in `joining.py`. A verb raises `ForbiddenMove` for a state or a rule that says no,
+`Invalid` for input that is wrong; the incident must then be thrown away.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from itsm.incident import v1 as pb
 
-from chassis.domain import Aggregate, Event
 from chassis.errors import ForbiddenMove, Invalid
 from services.incident.domain import limits
-from services.incident.domain.clock import Clock, ClockKind
-from services.incident.domain.escalation import Due, Step, label, passed, planned
-from services.incident.domain.history import Imported, Update
+from services.incident.domain.clock import ClockKind
+from services.incident.domain.escalation import Due, Step, label, planned
+from services.incident.domain.joining import Joined
 from services.incident.domain.levels import Moment
 from services.incident.domain.link import Link
 from services.incident.domain.moves import moved
-from services.incident.domain.priority import MATRIX_VERSION, Impact, Priority, Urgency, heavier, prioritize
-from services.incident.domain.sla import Facts
+from services.incident.domain.priority import Urgency, heavier, prioritize
+from services.incident.domain.replay import Replayed
 from services.incident.domain.states import MOVES, HoldReason, Source, State
 from services.incident.domain.watching import watched
 
+__all__ = ["Incident", "Source"]
+
 
 @dataclass(slots=True, kw_only=True)
-class Incident(Aggregate):
+class Incident(Replayed, Joined):
     """An unplanned interruption of a service, from first report to closure."""
-
-    number: str
-    title: str
-    description: str = ""
-    state: State = State.NEW
-    hold_reason: HoldReason | None = None
-    impact: Impact = Impact.MEDIUM
-    urgency: Urgency = Urgency.MEDIUM
-    priority: Priority = Priority.P3
-    source: Source = Source.API
-    service_id: str = ""
-    asset_ids: list[str] = field(default_factory=list)
-    alert_ids: list[str] = field(default_factory=list)
-    firing_alert_count: int = 0
-    requester_id: str = ""
-    team_id: str = ""
-    assignee_id: str = ""
-    category: str = ""
-    dedup_key: str = ""
-    clocks: list[Clock] = field(default_factory=list)
-    resolution_code: str = ""
-    resolution: str = ""
-    reopen_count: int = 0
-    reassignment_count: int = 0
-    create_time: datetime
-    update_time: datetime
-    acknowledge_time: datetime | None = None
-    resolve_time: datetime | None = None
-    close_time: datetime | None = None
-    external_number: str = ""
-    imported_made_sla: bool | None = None
-    links: list[Link] = field(default_factory=list)
-    watcher_ids: list[str] = field(default_factory=list)
-    # Kept inside: what the timer still has to tell and has told, the matrix that ranked it, and what its promises went by
-    # when it was resolved.
-    next_due_time: datetime | None = None
-    told: list[str] = field(default_factory=list)
-    matrix_version: int = MATRIX_VERSION
-    resolved_facts: Facts | None = None
 
     @classmethod
     def open(cls, moment: Moment, *, id: str, number: str, title: str, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -79,11 +42,6 @@ class Incident(Aggregate):
         incident.clocks = moment.levels.begin(incident.facts, moment.at)
         incident._changed(pb.IncidentOpened(), moment)
         return incident
-
-    @property
-    def facts(self) -> Facts:
-        """What decides which policy holds."""
-        return Facts(service_id=self.service_id, team_id=self.team_id, category=self.category, priority=self.priority)
 
     def edit(self, moment: Moment, **fields: Any) -> None:
         """Changes named fields; a changed priority or policy re-targets the clocks. Nothing changed, nothing is told."""
@@ -226,6 +184,12 @@ class Incident(Aggregate):
             self.watcher_ids = after
             self._changed(pb.IncidentWatched(), moment)
 
+    def remind(self, moment: Moment) -> None:
+        """Who holds it up is told once more that it waits."""
+        self.reminded += 1
+        self.follow_up_time = moment.levels.next_step(self.state, self.hold_reason, self.reminded, moment.at)
+        self._changed(pb.IncidentReminded(number=self.reminded), moment)
+
     def waits_since(self, now: datetime) -> datetime | None:
         """Since when the reporter waits to hear, where the clock for that has a step due by now."""
         waiting = (
@@ -258,138 +222,3 @@ class Incident(Aggregate):
                 self._changed(pb.IncidentEscalated(step=due.step, late_by_ms=min(late, 2**31 - 1)), moment)
                 return due
         return None
-
-    @classmethod
-    def taken_over(cls, moment: Moment, *, id: str, number: str, told: Imported) -> Self:  # noqa: A002 - as its field
-        """An incident of another system as it was opened there, before its first update is replayed."""
-        limits.check({"title": told.title, "description": told.description, "external_number": told.external_number})
-        incident = cls(
-            id=id,
-            number=number,
-            title=told.title,
-            description=told.description,
-            source=Source.IMPORT,
-            requester_id=told.requester_id,
-            external_number=told.external_number,
-            imported_made_sla=told.made_sla,
-            create_time=told.open_time,
-            update_time=told.open_time,
-        )
-        incident._copy(told.updates[0])
-        incident.clocks = moment.levels.begin(incident.facts, told.open_time)
-        return incident
-
-    def imported(self, moment: Moment, update: Update, *, source: str, known_at: datetime) -> None:
-        """Replays one update at its time. What the clocks missed by `known_at` is flagged and never told: it is history."""
-        before, was = self.facts, self.state
-        self._copy(update)
-        self._replan(before, moment)
-        if self.assignee_id or update.state is State.IN_PROGRESS:
-            self._acknowledge(moment)
-        if update.state is not was or update.hold_reason is not self.hold_reason:
-            self._follow(was, update, moment)
-        for clock in self.clocks:
-            clock.check(known_at)
-        self.told = [*self.told, *passed(self.clocks, self.told, known_at)]
-        self._changed(pb.IncidentImported(source=source, external_actor=update.actor), moment)
-
-    def _follow(self, was: State, update: Update, moment: Moment) -> None:
-        over = (State.RESOLVED, State.CLOSED)
-        self._wake(moment)
-        self.state = update.state
-        if update.state is State.ON_HOLD and update.hold_reason is not None:
-            self.hold_reason = update.hold_reason
-            moment.levels.pause(self.clocks, update.hold_reason, moment.at)
-        if update.state in over and was not in over:
-            self._end_work(moment, update.resolution_code)
-        if update.state.is_open and not was.is_open:
-            self._back_to_work(moment, "reopened there")
-        if update.state is State.CANCELLED:
-            self._withdraw(moment, "cancelled there")
-        self.close_time = moment.at if update.state.is_final else None
-
-    def _copy(self, update: Update) -> None:
-        limits.check({name: getattr(update, name) for name in _COPIED})
-        for name in _COPIED:
-            if (value := getattr(update, name)) is not None:
-                setattr(self, name, value)
-        self.priority = prioritize(self.impact, self.urgency, self.matrix_version)
-
-    def plan(self) -> None:
-        """Says when the timer must look again."""
-        steps = planned(self.clocks, self.told)
-        self.next_due_time = steps[0].at if steps else None
-
-    def _begin(self, moment: Moment) -> None:
-        moment.levels.catch_up(self.clocks)
-
-    def _move(self, verb: str, moment: Moment) -> None:
-        after = moved(MOVES, self.state, verb)
-        self._begin(moment)
-        self.state = after
-
-    def _hand_over(self, team_id: str, assignee_id: str) -> bool:
-        """The new owner; whether another had it. Taking it from the queue of one's own team is no change of hands."""
-        before = ((self.team_id, team_id), (self.assignee_id, assignee_id))
-        changed = any(old and old != new for old, new in before)
-        self.team_id, self.assignee_id = team_id, assignee_id
-        self.reassignment_count += changed
-        return changed
-
-    def _acknowledge(self, moment: Moment) -> None:
-        if self.acknowledge_time is None:
-            self.acknowledge_time = moment.at
-        moment.levels.stop(self.clocks, moment.at, (ClockKind.RESPONSE,), "acknowledged")
-
-    def _wake(self, moment: Moment) -> None:
-        if self.hold_reason is not None:
-            moment.levels.resume(self.clocks, self.hold_reason, moment.at)
-        self.hold_reason = None
-
-    def _end_work(self, moment: Moment, code: str) -> None:
-        self._wake(moment)
-        self.resolve_time, self.resolution_code, self.resolved_facts = moment.at, code, self.facts
-        moment.levels.stop(self.clocks, moment.at, reason="resolved")
-
-    def _back_to_work(self, moment: Moment, reason: str) -> None:
-        self.resolution_code = self.resolution = ""
-        self.close_time = None
-        moment.levels.reopen(self.clocks, moment.at, reason)
-        self._replan(self.resolved_facts or self.facts, moment)
-
-    def _withdraw(self, moment: Moment, reason: str) -> None:
-        self.hold_reason, self.close_time = None, moment.at
-        moment.levels.cancel(self.clocks, moment.at, reason)
-
-    def _replan(self, before: Facts, moment: Moment) -> None:
-        """Gives the clocks the targets that the facts now ask for. What that finds missed is flagged, not told."""
-        if self.facts == before:
-            return
-        kept = {(clock.kind, clock.start_time, clock.target) for clock in self.clocks if clock.is_open}
-        owed = set(ClockKind) if self.state.is_open else set()
-        if self.acknowledge_time is not None:
-            owed.discard(ClockKind.RESPONSE)
-        self.clocks = moment.levels.replan(self.clocks, self.facts, moment.at, owed, began=self.create_time)
-        if self.hold_reason is not None:
-            moment.levels.pause(self.clocks, self.hold_reason, moment.at)
-        fresh = [c for c in self.clocks if c.is_open and (c.kind, c.start_time, c.target) not in kept]
-        self._tell_afresh(fresh, moment.at)
-
-    def _tell_afresh(self, clocks: Iterable[Clock], at: datetime) -> None:
-        clocks = list(clocks)
-        labels = {label(clock, step) for clock in clocks for step in Step}
-        told = [each for each in self.told if each not in labels]
-        self.told = [*told, *passed(clocks, told, at)]
-
-    def _changed(self, event: Event, moment: Moment) -> None:
-        self.update_time = moment.at
-        self.plan()
-        self.record(event)
-
-
-# What an imported update says under the same name is taken over as it is; its state is followed instead.
-_COPIED = tuple(
-    name
-    for name in (each.name for each in fields(Update))
-    if name in {own.name for own in fields(Incident)} - {"state", "hold_reason"}
-)

@@ -3,13 +3,14 @@
 How it can fail: `KeyError` for a calendar that was never there, which is a defect, since policies are checked when saved.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.incident.domain.calendar import EPOCH, ROUND_THE_CLOCK, BusinessCalendar
 from services.incident.domain.clock import HEARD, Clock, ClockKind, ClockState, Retarget
+from services.incident.domain.follow_up import FollowUpPolicy, key_of
 from services.incident.domain.moment import Act
 from services.incident.domain.sla import Facts, SlaPolicy, Target, choose, default_policy
 from services.incident.domain.states import HoldReason
@@ -36,7 +37,13 @@ class Moment(Act):
 class ServiceLevels:
     """Policies, and every revision of every calendar: what was booked by an old one stays booked."""
 
-    def __init__(self, policies: Iterable[SlaPolicy] = (), calendars: Iterable[Revision] = ()) -> None:
+    def __init__(
+        self,
+        policies: Iterable[SlaPolicy] = (),
+        calendars: Iterable[Revision] = (),
+        follow_ups: Iterable[FollowUpPolicy] = (),
+    ) -> None:
+        self._follow_ups = {each.key: each for each in follow_ups if each.active and each.delete_time is None}
         builtin = default_policy()
         self._policies = tuple(policies)
         self._by_id = {builtin.id: builtin, **{policy.id: policy for policy in self._policies}}
@@ -51,6 +58,15 @@ class ServiceLevels:
     def knows(self, calendar_id: str) -> bool:
         """Whether there is such a calendar."""
         return calendar_id in self._revisions
+
+    def follow_up(self, state: str, reason: HoldReason | None) -> FollowUpPolicy | None:
+        """What follows by itself for what waits so."""
+        return self._follow_ups.get(key_of(state, reason))
+
+    def next_step(self, state: str, reason: HoldReason | None, reminded: int, since: datetime) -> datetime | None:
+        """When the next step of that is to be made, counted from `since`."""
+        policy = self.follow_up(state, reason)
+        return policy.due(reminded, since, self.calendar(policy.calendar_id)) if policy is not None else None
 
     def counting(self, clock: Clock) -> BusinessCalendar:
         """The revision that counts this clock's time."""
@@ -103,6 +119,21 @@ class ServiceLevels:
             if not clock.has_successor:
                 clock.reopen(at, self.counting(clock), reason)
         self.catch_up(clocks)
+
+    def merge(
+        self, clocks: Sequence[Clock], starts: Mapping[ClockKind, datetime], at: datetime
+    ) -> tuple[list[Clock], list[Clock]]:
+        """The clocks after another incident was merged into theirs, whose own began at `starts`, and those that began anew."""
+        current: list[Clock] = []
+        fresh: list[Clock] = []
+        replaced: list[Clock] = []
+        for clock in clocks:
+            after = clock.merged(starts.get(clock.kind, clock.start_time), at, self.counting(clock))
+            current.append(after)
+            if after is not clock:
+                fresh.append(after)
+                replaced.append(clock)
+        return [*current, *replaced[-REPLACED_KEPT:]], fresh
 
     def restart(self, clocks: Sequence[Clock], kind: ClockKind, at: datetime) -> tuple[list[Clock], list[Clock]]:
         """The clocks after those of one kind began anew at an instant, and those that did.

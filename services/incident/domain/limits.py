@@ -7,6 +7,7 @@ from chassis.errors import Invalid
 
 LINKS = 100
 ALERTS = 1_000
+ASSETS = 100
 ID = 200
 
 _TEXTS = {
@@ -33,7 +34,7 @@ _TEXTS = {
     "assignee_id": ID,
     "external_number": ID,
 }
-_LISTS = {"asset_ids": 100, "service_ids": 100, "alert_ids": ALERTS}
+_LISTS = {"asset_ids": ASSETS, "service_ids": 100, "alert_ids": ALERTS}
 _NEVER_BLANK = frozenset({"title"})
 
 

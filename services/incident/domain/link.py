@@ -13,6 +13,7 @@ class LinkKind(StrEnum):
     DUPLICATE_OF = "DUPLICATE_OF"
     CAUSED_BY = "CAUSED_BY"
     PARENT = "PARENT"
+    SPLIT_FROM = "SPLIT_FROM"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)

@@ -6,8 +6,9 @@ The table is the union of what iTop and ServiceNow allow, with three additions o
 - `cancel` also from ASSIGNED: a duplicate is often seen right after triage;
 - `assign` also from ASSIGNED, IN_PROGRESS and ON_HOLD: a re-assignment, which keeps the state once work has begun.
 
-CLOSED and CANCELLED are final: work after them is a new incident with a link. A missed target is a flag of the clock
-and not a state, so an incident that waits and comes back cannot lose it.
+CLOSED and CANCELLED are final: work after them is a new incident with a link. Only a merger can be taken back:
+the incident is then what it was before. A missed target is a flag of the clock and not a state, so an incident that waits and
+comes back cannot lose it.
 """
 
 from collections.abc import Mapping
@@ -68,4 +69,5 @@ MOVES: Mapping[str, Move[State]] = {
     "reopen": Move(frozenset({State.RESOLVED}), State.IN_PROGRESS),
     "close": Move(frozenset({State.RESOLVED}), State.CLOSED),
     "cancel": Move(OPEN, State.CANCELLED),
+    "merge": Move(OPEN, State.CANCELLED),
 }

@@ -15,10 +15,11 @@ from chassis.store import Backend, Index, Kind, Update
 from chassis.store.migrations import Migration
 from chassis.store.transaction import CLAIMS
 from services.incident.domain.clock import ClockKind, ClockState
-from services.incident.domain.incident import Incident, Source
+from services.incident.domain.incident import Incident
+from services.incident.domain.link import LinkKind
 from services.incident.domain.note import Note
 from services.incident.domain.priority import Impact, Priority, Urgency
-from services.incident.domain.states import HoldReason, State
+from services.incident.domain.states import HoldReason, Source, State
 from services.incident.store.fields import enum_field, time_field
 from services.incident.usecases.alerts import FIRING_CLAIM
 from services.incident.usecases.incidents import LATEST_CLAIM
@@ -29,7 +30,7 @@ KINDS = (
 )
 INCIDENTS, NOTES = (kind.collection for kind in KINDS)
 
-DUE_FIELD = "next_due_time"
+DUE_FIELD, FOLLOW_UP_FIELD = "next_due_time", "follow_up_time"
 
 # Each is written with every insert, and again when one of its fields changes: only what a list or the timer asks for. Who is
 # bounded to their own incidents always asks by requester; nobody owns an incident yet when it is opened, so the indexes by
@@ -45,6 +46,7 @@ INDEXES = (
         for owner in ("assignee_id", "team_id")
     ),
     due_index(INCIDENTS, DUE_FIELD),
+    due_index(INCIDENTS, FOLLOW_UP_FIELD),
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
     Index(CLAIMS, [("expire_time", 1)], expire_after=timedelta(0)),
 )
@@ -118,6 +120,8 @@ INCIDENT_FIELDS: Fields = {
     "externalNumber": Field(path="external_number"),
     "importedMadeSla": Field(path="imported_made_sla", kind=Of.BOOL),
     "links.target": Field(path="links.target", many=True),
+    "links.kind": enum_field("links.kind", LinkKind, many=True),
+    "mergedIntoId": Field(path="merged_into_id"),
     "watcherIds": Field(path="watcher_ids", many=True),
 }
 INCIDENT_ORDER = "createTime desc"

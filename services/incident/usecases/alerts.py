@@ -96,8 +96,10 @@ class Alerts:
     async def _over(self, tx: Transaction, alert_id: str, incident_id: str) -> None:
         tx.release(FIRING_CLAIM, alert_id)
         incident = await tx.get(Incident, incident_id)
+        while incident.merged_into_id:  # which was open when it took this one in, so there is no circle
+            incident = await tx.get(Incident, incident.merged_into_id)
         if not incident.state.is_final:
-            await self._incidents.alert_cleared(incident_id, rules.CLEARED_CODE, rules.CLEARED_TEXT)
+            await self._incidents.alert_cleared(incident.id, rules.CLEARED_CODE, rules.CLEARED_TEXT)
 
     async def _returning(self, tx: Transaction, alarm: Alarm) -> str | None:
         latest = await tx.holder(LATEST_CLAIM, alarm.key)

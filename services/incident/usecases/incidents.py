@@ -1,7 +1,7 @@
 """Opening incidents and moving them on: one public method per command, one transaction each."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from itsm.incident import v1 as pb
 from chassis import context as ctx
 from chassis.codec import Descriptor, has_behavior
 from chassis.domain import Ids, new_id
-from chassis.errors import AlreadyExists, ForbiddenMove, Invalid
+from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound
 from chassis.store import Store, Transaction
 from services.incident.domain.incident import Incident, Source
 from services.incident.domain.levels import Moment
@@ -21,6 +21,7 @@ from services.incident.domain.priority import Urgency
 from services.incident.domain.states import HoldReason, State
 from services.incident.usecases.article_uses import ArticleUses
 from services.incident.usecases.escalations import last_heard
+from services.incident.usecases.families import Families, Task
 from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
@@ -54,6 +55,7 @@ class Incidents:
         self._reopen_window = reopen_window
         self._pointed = grace + LATEST_SPARE
         self._ids = ids
+        self._families = Families(store, ids=ids)
         self._notes, self._linking = Notes(store, ids=ids), Linking(store)
         self._uses = ArticleUses(store)
 
@@ -71,6 +73,8 @@ class Incidents:
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Incident:  # noqa: A002 - as its field
         """Changes the named fields. Raises `Invalid` for one that is fixed once it is open."""
         async with self._changing(id, etag) as (incident, moment):
+            if fields.get("ends_with_children") and not incident.ends_with_children:
+                await self._families.begin(Task.SETTLE, incident.id)
             fixed = [name for name in _FIXED & fields.keys() if getattr(incident, name) != fields[name]]
             if fixed:
                 raise Invalid(dict.fromkeys(sorted(fixed), "cannot be changed"))
@@ -122,10 +126,22 @@ class Incidents:
             incident.resume(moment)
         return incident
 
-    async def resolve(self, id: str, code: str, resolution: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
-        """Says how it ended; its dedup key is free again."""
+    async def resolve(
+        self,
+        id: str,  # noqa: A002 - as above
+        code: str,
+        resolution: str,
+        *,
+        etag: str = "",
+        resolve_children: bool = False,
+    ) -> Incident:
+        """Says how it ended; its dedup key is free again. Its open children follow where that is wished."""
         async with self._changing(id, etag) as (incident, moment):
+            if not resolve_children:
+                await self._families.check_free(incident, "resolve")
             incident.resolve(moment, resolution_code=code, resolution=resolution)
+            if resolve_children and await self._families.has_open(incident.id):
+                await self._families.begin(Task.RESOLVE, incident.id, code=code, text=resolution)
         return incident
 
     async def reopen(self, id: str, reason: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
@@ -137,6 +153,7 @@ class Incidents:
     async def close(self, id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as above
         """Over for good."""
         async with self._changing(id, etag) as (incident, moment):
+            await self._families.check_free(incident, "close")
             incident.close(moment)
         return incident
 
@@ -170,13 +187,21 @@ class Incidents:
             incident.watch(moment, (), _watchers(user_ids, moment.by))
         return incident
 
-    async def note(self, id: str, text: str, public: bool, names: Sequence[str] = ()) -> Note:  # noqa: A002 - as above
+    async def note(
+        self,
+        id: str,  # noqa: A002 - as above
+        text: str,
+        public: bool,
+        names: Sequence[str] = (),
+        *,
+        to_children: bool = False,
+    ) -> Note:
         """Says something. What a caller says who sees only some rows is public, else they could not read it themselves.
 
         The reporter's answer to what was asked takes work up again; whom it `names` watch the incident from then on. Any
         other note leaves the incident as it is.
         """
-        document, moment = await self._store.document(Incident, id), await self._policies.moment()
+        document, moment = await self._answering(id), await self._policies.moment()
         async with self._store.transaction() as tx:
             note = self._notes.said(Incident, document["_id"], text, public, moment, names)
             if note.public and _is_awaited(document, moment.by):
@@ -189,7 +214,28 @@ class Incidents:
                 incident.watch(moment, note.mentioned_ids)
                 tx.save(incident)
             tx.add(note)
+            await self._families.told(document, note, to_children=to_children)
         return note
+
+    async def shown(self, id: str, *, as_is: bool = False) -> Mapping[str, Any]:  # noqa: A002 - as above
+        """One incident, to become a message: of one that was merged, the one that answers for it where the caller sees that."""
+        document = await self._store.document(Incident, id, naive=True)
+        with suppress(NotFound):
+            for _ in range(0 if as_is else LONGEST_CHAIN):
+                if not document.get("merged_into_id"):
+                    break
+                document = await self._store.document(Incident, document["merged_into_id"], naive=True)
+        return document
+
+    async def _answering(self, id: str) -> Mapping[str, Any]:  # noqa: A002 - as above
+        """What a note is about: of one that was merged, the one that answers for it, unless the caller does not see that."""
+        document = await self._store.document(Incident, id)
+        for _ in range(LONGEST_CHAIN):
+            into_id = document.get("merged_into_id")
+            if not into_id or ctx.current().scope:
+                break
+            document = await self._store.document(Incident, into_id)
+        return document
 
     @asynccontextmanager
     async def _changing(self, id: str, etag: str) -> AsyncIterator[tuple[Incident, Moment]]:  # noqa: A002 - as above
@@ -203,20 +249,32 @@ class Incidents:
             await self._uses.follow(links, incident.links)
             if incident.state.is_open and not was_open:
                 await self._take(tx, incident)
-            elif was_open and not incident.state.is_open and incident.dedup_key:
-                tx.release(OPEN_CLAIM, incident.dedup_key)
-                if incident.source is Source.ALERT:
-                    tx.point(LATEST_CLAIM, incident.dedup_key, incident.id, until=moment.at + self._pointed)
+            elif was_open and not incident.state.is_open:
+                await self._let_go(tx, incident, moment)
+                await self._families.done(incident.parent_ids)
             tx.save(incident)
 
     async def _take(self, tx: Transaction, incident: Incident) -> None:
-        if not incident.dedup_key:
-            return
-        holder = await tx.holder(OPEN_CLAIM, incident.dedup_key)
-        if holder is not None:
-            shown = "" if ctx.current().scope else holder
-            raise AlreadyExists("incident", shown, f"{shown or 'another'} is open for this deduplication key")
-        tx.claim(OPEN_CLAIM, incident.dedup_key, incident.id)
+        if incident.dedup_key:
+            holder = await tx.holder(OPEN_CLAIM, incident.dedup_key)
+            if holder is not None:
+                shown = "" if ctx.current().scope else holder
+                raise AlreadyExists("incident", shown, f"{shown or 'another'} is open for this deduplication key")
+            tx.claim(OPEN_CLAIM, incident.dedup_key, incident.id)
+        held = await tx.holders((OPEN_CLAIM, key) for key in incident.merged_keys)
+        for key in incident.merged_keys:
+            if (OPEN_CLAIM, key) not in held:
+                tx.claim(OPEN_CLAIM, key, incident.id)
+
+    async def _let_go(self, tx: Transaction, incident: Incident, moment: Moment) -> None:
+        """Its key is free again, and those of what was merged into it, but for one that another has taken since."""
+        held = await tx.holders((OPEN_CLAIM, key) for key in incident.merged_keys)
+        merged = (key for key in incident.merged_keys if held.get((OPEN_CLAIM, key)) == incident.id)
+        for key in (incident.dedup_key, *merged):
+            if key:
+                tx.release(OPEN_CLAIM, key)
+                if incident.source is Source.ALERT:
+                    tx.point(LATEST_CLAIM, key, incident.id, until=moment.at + self._pointed)
 
     async def _known(self, incident: Incident, link: Link) -> Link:
         """The link by id. Raises `ForbiddenMove` for a parent that has the incident above itself."""

@@ -25,6 +25,7 @@ from services.incident import store as kept
 from services.incident.reactions import subscriptions
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
+from services.incident.usecases.impacts import Impacts
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.policies import Policies
 
@@ -56,7 +57,7 @@ class Room:
         self.store = Store(backend, SystemClock(), kept.KINDS, kept.INDEXES)
         policies = Policies(self.store, monotonic=lambda: 0.0)
         assets = Assets(self.store)
-        group = subscriptions(Alerts(self.store, Incidents(self.store, policies), assets), assets)
+        group = subscriptions(Alerts(self.store, Incidents(self.store, policies), assets), assets, Impacts(self.store))
         self._handling = Handling(self.store, "incident", group, "costs", Metrics(), {})
         self._listener, self.tenant, self._offsets = listener, tenant, count()
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chassis import context as ctx
+from chassis.context import Actor, Context
 from chassis.errors import Busy
 from chassis.store import Backend, Store
 from chassis.testing import FakeClock, MemoryBackend
@@ -11,8 +13,14 @@ from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
 from services.incident.usecases.escalations import Escalations
 from services.incident.usecases.explaining import Explaining
+from services.incident.usecases.families import FAMILY_WORK, Stepper
+from services.incident.usecases.family_steps import FamilySteps
+from services.incident.usecases.impacts import Impacts
 from services.incident.usecases.imports import Imports
 from services.incident.usecases.incidents import Incidents
+from services.incident.usecases.joining import Joining
+from services.incident.usecases.majors import Majors
+from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Reading
 
@@ -51,7 +59,21 @@ class Desk:
         self.incidents = Again(incidents)
         self.assets = Assets(self.store)
         self.alerts = Again(Alerts(self.store, incidents, self.assets, grace=timedelta(minutes=15)))
-        self.reading = Reading(self.store, kept.listings(KEY, self.clock))
+        listings = kept.listings(KEY, self.clock)
+        self.reading = Reading(self.store, listings)
+        self.majors = Again(Majors(self.store, incidents, self.reading, listings["incidents"]))
+        self.joining = Again(Joining(self.store, self.promises))
+        self.impacts = Again(Impacts(self.store))
+        notes = Notes(self.store)
+        self.stepper = Stepper(self.store, FamilySteps(self.store, incidents, self.promises, listings, notes).all)
         self.explaining = Explaining(self.store, self.promises)
         self.imports = Again(Imports(self.store, self.promises))
         self.escalations = Again(Escalations(self.store, self.promises))
+
+    async def pass_on(self) -> None:
+        """What passes to families does so, as the timer has it done, until nothing is left."""
+        tenant = ctx.current().tenant
+        with ctx.use(Context(tenant=tenant, actor=Actor(id="itsm-incident", kind="service"))):
+            while rows := await self.backend.find(FAMILY_WORK, {"tenant": tenant}):
+                for row in rows:
+                    await self.stepper.work(tenant, row["_id"])

@@ -44,6 +44,10 @@ async def use(desk: Desk, verb: str, key: str) -> Incident:
             return await desk.incidents.resolve(key, "fixed", "restarted")
         case "reopen" | "cancel":
             return await getattr(desk.incidents, verb)(key, "because")
+        case "merge":
+            survivor = await desk.incidents.open({"title": "the same trouble"})
+            await desk.joining.merge(key, survivor.id)
+            return await desk.store.get(Incident, key)
         case "urgent":
             return await desk.incidents.update(key, {"urgency": Urgency.HIGH})
         case _:

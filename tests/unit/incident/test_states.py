@@ -26,6 +26,10 @@ ALLOWED = {
     ("ASSIGNED", "cancel"): "CANCELLED",
     ("IN_PROGRESS", "cancel"): "CANCELLED",
     ("ON_HOLD", "cancel"): "CANCELLED",
+    ("NEW", "merge"): "CANCELLED",
+    ("ASSIGNED", "merge"): "CANCELLED",
+    ("IN_PROGRESS", "merge"): "CANCELLED",
+    ("ON_HOLD", "merge"): "CANCELLED",
 }
 
 

@@ -1,0 +1,39 @@
+"""Major incidents, and families of incidents: merged, split, above and below each other."""
+
+from datetime import timedelta
+
+from itsm.incident import v1 as pb
+
+from chassis.due import DueWorker
+from services.incident.api.joining import JoiningApi
+from services.incident.api.majors import MajorApi
+from services.incident.app.parts import Parts
+from services.incident.usecases import families, majors
+from services.incident.usecases.families import Stepper
+from services.incident.usecases.family_steps import FamilySteps
+from services.incident.usecases.incidents import Incidents
+from services.incident.usecases.joining import Joining
+from services.incident.usecases.majors import Majors
+
+MAJORS, JOINING = "itsm.incident.v1.MajorService", "itsm.incident.v1.JoiningService"
+SERVICES = (MAJORS, JOINING)
+
+
+def wire(parts: Parts) -> None:
+    """Serves them, and keeps the timers of promised updates and of what passes to families."""
+    store, settings, service, metrics = parts.store, parts.settings, parts.assembly.service, parts.assembly.service.metrics
+    incidents = Incidents(
+        store,
+        parts.policies,
+        reopen_window=timedelta(days=settings.reopen_days),
+        grace=timedelta(minutes=settings.grace_minutes),
+    )
+    handled = Majors(store, incidents, parts.reading, parts.listings["incidents"])
+    parts.assembly.serve(MAJORS, pb.add_MajorServiceServicer_to_server, MajorApi(handled, parts.reading, parts.notes))
+    parts.assembly.serve(JOINING, pb.add_JoiningServiceServicer_to_server, JoiningApi(Joining(store, parts.policies)))
+    steps = FamilySteps(store, incidents, parts.policies, parts.listings, parts.notes).all
+    DueWorker(store, "incident", majors.MAJORS, majors.DUE_FIELD, handled.miss, metrics).attach(service)
+    stepper = Stepper(store, steps)
+    DueWorker(store, "incident", families.FAMILY_WORK, families.DUE_FIELD, stepper.work, metrics, name="families").attach(
+        service
+    )
