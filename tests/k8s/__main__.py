@@ -31,6 +31,7 @@ STEPS: tuple[Callable[[Run], Awaitable[dict[str, Any]]], ...] = (
     steps.suite,
     steps.network,
     looks.outside,
+    looks.shells,
     looks.strange_requests,
     steps.outages,
     away.all_away,
@@ -75,6 +76,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], choices=[step.__name__ for step in STEPS], help="on what is there"
     )
+    parser.add_argument("--set", action="append", default=[], dest="values", help="a value that this cluster needs")
     parser.add_argument("--keep", action="store_true", help="leave the namespace at the end")
     parser.add_argument("--report", type=Path, default=ROOT / ".state" / "e2e-k8s" / "report.json")
     return parser.parse_args()
@@ -86,7 +88,7 @@ async def main() -> int:
     cluster = Cluster(options.namespace, options.release, options.kubectl, options.helm)
     folder = options.report.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
-    at = Run(cluster, Ports.choose(), folder)
+    at = Run(cluster, Ports.choose(options.values), folder)
     at.rate, at.seconds = options.rate, options.seconds
     at.away, at.idle, at.previous = options.away, options.idle, options.previous
     chosen = [

@@ -1,7 +1,8 @@
 """Where no collector of spans is named, nobody looks for one; where one is named, every process does.
 
 Looked at from inside of the pods: at the ports that every library of OpenTelemetry takes when it is told nothing, somebody
-listens, and all connections that a process makes or tries to make meanwhile are noted.
+listens, and all connections that the process makes or tries to make meanwhile are noted. Those of others do not count: whoever
+forwards a port comes from within the pod too.
 """
 
 import asyncio
@@ -22,9 +23,19 @@ _ON = (
 )  # fmt: skip
 # The monitor has its own door at one of the ports; there its connections tell.
 _LISTENER = """
-import json, selectors, socket, sys, time
+import json, os, selectors, socket, sys, time
+from contextlib import suppress
 from pathlib import Path
-ports, ends = [int(port) for port in sys.argv[2:]], time.monotonic() + float(sys.argv[1])
+ports, ends = [int(port) for port in sys.argv[3:]], time.monotonic() + float(sys.argv[1])
+process = Path("/proc", sys.argv[2], "fd")
+
+def sockets():
+    for name in os.listdir(process):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            target = os.readlink(process / name)
+            if target.startswith("socket:["):
+                yield target[8:-1]
+
 selector, heard, occupied, asked = selectors.DefaultSelector(), 0, set(), set()
 for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
     for port in ports:
@@ -42,9 +53,10 @@ while time.monotonic() < ends:
         key.fileobj.accept()[0].close()
         heard += 1
     entries = [line.split() for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()[1:]]
-    own = {entry[1].rpartition(":")[2] for entry in entries if entry[3] == "0A"}
+    doors, held = {entry[1].rpartition(":")[2] for entry in entries if entry[3] == "0A"}, set(sockets())
     # Of what was begun here, whatever came of it.
-    asked |= {int(entry[2].rpartition(":")[2], 16) for entry in entries if entry[1].rpartition(":")[2] not in own}
+    begun = [entry for entry in entries if entry[9] in held and entry[1].rpartition(":")[2] not in doors]
+    asked |= {int(entry[2].rpartition(":")[2], 16) for entry in begun}
 print(json.dumps({"heard": heard, "asked": sorted(asked), "occupied": sorted(occupied)}))
 """
 
@@ -78,7 +90,8 @@ def tried(told: Mapping[str, Any]) -> bool:
 async def _listened(at: Run) -> dict[str, dict[str, Any]]:
     """What each pod of ours did while the story was told."""
     pods = [pod["metadata"]["name"] for name in SERVICES for pod in await at.cluster.pods(name)]
-    listener = ("--", "python", "-c", _LISTENER, str(_LISTENED), *map(str, _PORTS))
+    # The process of a container is its first.
+    listener = ("--", "python", "-c", _LISTENER, str(_LISTENED), "1", *map(str, _PORTS))
     async with connected(at.cluster, at.ports) as stack, asyncio.TaskGroup() as group:
         tasks = {pod: group.create_task(at.cluster.kubectl("exec", pod, *listener, within=_LISTENED + 120)) for pod in pods}
         await asyncio.sleep(5)

@@ -1,6 +1,6 @@
 """The release as the tests of the whole stack know a stack: addresses on 127.0.0.1, users with passwords and tokens."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +14,16 @@ class Ports:
 
     gateway: int
     keycloak: int
+    more: tuple[str, ...] = ()
 
     @classmethod
-    def choose(cls) -> "Ports":
-        """Those of the charts' values where they are free, so that a bare installation can be reached."""
-        return cls(free_port(8080), free_port(8180))
+    def choose(cls, more: Sequence[str] = ()) -> "Ports":
+        """Those of the charts' values where they are free, so that a bare installation can be reached; `more` values."""
+        return cls(free_port(8080), free_port(8180), tuple(more))
 
     def values(self) -> list[str]:
-        """What an installation has to be told because of these ports; nothing where they are the usual ones."""
-        result = []
+        """What an installation has to be told because of these ports, and of the cluster; mostly nothing."""
+        result = [part for value in self.more for part in ("--set", value)]
         if self.gateway != 8080:
             result += ["--set", f"gateway.publicUrl=http://localhost:{self.gateway}"]
         if self.keycloak != 8180:

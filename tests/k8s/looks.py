@@ -22,6 +22,19 @@ _OUTSIDE = ("1.1.1.1:443", "8.8.8.8:53")
 _STRANGE = 10_000  # requests for ids that are not there and addresses that nobody has
 _AT_ONCE = 8
 _GROWTH = 0.05
+_SEARCH = """
+import json, os, re
+wanted = re.compile(
+    "(ba|da|a|z|k|c|tc|fi)?sh|busybox|toybox|apt(-get)?|dpkg|rpm|apk|yum|dnf|pip[0-9.]*|uv|conda|npm|perl[0-9.]*|curl|wget|nc|ssh"
+)
+found = []
+for folder, folders, files in os.walk("/"):
+    if folder == "/":
+        folders[:] = [name for name in folders if name not in ("proc", "sys", "dev")]
+    paths = [os.path.join(folder, name) for name in files if wanted.fullmatch(name)]
+    found += [path for path in paths if os.access(path, os.X_OK)]
+print(json.dumps(sorted(found)))
+"""
 
 
 async def outside(at: Run) -> dict[str, Any]:
@@ -37,6 +50,18 @@ async def outside(at: Run) -> dict[str, Any]:
     own = {urlsplit(stack[name]).netloc for name in ("gateway", "keycloak")} | {""}
     outcome = {"reached": reached, "console": title, "asked": sorted(asked - {""}), "strangers": sorted(asked - own)}
     if asked - own or not reached["kubernetes.default.svc:443"]:
+        raise AssertionError(json.dumps(outcome))
+    return outcome
+
+
+async def shells(at: Run) -> dict[str, Any]:
+    """Nobody who gets into a container of ours finds a shell, a package manager, or a program that fetches things."""
+    found: dict[str, list[str]] = {}
+    for name in SERVICES:
+        pod = (await at.cluster.pods(name))[0]["metadata"]["name"]
+        found[name] = json.loads(await at.cluster.kubectl("exec", pod, "--", "python", "-c", _SEARCH))
+    outcome = {"found": found}
+    if any(found.values()):
         raise AssertionError(json.dumps(outcome))
     return outcome
 

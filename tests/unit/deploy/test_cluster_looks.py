@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -73,19 +74,19 @@ def test_events_of_a_group_and_a_topic_are_counted_by_what_became_of_them() -> N
 
 
 async def listened(port: int, knock: bool) -> Mapping[str, Any]:
-    command = (sys.executable, "-c", collector._LISTENER, "30" if knock else "0.2", str(port))
+    command = (sys.executable, "-c", collector._LISTENER, "30" if knock else "0.2", str(os.getpid()), str(port))
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    writers = []
     if knock:
         async with asyncio.timeout(60):
-            while True:
+            while not writers:
                 try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writers.append((await asyncio.open_connection("127.0.0.1", port))[1])
                 except ConnectionRefusedError:
                     await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    break
     told: Mapping[str, Any] = json.loads((await child.communicate())[0])
+    for writer in writers:
+        writer.close()
     return told
 
 
@@ -97,6 +98,7 @@ async def test_who_knocks_at_the_port_of_a_collector_is_heard(monkeypatch: pytes
     told = await listened(port, knock=True)
     assert told["heard"] == 1
     assert collector.tried(told)
+    assert port in told["asked"]
 
 
 def test_what_judges_times_comes_before_what_takes_long() -> None:
