@@ -29,8 +29,9 @@ _PROBLEMS_LEFT = ("problems.acceptRisk",)
 _CHANGES_READ = ("changes.get", "changes.list")
 _CHANGES_OWN = ("changes.get", "changes.list", "changes.note")
 _CHANGES_WORK = (
-    *("changes.create", "changes.update", "changes.assign", "changes.assess", "changes.revise", "changes.schedule"),
-    *("changes.start", "changes.finish", "changes.cancel", "changes.link", "changes.note"),
+    *("changes.create", "changes.update", "changes.assign", "changes.assess", "changes.submit"),
+    *("changes.revise", "changes.schedule", "changes.start"),
+    *("changes.finish", "changes.cancel", "changes.link", "changes.note"),
 )
 _CHANGES_LEAD = ("changes.expedite", "changes.close")
 
@@ -50,7 +51,23 @@ _MAJORS_LEAD = (
 )
 _JOINING = ("incidents.merge", "incidents.split")
 
+_APPROVALS_READ = ("approvalPolicies.get", "approvalPolicies.list", "approvalDelegations.get", "approvalDelegations.list")
+_APPROVALS_VOTE = (
+    *("approvals.get", "approvals.list", "approvals.vote"),
+    *("approvalDelegations.create", "approvalDelegations.end"),
+)
+_APPROVALS_SET = (
+    *("approvalPolicies.create", "approvalPolicies.update", "approvalPolicies.simulate", "approvals.replace"),
+    *("changeTemplates.retire", "changeTemplates.reinstate"),
+    *("cabMeetings.create", "cabMeetings.update", "cabMeetings.hold", "cabMeetings.cancel"),
+)
+_BOARD_READ = ("changeTemplates.get", "changeTemplates.list", "cabMeetings.get", "cabMeetings.list")
+_TEMPLATES_WORK = ("changeTemplates.create", "changeTemplates.update", "changeTemplates.submit")
+
 VIEWER: tuple[str, ...] = (
+    *_BOARD_READ,
+    *_APPROVALS_VOTE,
+    *_APPROVALS_READ,
     *_MAJORS_READ,
     *_ARTICLES_READ,
     *_CHANGES_READ,
@@ -58,16 +75,18 @@ VIEWER: tuple[str, ...] = (
 )
 """Reading, for everybody who works here."""
 
-REQUESTER: tuple[str, ...] = (*_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
+REQUESTER: tuple[str, ...] = (*_APPROVALS_VOTE, *_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
-AGENT: tuple[str, ...] = (*_MAJORS_WORK, *_JOINING, *_ARTICLES_WRITE, *_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
+AGENT: tuple[str, ...] = (*_TEMPLATES_WORK, *_MAJORS_WORK, *_JOINING, *_ARTICLES_WRITE, *_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
 INCIDENT_MANAGER: tuple[str, ...] = (*_MAJORS_LEAD, *_ARTICLES_LEAD, *_PROBLEMS_LEFT,)
-CHANGE_MANAGER: tuple[str, ...] = (*_CHANGES_LEAD,)
+CHANGE_MANAGER: tuple[str, ...] = (*_APPROVALS_SET, *_CHANGES_LEAD,)
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 
 SCOPES: dict[str, dict[str, Any]] = {
     "articles": {"state": "PUBLISHED", "visibility": "PUBLIC"},
     "changes": {"requester_id": "$subject"},
+    "approvals": {"voter_ids": "$subject"},
+    "approvalDelegations": {"from_id": "$subject"},
 }
 """The rows of each resource that a requester sees."""

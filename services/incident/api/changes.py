@@ -7,18 +7,21 @@ from itsm.incident import v1 as pb
 from chassis.codec import document_to_message, given, to_message
 from chassis.timeline import timeline_entry
 from services.incident.api.shared import asked, named
+from services.incident.api.times import instant
 from services.incident.domain.change import Change
 from services.incident.domain.change_states import Outcome
 from services.incident.domain.link import Link, LinkKind
 from services.incident.usecases.changes import Changes
+from services.incident.usecases.gating import Gating
 from services.incident.usecases.reading import Reading
 
 
 class ChangeApi(pb.ChangeServiceServicer):
     """`itsm.incident.v1.ChangeService`."""
 
-    def __init__(self, changes: Changes, reading: Reading) -> None:
+    def __init__(self, changes: Changes, gating: Gating, reading: Reading) -> None:
         self._changes = changes
+        self._gating = gating
         self._reading = reading
 
     async def OpenChange(self, request: pb.OpenChangeRequest, context: Any) -> pb.Change:
@@ -45,6 +48,9 @@ class ChangeApi(pb.ChangeServiceServicer):
 
     async def AssessChange(self, request: pb.AssessChangeRequest, context: Any) -> pb.Change:
         return to_message(await self._changes.assess(request.id, etag=request.etag), pb.Change)
+
+    async def SubmitChange(self, request: pb.SubmitChangeRequest, context: Any) -> pb.Change:
+        return to_message(await self._changes.submit(request.id, etag=request.etag), pb.Change)
 
     async def ReviseChange(self, request: pb.ReviseChangeRequest, context: Any) -> pb.Change:
         return to_message(await self._changes.revise(request.id, request.reason, etag=request.etag), pb.Change)
@@ -86,6 +92,20 @@ class ChangeApi(pb.ChangeServiceServicer):
         rows, token = await self._reading.timeline(Change, request.id, asked(request))
         entries = [timeline_entry(row, "change") for row in rows]
         return pb.ListChangeTimelineResponse(entries=entries, next_page_token=token)
+
+    async def GateChange(self, request: pb.GateChangeRequest, context: Any) -> pb.ChangeGate:
+        gate = await self._gating.gate(request.id)
+        change = to_message(gate.change, pb.Change)
+        answer = pb.ChangeGate(id=change.id, number=change.number, state=change.state, reasons=gate.reasons)
+        answer.open, answer.pending = gate.open, gate.pending
+        for name in ("start_time", "end_time"):
+            if change.HasField(name):
+                getattr(answer, name).CopyFrom(getattr(change, name))
+        return answer
+
+    async def ListChangeAgenda(self, request: pb.ListChangeAgendaRequest, context: Any) -> pb.ListChangeAgendaResponse:
+        rows = await self._gating.agenda(instant(request, "start_time"), instant(request, "end_time"))
+        return pb.ListChangeAgendaResponse(changes=[document_to_message(row, pb.Change) for row in rows])
 
 
 def _link(message: pb.Link) -> Link:

@@ -6,9 +6,11 @@ from chassis.assembly import Assembly
 from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
-from services.incident.app import articles, attachments, changes, incidents, majors, problems, service_levels
+from services.incident.app import approvals, articles, attachments, changes, incidents, majors, problems, service_levels
 from services.incident.app.parts import Parts
+from services.incident.app.people import People
 from services.incident.app.settings import Settings
+from services.incident.usecases.approving import Approving
 from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
@@ -16,7 +18,7 @@ from services.incident.usecases.reading import Reading
 
 __all__ = ["SERVICES", "Settings", "build"]
 
-_GROUPS = (incidents, service_levels, attachments, problems, changes, articles, majors)
+_GROUPS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors)
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)
 """The proto services that this process serves."""
@@ -38,6 +40,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
         reading=Reading(store, listings),
         notes=Notes(store),
         linking=Linking(store),
+        approving=Approving(store, People(assembly)),
     )
     for group in _GROUPS:
         group.wire(parts)

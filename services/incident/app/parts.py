@@ -7,6 +7,7 @@ from chassis.assembly import Assembly
 from chassis.listing import Listing
 from chassis.store import Store
 from services.incident.app.settings import Settings
+from services.incident.usecases.approving import Approving
 from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
@@ -25,3 +26,4 @@ class Parts:
     reading: Reading
     notes: Notes
     linking: Linking
+    approving: Approving

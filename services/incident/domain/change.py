@@ -28,7 +28,8 @@ MATERIAL = frozenset(
 )
 """What approvers approved: scope, assets, window, plans, risk, and who makes it. An edit of these voids their votes."""
 _PLANS = ("implementation_plan", "test_plan", "back_out_plan")
-_LATE = ("window-missed", "window-overrun", "retrospective-overdue")
+MISSED, OVERRUN, OVERDUE = "window-missed", "window-overrun", "retrospective-overdue"
+"""What may be late about a change."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -250,7 +251,7 @@ class Change(Aggregate):
         for step, at in self._dues():
             if at <= act.at:
                 self.told = [*self.told, _told(step, at)]
-                if step == _LATE[0]:
+                if step == MISSED:
                     self._replan(ApprovalStanding.EXPIRED)
                 late = min(int((act.at - at) / timedelta(milliseconds=1)), 2**31 - 1)
                 self._changed(pb.ChangeEscalated(step=step, late_by_ms=late), act)
@@ -259,9 +260,9 @@ class Change(Aggregate):
 
     def _dues(self) -> list[tuple[str, datetime]]:
         waits: Mapping[str, datetime | None] = {
-            _LATE[0]: self.end_time if self.state in (ChangeState.AUTHORIZE, ChangeState.SCHEDULED) else None,
-            _LATE[1]: self.end_time if self.state is ChangeState.IMPLEMENT else None,
-            _LATE[2]: self.retrospective_due_time if self.retrospective is ApprovalStanding.WAITING else None,
+            MISSED: self.end_time if self.state in (ChangeState.AUTHORIZE, ChangeState.SCHEDULED) else None,
+            OVERRUN: self.end_time if self.state is ChangeState.IMPLEMENT else None,
+            OVERDUE: self.retrospective_due_time if self.retrospective is ApprovalStanding.WAITING else None,
         }
         dues = [(step, at) for step, at in waits.items() if at is not None and _told(step, at) not in self.told]
         return sorted(dues, key=lambda due: due[1])
