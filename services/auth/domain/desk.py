@@ -64,7 +64,11 @@ _APPROVALS_SET = (
 _BOARD_READ = ("changeTemplates.get", "changeTemplates.list", "cabMeetings.get", "cabMeetings.list")
 _TEMPLATES_WORK = ("changeTemplates.create", "changeTemplates.update", "changeTemplates.submit")
 
+_FOLLOW_UPS_READ = ("followUpPolicies.get", "followUpPolicies.list")
+_FOLLOW_UPS_SET = ("followUpPolicies.create", "followUpPolicies.update", "followUpPolicies.delete")
+
 VIEWER: tuple[str, ...] = (
+    *_FOLLOW_UPS_READ,
     *_BOARD_READ,
     *_APPROVALS_VOTE,
     *_APPROVALS_READ,
@@ -78,9 +82,20 @@ VIEWER: tuple[str, ...] = (
 REQUESTER: tuple[str, ...] = (*_APPROVALS_VOTE, *_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
-AGENT: tuple[str, ...] = (*_TEMPLATES_WORK, *_MAJORS_WORK, *_JOINING, *_ARTICLES_WRITE, *_WATCHING, *_CHANGES_WORK, *_PROBLEMS_WORK)
-INCIDENT_MANAGER: tuple[str, ...] = (*_MAJORS_LEAD, *_ARTICLES_LEAD, *_PROBLEMS_LEFT,)
-CHANGE_MANAGER: tuple[str, ...] = (*_APPROVALS_SET, *_CHANGES_LEAD,)
+AGENT: tuple[str, ...] = (
+    *_TEMPLATES_WORK,
+    *_MAJORS_WORK,
+    *_JOINING,
+    *_ARTICLES_WRITE,
+    *_WATCHING,
+    *_CHANGES_WORK,
+    *_PROBLEMS_WORK,
+)
+INCIDENT_MANAGER: tuple[str, ...] = (*_FOLLOW_UPS_SET, *_MAJORS_LEAD, *_ARTICLES_LEAD, *_PROBLEMS_LEFT)
+CHANGE_MANAGER: tuple[str, ...] = (
+    *_APPROVALS_SET,
+    *_CHANGES_LEAD,
+)
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 
 SCOPES: dict[str, dict[str, Any]] = {

@@ -74,6 +74,22 @@ SHIPPED: Mapping[str, Mapping[str, Any]] = {
         "template": "incident-moved",
         "order": 20,
     },
+    "requester-reminded": {
+        "name": "Requesters are reminded of what they were asked",
+        "event_types": ["itsm.incident.v1.IncidentReminded"],
+        "filter": "holdReason = CALLER",
+        "recipients": [Recipient.REQUESTER],
+        "channels": _BOTH,
+        "template": "incident-reminded",
+    },
+    "assignee-reminded": {
+        "name": "People are reminded of what of theirs waits for others",
+        "event_types": ["itsm.incident.v1.IncidentReminded"],
+        "filter": "holdReason != CALLER",
+        "recipients": [Recipient.ASSIGNEE],
+        "channels": _BOTH,
+        "template": "incident-reminded",
+    },
     "assignee-escalated": {
         "name": "People hear when a promise of theirs is at risk",
         "event_types": ["itsm.incident.v1.IncidentEscalated"],

@@ -82,6 +82,10 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
         ),
         "de": (f"[{_NUMBER}] Neuer Stand: {_TITLE}", f"{_ABOUT} steht jetzt auf {{{{ record.state|words }}}}.{_HOW}"),
     },
+    "incident-reminded": {
+        "en": (f"[{_NUMBER}] It waits: {_TITLE}", f"{_ABOUT} still waits. It goes on when you answer."),
+        "de": (f"[{_NUMBER}] Es wartet: {_TITLE}", f"{_ABOUT} wartet noch. Es geht weiter, sobald Sie antworten."),
+    },
     "incident-escalated": {
         "en": (f"[{_NUMBER}] A promise is at risk: {_TITLE}", f"A service level of {_ABOUT} is at risk or was missed."),
         "de": (f"[{_NUMBER}] Zusage in Gefahr: {_TITLE}", f"Eine Zusage zu {_ABOUT} ist in Gefahr oder verfehlt."),

@@ -6,7 +6,17 @@ from chassis.assembly import Assembly
 from chassis.policy import Policy
 from chassis.service import Service
 from services.incident import store as kept
-from services.incident.app import approvals, articles, attachments, changes, incidents, majors, problems, service_levels
+from services.incident.app import (
+    approvals,
+    articles,
+    attachments,
+    changes,
+    follow_ups,
+    incidents,
+    majors,
+    problems,
+    service_levels,
+)
 from services.incident.app.parts import Parts
 from services.incident.app.people import People
 from services.incident.app.settings import Settings
@@ -18,7 +28,7 @@ from services.incident.usecases.reading import Reading
 
 __all__ = ["SERVICES", "Settings", "build"]
 
-_GROUPS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors)
+_GROUPS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors, follow_ups)
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)
 """The proto services that this process serves."""

@@ -7,12 +7,22 @@ from collections.abc import Mapping
 
 from chassis.domain import Clock
 from chassis.listing import Listing
-from services.incident.store import approvals, articles, attachments, changes, incidents, majors, problems, service_levels
+from services.incident.store import (
+    approvals,
+    articles,
+    attachments,
+    changes,
+    follow_ups,
+    incidents,
+    majors,
+    problems,
+    service_levels,
+)
 from services.incident.store.incidents import DUE_FIELD, INCIDENTS, MIGRATIONS
 
 __all__ = ["DUE_FIELD", "INCIDENTS", "INDEXES", "KINDS", "MIGRATIONS", "listings"]
 
-_PARTS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors)
+_PARTS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors, follow_ups)
 
 KINDS = tuple(kind for part in _PARTS for kind in part.KINDS)
 INDEXES = tuple(index for part in _PARTS for index in part.INDEXES)

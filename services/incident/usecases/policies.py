@@ -19,6 +19,7 @@ from chassis.errors import Invalid, NotFound
 from chassis.store import Insert, Store, Transaction
 from services.incident.domain.calendar import EPOCH, ROUND_THE_CLOCK, BusinessCalendar, Calendar
 from services.incident.domain.clock import ClockState
+from services.incident.domain.follow_up import FollowUpPolicy
 from services.incident.domain.levels import Moment, Revision, ServiceLevels
 from services.incident.domain.sla import DEFAULT_POLICY_ID, SlaPolicy, default_policy
 from services.incident.domain.states import OPEN
@@ -52,7 +53,8 @@ class Policies:
         with ctx.use(replace(ctx.current(), scope={})):
             policies = [from_document(row, SlaPolicy) for row in await self._store.find("sla_policies", {})]
             calendars = [_revision(row) for row in await self._store.find(VERSIONS, {})]
-        levels = ServiceLevels(policies, calendars)
+            follow_ups = [from_document(row, FollowUpPolicy) for row in await self._store.find("follow_up_policies", {})]
+        levels = ServiceLevels(policies, calendars, follow_ups)
         self._levels[tenant] = (now, levels)
         return levels
 
