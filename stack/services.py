@@ -131,6 +131,8 @@ class Services:
             settings["ITSM_OUTBOUND_NETWORKS"] = "127.0.0.0/8,::1/128"
             settings["ITSM_OUTBOUND_PORTS"] = "80,443,1024-65535"
             settings["ITSM_OUTBOUND_HTTP"] = "true"
+        if service == "analytics":
+            settings["ITSM_SEARCH_PATH"] = str(self._layout.services / f"{name}-search")
         if service == "monitor":
             settings["ITSM_INGEST_LISTEN"] = self.ingest_url.removeprefix("http://")
             settings["ITSM_OTLP_LISTEN"] = self.otlp_target

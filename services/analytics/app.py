@@ -1,7 +1,11 @@
 """The analytics service, plugged together. The only place that knows which parts there are."""
 
+import asyncio
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 
 from itsm.analytics import v1 as pb
 from pydantic import Field
@@ -11,22 +15,36 @@ from chassis.assembly import Assembly
 from chassis.domain import uuid7
 from chassis.lease import Lease
 from chassis.policy import Policy
-from chassis.service import Service
+from chassis.service import Service, Stage
+from chassis.teams import AskedTeams
 from services.analytics import store as kept
-from services.analytics.api import KpiApi
+from services.analytics.api import KpiApi, SearchApi
+from services.analytics.following import Following
+from services.analytics.owners import AskedOwners
 from services.analytics.reactions import subscriptions
+from services.analytics.tantivy_index import TantivyIndex
 from services.analytics.usecases.alerts import Alerts
 from services.analytics.usecases.facts import FactLog
+from services.analytics.usecases.indexing import Indexing
 from services.analytics.usecases.kpis import Kpis
 from services.analytics.usecases.rebuild import Rebuild
+from services.analytics.usecases.search import Search
 from services.analytics.usecases.snapshots import Snapshots
 
 KPIS = "itsm.analytics.v1.KpiService"
+SEARCH = "itsm.analytics.v1.SearchService"
 
 
 class Settings(chassis_settings.Settings):
     """What this service is told beside what every process is."""
 
+    incident_target: str = Field("", description="gRPC address of the incident service, whose records the search finds")
+    asset_target: str = Field("", description="gRPC address of the asset service, likewise")
+    search_path: Path | None = Field(
+        None,
+        description="folder on a local disk for the index of the search, this process's own; a temporary one when empty, so "
+        "that each start makes the index anew",
+    )
     snapshot_seconds: float = Field(60, gt=0, description="how often missing snapshots of the backlog are looked for")
 
 
@@ -39,7 +57,29 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     kpis = Kpis(store, kept.FIELDS, assembly.clock)
     assembly.serve(KPIS, pb.add_KpiServiceServicer_to_server, KpiApi(kpis, rebuild))
     assembly.react(subscriptions(FactLog(store), Alerts(store)))
+    _search(settings, assembly)
     holder, every = uuid7(), settings.snapshot_seconds
     for name, work in (("snapshots", snapshots.follow), ("rebuild", rebuild.follow)):
         service.background(name, partial(Lease(assembly.backend, name, holder).lead, partial(work, every)))
     return service
+
+
+def _search(settings: Settings, assembly: Assembly) -> None:
+    """The search. Each process has an index of its own, fed by itself: no two write one."""
+    folder = settings.search_path or Path(tempfile.mkdtemp(prefix="itsm-search-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    index = TantivyIndex(folder)
+    owners = AskedOwners(assembly, {"incident": settings.incident_target, "asset": settings.asset_target})
+    following = Following(settings, Indexing(index, owners), folder)
+    search = Search(index, assembly.guard.policy, AskedTeams(assembly.channels, settings.auth_target))
+    assembly.serve(SEARCH, pb.add_SearchServiceServicer_to_server, SearchApi(search, lambda: following.building))
+    service = assembly.service
+    if settings.kafka_bootstrap:
+        service.background("search index", following.run, stage=Stage.CONSUMERS)
+
+    async def close() -> None:
+        await asyncio.to_thread(index.close)
+        if settings.search_path is None:
+            await asyncio.to_thread(shutil.rmtree, folder)
+
+    service.on_stop(Stage.STORE, close)

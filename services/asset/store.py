@@ -12,6 +12,7 @@ from chassis.domain import Clock
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
+from chassis.texts import Wording
 from services.asset.domain.agent import Agent, AgentState
 from services.asset.domain.assessment import ImpactAssessment
 from services.asset.domain.asset import Asset, Criticality
@@ -156,3 +157,9 @@ def listings(key: bytes, clock: Clock) -> dict[str, Listing]:
 def timeline(key: bytes, clock: Clock) -> Listing:
     """The list of what happened to one record."""
     return Listing("timeline", TIMELINE_FIELDS, "id desc", key, clock)
+
+
+def wordings() -> list[Wording]:
+    """What assets hold in words, for the search."""
+    words = ("class", "identifiers", "location", "attributes")
+    return [Wording(kind, title="name", words=words) for kind in KINDS if kind.aggregate is Asset]

@@ -48,6 +48,9 @@ ITSM_CLIENT_ID: itsm-{{ .component }}
 ITSM_{{ upper $peer }}_TARGET: {{ include "itsm.target" (dict "root" $.root "component" $peer) }}
 {{- end }}
 {{- end }}
+{{- if eq .component "analytics" }}
+ITSM_SEARCH_PATH: /var/lib/itsm/search
+{{- end }}
 {{- if eq .component "gateway" }}
 ITSM_GRPC_LISTEN: ":50051"
 ITSM_PUBLIC_URL: {{ .root.Values.gateway.publicUrl | quote }}

@@ -27,6 +27,10 @@
 - name: tls
   secret: {secretName: {{ . }}, defaultMode: {{ include "itsm.mode" $.root }}}
 {{- end }}
+{{- if .search }}
+- name: search
+  emptyDir: {sizeLimit: {{ .root.Values.search.volumeSize }}}
+{{- end }}
 {{- with .values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -43,6 +47,9 @@
 {{- end }}
 {{- if .tls }}
 - {name: tls, mountPath: /etc/itsm/tls, readOnly: true}
+{{- end }}
+{{- if .search }}
+- {name: search, mountPath: /var/lib/itsm/search}
 {{- end }}
 {{- with .values.extraVolumeMounts }}
 {{ toYaml . }}

@@ -67,7 +67,9 @@ _TEMPLATES_WORK = ("changeTemplates.create", "changeTemplates.update", "changeTe
 _FOLLOW_UPS_READ = ("followUpPolicies.get", "followUpPolicies.list")
 _FOLLOW_UPS_SET = ("followUpPolicies.create", "followUpPolicies.update", "followUpPolicies.delete")
 
-VIEWER: tuple[str, ...] = (
+_SEARCH = ("search.query",)
+
+VIEWER: tuple[str, ...] = (*_SEARCH, 
     *_FOLLOW_UPS_READ,
     *_BOARD_READ,
     *_APPROVALS_VOTE,
@@ -79,7 +81,7 @@ VIEWER: tuple[str, ...] = (
 )
 """Reading, for everybody who works here."""
 
-REQUESTER: tuple[str, ...] = (*_APPROVALS_VOTE, *_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
+REQUESTER: tuple[str, ...] = (*_SEARCH, *_APPROVALS_VOTE, *_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
 AGENT: tuple[str, ...] = (

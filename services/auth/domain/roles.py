@@ -260,7 +260,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "service:asset": _together(_KEYS, ("tokens.create", "tokens.revoke")),
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),
-    "service:analytics": _together(_INCIDENTS_READ),
+    "service:analytics": _together(_INCIDENTS_READ, ("texts.read",)),
     "service:gateway": _together(
         ("users.get", "users.list", "teams.get", "tokens.delegate", "incidents.assign"), _INCIDENTS_SYNC
     ),

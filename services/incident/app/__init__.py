@@ -16,6 +16,7 @@ from services.incident.app import (
     majors,
     problems,
     service_levels,
+    texts,
 )
 from services.incident.app.parts import Parts
 from services.incident.app.people import People
@@ -28,7 +29,7 @@ from services.incident.usecases.reading import Reading
 
 __all__ = ["SERVICES", "Settings", "build"]
 
-_GROUPS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors, follow_ups)
+_GROUPS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors, follow_ups, texts)
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)
 """The proto services that this process serves."""
