@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from cli import alerts, assets, contract, jobs
+from cli import alerts, assets, changes, contract, jobs
 from cli.client import segment
 from cli.contract import Operation, Parameter, Type, kebab
 from cli.errors import CliError
@@ -82,11 +82,26 @@ RESOURCES: Mapping[str, Resource] = {
                         ("address", "state", "strangers", "teamId", "primary", "id")),
     "delivery": Resource("deliveries", "The log of all that leaves: webhooks, mail, chat, push.",
                          ("state", "channel", "targetId", "eventType", "subject", "attemptCount", "createTime", "id")),
+    "chg": Resource("changes", "Changes: propose, approve, make, and a gate for pipelines.",
+                    ("number", "kind", "state", "risk", "title", "startTime", "endTime", "id")),
+    "chg-template": Resource("changeTemplates", "Templates of standard changes.", ("name", "state", "revision", "category", "id")),
+    "cab": Resource("cabMeetings", "Meetings of the change advisory board.", ("title", "state", "startTime", "endTime", "id")),
+    "approval": Resource("approvals", "Approvals: who was asked, what was said, and why it ended so.",
+                         ("state", "title", "subject", "policyName", "voterIds", "expireTime", "id")),
+    "approval-policy": Resource("approvalPolicies", "Who has to agree to what.", ("name", "number", "resource", "active", "id")),
+    "delegation": Resource("approvalDelegations", "Who votes while somebody is away.",
+                           ("fromId", "toId", "startTime", "endTime", "id")),
     "job": Resource("jobs", "Long work: bulk actions, exports, imports.", ("kind", "resource", "state", "progress", "id")),
 }  # fmt: skip
 
 
-OWN: Mapping[str, typer.Typer] = {"ci": assets.app, "alert": alerts.app, "silence": alerts.silences, "job": jobs.app}
+OWN: Mapping[str, typer.Typer] = {
+    "ci": assets.app,
+    "alert": alerts.app,
+    "silence": alerts.silences,
+    "job": jobs.app,
+    "chg": changes.app,
+}
 """What is written by hand."""
 
 
