@@ -26,6 +26,7 @@ from itsm.monitor import v1 as monitor_pb
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.auth.domain.roles import PEOPLE_ROLES, ROLES
 from tests.support.callers import Callers
+from tests.support.matrix_changes import agreed_on
 from tests.support.rpcs import Rpc, complete, rpcs
 
 ALL = list(rpcs())
@@ -151,6 +152,7 @@ async def belongings(callers: Callers) -> Belongings:
     ids = {("incident", "incidents"): (opened.reply.id, TENANT)}
     await _related(callers, admin)
     await _watched(callers, admin)
+    await agreed_on(callers, BY_NAME, admin, CANARY)
     ids |= await _hooked(callers, admin)
     ids |= await _told(callers, admin)
     ids |= await _written(callers, admin)
