@@ -17,7 +17,7 @@ from itsm.type.v1 import annotations_pb2
 
 from chassis.domain import Aggregate
 from chassis.errors import Invalid
-from chassis.values import from_value, to_value
+from chassis.values import EXACT, from_value, to_value
 
 A = TypeVar("A", bound=Aggregate)
 M = TypeVar("M", bound=Message)
@@ -176,7 +176,25 @@ def _single(value: Any, field: FieldDescriptor) -> Any:
         return value.ToTimedelta()
     if field.message_type.full_name == "itsm.type.v1.Value":
         return from_value(value)
+    if field.message_type.full_name == "google.protobuf.Struct":
+        return {name: _free(item) for name, item in value.fields.items()}
     return {inner.name: _value(value, inner) for inner, _ in value.ListFields()}
+
+
+def _free(value: Any) -> Any:
+    """What a free value says; JSON knows one kind of number, and whole ones are kept as such where they are exact."""
+    kind = value.WhichOneof("kind")
+    match kind:
+        case None | "null_value":
+            return None
+        case "struct_value":
+            return {name: _free(item) for name, item in value.struct_value.fields.items()}
+        case "list_value":
+            return [_free(item) for item in value.list_value.values]
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() and abs(number) <= EXACT else number
+    return getattr(value, kind)
 
 
 @cache

@@ -25,12 +25,10 @@ A = TypeVar("A", bound=Aggregate)
 
 CLAIMS = "claims"
 REQUEST_KEPT = timedelta(hours=24)  # how long an idempotency key is remembered (docs/reference/rest.md)
-
 RECENT = 2_000  # records that a process remembers as it saved them: spares the next command on them a read
 RECENT_LARGEST = 16 * 1024  # bytes in an event, above which a record is not worth its memory
 
 CommitListener = Callable[[Sequence[Document]], None]
-
 _ambient: ContextVar["Transaction | None"] = ContextVar("itsm_transaction", default=None)
 
 
@@ -255,6 +253,10 @@ class Transaction:
         self._rows.append(change_row(loaded.kind, context, event, before, after, at or self.store.clock()))
         loaded.saved, loaded.touched = after, True
         self._answer = (aggregate, loaded.kind)
+
+    def answers(self, aggregate: Aggregate) -> None:
+        """Makes a record what a repeated request is answered with, though others are saved after it."""
+        self._answer = (aggregate, self.store.kinds[type(aggregate)])
 
     async def documents(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
         """Documents of the tenant by id, those that are there; each is asked for once in a transaction, all in one question."""

@@ -69,7 +69,30 @@ _FOLLOW_UPS_SET = ("followUpPolicies.create", "followUpPolicies.update", "follow
 
 _SEARCH = ("search.query",)
 
-VIEWER: tuple[str, ...] = (*_SEARCH, 
+_TASKS_READ = ("tasks.get", "tasks.list")
+_TASKS_WORK = (
+    *("tasks.create", "tasks.update", "tasks.assign", "tasks.start", "tasks.complete", "tasks.skip", "tasks.fail"),
+    *("tasks.retry", "tasks.cancel", "tasks.note"),
+)
+_REQUESTS_READ = ("requests.get", "requests.list", "catalogItems.get", "catalogItems.list")
+_REQUESTS_OWN = (
+    *("requests.create", "requests.note", "requests.submit", "requests.revise", "requests.withdraw", "requests.reopen"),
+    *_REQUESTS_READ,
+    *_TASKS_READ,
+)
+_REQUESTS_WORK = (
+    *("requests.create", "requests.update", "requests.assign", "requests.submit", "requests.revise", "requests.withdraw"),
+    *("requests.start", "requests.hold", "requests.resume", "requests.resolve", "requests.reopen", "requests.close"),
+    *("requests.cancel", "requests.link", "requests.note"),
+)
+_CATALOG_SET = ("catalogItems.create", "catalogItems.update", "catalogItems.publish", "catalogItems.retire")
+_TRIAGE_READ = ("incidents.suggest", "triageModels.get", "triageModels.list")
+_TRIAGE_SET = ("triageModels.create", "triageModels.activate", "triageModels.retire")
+
+VIEWER: tuple[str, ...] = (
+    *_TASKS_READ,
+    *_REQUESTS_READ,
+    *_SEARCH,
     *_FOLLOW_UPS_READ,
     *_BOARD_READ,
     *_APPROVALS_VOTE,
@@ -81,10 +104,13 @@ VIEWER: tuple[str, ...] = (*_SEARCH,
 )
 """Reading, for everybody who works here."""
 
-REQUESTER: tuple[str, ...] = (*_SEARCH, *_APPROVALS_VOTE, *_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
+REQUESTER: tuple[str, ...] = (*_REQUESTS_OWN, *_SEARCH, *_APPROVALS_VOTE, *_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
 AGENT: tuple[str, ...] = (
+    *_TRIAGE_READ,
+    *_TASKS_WORK,
+    *_REQUESTS_WORK,
     *_TEMPLATES_WORK,
     *_MAJORS_WORK,
     *_JOINING,
@@ -93,7 +119,14 @@ AGENT: tuple[str, ...] = (
     *_CHANGES_WORK,
     *_PROBLEMS_WORK,
 )
-INCIDENT_MANAGER: tuple[str, ...] = (*_FOLLOW_UPS_SET, *_MAJORS_LEAD, *_ARTICLES_LEAD, *_PROBLEMS_LEFT)
+INCIDENT_MANAGER: tuple[str, ...] = (
+    *_TRIAGE_SET,
+    *_CATALOG_SET,
+    *_FOLLOW_UPS_SET,
+    *_MAJORS_LEAD,
+    *_ARTICLES_LEAD,
+    *_PROBLEMS_LEFT,
+)
 CHANGE_MANAGER: tuple[str, ...] = (
     *_APPROVALS_SET,
     *_CHANGES_LEAD,
@@ -101,6 +134,9 @@ CHANGE_MANAGER: tuple[str, ...] = (
 ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 
 SCOPES: dict[str, dict[str, Any]] = {
+    "requests": {"requester_id": "$subject"},
+    "tasks": {"requester_id": "$subject"},
+    "catalogItems": {"state": "PUBLISHED"},
     "articles": {"state": "PUBLISHED", "visibility": "PUBLIC"},
     "changes": {"requester_id": "$subject"},
     "approvals": {"voter_ids": "$subject"},

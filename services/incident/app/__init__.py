@@ -15,8 +15,11 @@ from services.incident.app import (
     incidents,
     majors,
     problems,
+    requests,
     service_levels,
+    tasks,
     texts,
+    triage,
 )
 from services.incident.app.parts import Parts
 from services.incident.app.people import People
@@ -26,10 +29,25 @@ from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Reading
+from services.incident.usecases.tasks import Tasks
 
 __all__ = ["SERVICES", "Settings", "build"]
 
-_GROUPS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors, follow_ups, texts)
+_GROUPS = (
+    incidents,
+    service_levels,
+    attachments,
+    problems,
+    approvals,
+    changes,
+    articles,
+    majors,
+    follow_ups,
+    texts,
+    tasks,
+    requests,
+    triage,
+)
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)
 """The proto services that this process serves."""
@@ -51,6 +69,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
         reading=Reading(store, listings),
         notes=Notes(store),
         linking=Linking(store),
+        tasks=Tasks(store),
         approving=Approving(store, People(assembly)),
     )
     for group in _GROUPS:

@@ -12,6 +12,7 @@ from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Reading
+from services.incident.usecases.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +27,5 @@ class Parts:
     reading: Reading
     notes: Notes
     linking: Linking
+    tasks: Tasks
     approving: Approving

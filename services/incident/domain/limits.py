@@ -33,6 +33,10 @@ _TEXTS = {
     "team_id": ID,
     "assignee_id": ID,
     "external_number": ID,
+    "about": ID,
+    "asset_class": ID,
+    "receiver_id": ID,
+    "result": 65_536,
 }
 _LISTS = {"asset_ids": ASSETS, "service_ids": 100, "alert_ids": ALERTS}
 _NEVER_BLANK = frozenset({"title"})

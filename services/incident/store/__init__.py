@@ -16,13 +16,29 @@ from services.incident.store import (
     incidents,
     majors,
     problems,
+    requests,
     service_levels,
+    tasks,
+    triage,
 )
 from services.incident.store.incidents import DUE_FIELD, INCIDENTS, MIGRATIONS
 
 __all__ = ["DUE_FIELD", "INCIDENTS", "INDEXES", "KINDS", "MIGRATIONS", "listings"]
 
-_PARTS = (incidents, service_levels, attachments, problems, approvals, changes, articles, majors, follow_ups)
+_PARTS = (
+    incidents,
+    service_levels,
+    attachments,
+    problems,
+    approvals,
+    changes,
+    articles,
+    majors,
+    follow_ups,
+    tasks,
+    requests,
+    triage,
+)
 
 KINDS = tuple(kind for part in _PARTS for kind in part.KINDS)
 INDEXES = tuple(index for part in _PARTS for index in part.INDEXES)

@@ -11,20 +11,25 @@ from chassis.errors import NotFound
 from chassis.store import Store, Transaction, Update
 from services.incident.domain.escalation import Due
 from services.incident.domain.incident import Incident
+from services.incident.domain.promised import Promised
 from services.incident.usecases.policies import Policies
 
 
 class Escalations:
-    """What the timer calls, in the context of the incident's tenant. Late and doubled calls do no harm."""
+    """What the timer calls, in the context of the record's tenant. Late and doubled calls do no harm.
 
-    def __init__(self, store: Store, policies: Policies) -> None:
+    `kind` is that of the records: incidents, or another one with clocks.
+    """
+
+    def __init__(self, store: Store, policies: Policies, kind: type[Incident] | type[Promised] = Incident) -> None:
         self._store = store
         self._policies = policies
+        self._kind = kind
 
     async def escalate(self, tenant: str, id: str) -> Sequence[Due]:  # noqa: A002 - the field's name everywhere
         """Tells of every step that is due by now, each stamped at its due instant, and plans the next.
 
-        An incident that is gone is none of the timer's business any more. Raises `Busy` to be run again.
+        A record that is gone is none of the timer's business any more. Raises `Busy` to be run again.
         """
         if tenant != ctx.current().tenant:
             raise NotFound("tenant", tenant)
@@ -32,47 +37,48 @@ class Escalations:
         told: list[Due] = []
         async with self._store.transaction() as tx:
             try:
-                incident = await tx.get(Incident, id)
+                record: Incident | Promised = await tx.get(self._kind, id)
             except NotFound:
                 return told
-            before = incident.version
-            incident.catch_up(moment, heard=await last_heard(self._store, incident, moment.at))
-            tx.save(incident)
-            while (due := incident.escalate(moment)) is not None:
-                _complete(incident, due)
-                tx.save(incident, at=due.at)
+            before = record.version
+            record.catch_up(moment, heard=await last_heard(self._store, record, moment.at))
+            tx.save(record)
+            while (due := record.escalate(moment)) is not None:
+                _complete(record, due)
+                tx.save(record, at=due.at)
                 told.append(due)
-            if incident.version == before:
-                self._plan(tx, incident)
+            if record.version == before:
+                self._plan(tx, record)
         return told
 
-    def _plan(self, tx: Transaction, incident: Incident) -> None:
+    def _plan(self, tx: Transaction, record: Incident | Promised) -> None:
         """Keeps when to look again where nothing else was to be told: nobody outside sees it, so it is no change."""
-        incident.plan()
-        query = {"tenant": ctx.current().tenant, "_id": incident.id, "version": incident.version}
-        tx.write(Update("incidents", query, {"$set": {"next_due_time": incident.next_due_time}}))
+        record.plan()
+        query = {"tenant": ctx.current().tenant, "_id": record.id, "version": record.version}
+        collection = self._store.kinds[self._kind].collection
+        tx.write(Update(collection, query, {"$set": {"next_due_time": record.next_due_time}}))
 
 
-async def last_heard(store: Store, incident: Incident, now: datetime) -> datetime | None:
-    """When the reporter last heard of an incident whose clock for that is about to say something; None when nothing new.
+async def last_heard(store: Store, record: Incident | Promised, now: datetime) -> datetime | None:
+    """When the requester last heard of a record whose clock for that is about to say something; None when nothing new.
 
-    Notes leave the incident alone, so its clock learns of them only here: before anything is told of it.
+    Notes leave the record alone, so its clock learns of them only here: before anything is told of it.
     """
-    since = incident.waits_since(now)
+    since = record.waits_since(now)
     if since is None:
         return None
     query = {
         "tenant": ctx.current().tenant,
-        "about": store.kinds[Incident].subject(incident.id),
+        "about": store.kinds[type(record)].subject(record.id),
         "public": True,
         "create_time": {"$gt": since},
-        "author_id": {"$ne": incident.requester_id},
+        "author_id": {"$ne": record.requester_id},
     }
     notes = await store.backend.find("notes", query, sort=[("create_time", -1)], limit=1)
     return notes[0]["create_time"] if notes else None
 
 
-def _complete(incident: Incident, due: Due) -> None:
+def _complete(record: Incident | Promised, due: Due) -> None:
     """The clock as it is after the step, which the domain cannot say: it knows no messages of the outside."""
-    if isinstance(incident.recorded, pb.IncidentEscalated):
-        incident.recorded.clock.CopyFrom(part(due.clock, pb.Clock))
+    if isinstance(record.recorded, pb.IncidentEscalated | pb.RequestEscalated):
+        record.recorded.clock.CopyFrom(part(due.clock, pb.Clock))

@@ -75,7 +75,9 @@ class Reading:
 
 def _is_private(row: Document) -> bool:
     data = orjson.loads(row["data"])
-    note, attachment = data.get("note"), data.get("attachment")
+    note, attachment, task = data.get("note"), data.get("attachment"), data.get("task")
+    if task is not None:
+        return not task["requesterId"]
     return (note is not None and not note["public"]) or (attachment is not None and attachment["internal"])
 
 

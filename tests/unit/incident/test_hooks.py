@@ -1,0 +1,153 @@
+"""What the platform does itself as a task: from stock to somebody, once, whatever breaks in between."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis import context as ctx
+from chassis.context import Actor, Context
+from services.incident.domain.task import PATIENCE, Task, TaskKind, TaskState
+from services.incident.usecases.hooks import StockItem
+from tests.unit.incident.counter import Counter
+
+ABOUT = "things/thing_1"
+
+
+@pytest.fixture
+def counter() -> Any:
+    with ctx.use(Context(tenant="main", actor=Actor(id="itsm-incident", kind="service"))):
+        yield Counter()
+
+
+async def wanting(counter: Counter, kind: TaskKind = TaskKind.ASSIGN_ASSET, **more: Any) -> Task:
+    fields = {"title": "a laptop", "about": ABOUT, "kind": kind, "asset_class": "computer", "receiver_id": "eve"}
+    task: Task = await counter.tasks.create({**fields, **more})
+    return task
+
+
+async def test_what_is_in_stock_is_set_aside_and_handed_over(counter: Counter) -> None:
+    counter.stock.add("ast_1", "computer")
+    reserving = await wanting(counter, TaskKind.RESERVE_ASSET)
+    assigning = await wanting(counter, depends_on=[reserving.id])
+    counter.stock.add("ast_2", "computer")
+    reserved = await counter.hook(reserving.id)
+    assert (reserved.state, reserved.asset_id, reserved.result) == (TaskState.DONE, "ast_1", "AST_1 is set aside")
+    handed = await counter.hook(assigning.id)
+    assert (handed.state, handed.asset_id, handed.result) == (TaskState.DONE, "ast_1", "AST_1 was handed over")
+    assert counter.stock.done == [("reserve", "ast_1", "eve"), ("hand-over", "ast_1", "eve")]
+    assert not counter.stock.items["ast_1"].in_stock
+
+
+async def test_where_nothing_is_in_stock_the_task_has_failed_and_can_be_tried_again(counter: Counter) -> None:
+    task = await wanting(counter)
+    failed = await counter.hook(task.id)
+    assert (failed.state, failed.reason) == (TaskState.FAILED, "nothing of the class computer is in stock")
+    assert (await counter.hook(task.id)).version == failed.version, "nothing more happens by itself"
+    counter.stock.add("ast_1", "computer")
+    await counter.tasks.retry(task.id)
+    assert (await counter.hook(task.id)).state is TaskState.DONE
+
+
+async def test_what_somebody_else_takes_at_the_same_time_is_not_given_twice(counter: Counter) -> None:
+    counter.stock.add("ast_1", "computer")
+    free = counter.stock.free
+
+    async def outdated(asset_class: str) -> Any:
+        found = await free(asset_class)
+        counter.stock.items["ast_1"] = StockItem("ast_1", "AST_1", in_stock=True, owner_id="ann", mark="", etag="7")
+        counter.stock.add("ast_2", "computer")
+        return [*found, counter.stock.items["ast_2"]]
+
+    counter.stock.free = outdated  # type: ignore[method-assign] # the room as another process sees it a moment before
+    task = await wanting(counter)
+    done = await counter.hook(task.id)
+    assert (done.state, done.asset_id) == (TaskState.DONE, "ast_2")
+    assert counter.stock.items["ast_1"].owner_id == "ann"
+
+
+async def test_what_was_set_aside_and_is_gone_is_told(counter: Counter) -> None:
+    counter.stock.add("ast_1", "computer")
+    reserving = await wanting(counter, TaskKind.RESERVE_ASSET)
+    assigning = await wanting(counter, depends_on=[reserving.id])
+    await counter.hook(reserving.id)
+    counter.stock.items["ast_1"] = StockItem("ast_1", "AST_1", in_stock=True, owner_id="ann", mark="TSK9", etag="9")
+    failed = await counter.hook(assigning.id)
+    assert (failed.state, failed.reason) == (TaskState.FAILED, f"what {reserving.number} set aside is not there any more")
+
+
+async def test_a_stock_room_that_does_not_answer_is_asked_again_and_then_given_up(counter: Counter) -> None:
+    counter.stock.add("ast_1", "computer")
+    counter.stock.broken = 10**6
+    task = await wanting(counter)
+    for attempt, pause in enumerate(PATIENCE, start=1):
+        waiting = await counter.hook(task.id)
+        assert (waiting.state, waiting.attempts) == (TaskState.IN_PROGRESS, attempt)
+        assert waiting.next_try_time == counter.clock() + pause
+        assert (await counter.hook(task.id)).version == waiting.version, "not before its time"
+        counter.clock.advance(seconds=pause.total_seconds())
+    failed = await counter.hook(task.id)
+    assert (failed.state, failed.reason) == (TaskState.FAILED, "the stock room does not answer")
+    counter.stock.broken = 0
+    again = await counter.tasks.retry(task.id)
+    assert again.attempts == 0
+    assert (await counter.hook(task.id)).state is TaskState.DONE
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    deaths=st.lists(st.integers(0, 6), max_size=4),
+    lost=st.integers(0, 2),
+    kinds=st.lists(st.sampled_from([TaskKind.RESERVE_ASSET, TaskKind.ASSIGN_ASSET, TaskKind.ASSIGN_LICENSE]), min_size=1),
+)
+async def test_however_often_it_dies_each_task_gets_one_asset_and_no_asset_goes_twice(
+    deaths: list[int], lost: int, kinds: list[TaskKind]
+) -> None:
+    """A death: the process stops at the so-manieth write, and all that was not written is forgotten."""
+    with ctx.use(Context(tenant="main", actor=Actor(id="itsm-incident", kind="service"))):
+        counter = Counter()
+        for number in range(len(kinds)):
+            counter.stock.add(f"ast_{number}", "computer")
+        tasks = [await wanting(counter, kind) for kind in kinds]
+        counter.stock.lost_answers = lost
+        for at in deaths:
+            for task in tasks:
+                await dying(counter, task.id, at)
+        for _ in range(len(PATIENCE) + 1):
+            counter.clock.advance(hours=1)
+            for task in tasks:
+                await counter.hook(task.id)
+        ended = [await counter.store.get(Task, task.id) for task in tasks]
+        assert {task.state for task in ended} == {TaskState.DONE}
+        given_out = [task.asset_id for task in ended]
+        assert len(set(given_out)) == len(given_out)
+        assert len(counter.stock.done) == len(set(counter.stock.done)), "nothing was done twice"
+        for task in ended:
+            kept = counter.stock.items[task.asset_id]
+            assert (kept.owner_id, kept.mark) == ("eve", task.number)
+            assert kept.in_stock == (task.kind is TaskKind.RESERVE_ASSET)
+
+
+class Death(BaseException):
+    """The end of a process: nothing catches it."""
+
+
+async def dying(counter: Counter, key: str, at: int) -> None:
+    """A run of the timer in a process that dies before its `at`-th write."""
+    write, left = counter.backend.write, at
+
+    async def count(writes: Any) -> None:
+        nonlocal left
+        if left == 0:
+            raise Death
+        left -= 1
+        await write(writes)
+
+    counter.backend.write = count  # type: ignore[method-assign] # the process's way to its database is cut
+    try:
+        await counter.hook(key)
+    except Death:
+        counter.store.recent.clear()
+    finally:
+        counter.backend.write = write  # type: ignore[method-assign]
