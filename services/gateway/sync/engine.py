@@ -158,17 +158,17 @@ class Engine:
         return ticket
 
     async def _made(self, connection: Connection, mapper: Mapper, theirs: Theirs, link: Link, record: Record) -> Ticket:
-        now, correlation = self._store.clock(), link_id(link.connection_id, link.record_id)
+        now = self._store.clock()
         if link.attempt_time is not None:  # else there is nothing of ours to be found
             if now - link.attempt_time < SETTLES:
                 raise Unavailable("whether the ticket was made is not to be seen yet")
-            found = await theirs.find(correlation)
+            found = await theirs.find(link.mark)
             if found is not None and not await self._links.find(connection.id, [found.id]):
                 return found
         await self._links.attempt(link, now)
         values = {name: mapper.out(name, record) for name in ("title", *connection.synced) if name != "state"}
         try:
-            made = await theirs.create(values, correlation)
+            made = await theirs.create(values, link.mark)
         except Refused as no:
             link.stuck("create", "OUT", str(no), now)
             link.attempt_time = now if isinstance(no, Unseen) else None

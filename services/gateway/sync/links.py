@@ -28,7 +28,8 @@ HELD = timedelta(seconds=20)
 
 @dataclass(slots=True)
 class Link:
-    """A pair, held by whoever has this object. `attempt_time` is when a ticket was about to be made and is not known yet."""
+    """A pair, held by whoever has this object. `attempt_time` is when a ticket was about to be made and is not known yet,
+    `nonce` what it carries then, which nobody can have written into another one before."""
 
     id: str
     holder: str
@@ -39,6 +40,7 @@ class Link:
     url: str = ""
     remote_version: str = ""
     attempt_time: datetime | None = None
+    nonce: str = ""
     create_time: datetime | None = None
     fields: dict[str, Document] = field(default_factory=dict)
     problems: dict[str, Document] = field(default_factory=dict)
@@ -48,6 +50,11 @@ class Link:
     def record_id(self) -> str:
         """Our record's id."""
         return self.record.partition("/")[2]
+
+    @property
+    def mark(self) -> str:
+        """What a ticket carries that we make for it."""
+        return f"{self.id}.{self.nonce}" if self.nonce else self.id
 
     def base(self, name: str) -> Base | None:
         """A field as both sides had it when they last agreed."""
@@ -70,7 +77,7 @@ class Link:
 
 
 def link_id(connection_id: str, record_id: str) -> str:
-    """The id of a pair, and what we write into their ticket."""
+    """The id of a pair, and what we write into a ticket of theirs for which we opened a record."""
     return f"{connection_id}.{record_id}"
 
 
@@ -134,13 +141,15 @@ class Links:
         rows = await self._store.find(LINKS, query)
         return {row["remote_id"]: row for row in sorted(rows, key=lambda row: bool(row["record"]))}
 
-    async def attempted(self, id: str) -> str:  # noqa: A002 - as its field
+    async def attempted(self, mark: str) -> str:
         """The record of a pair whose ticket we were about to make and do not know yet; empty where that is not so.
 
         A mark in a ticket is no proof of anything: only what was written down here before counts.
         """
-        query = {"_id": id, "remote_id": "", "attempt_time": {"$ne": None}}
-        return next((row["record"].partition("/")[2] for row in await self._store.find(LINKS, query, limit=1)), "")
+        ids = [mark, mark.rpartition(".")[0]]
+        query = {"_id": {"$in": ids}, "remote_id": "", "attempt_time": {"$ne": None}}
+        links = [_link(row, "") for row in await self._store.find(LINKS, query, limit=len(ids))]
+        return next((link.record_id for link in links if compare_digest(link.mark.encode(), mark.encode())), "")
 
     async def begin(self, connection_id: str, ticket: Ticket) -> Document | None:
         """Writes down, before it happens, that an incident is opened for a ticket; None where there is one by now.
@@ -206,8 +215,8 @@ class Links:
 
     async def attempt(self, link: Link, at: datetime | None) -> None:
         """Writes down that a ticket is about to be made, before it is; or that it certainly was not."""
-        link.attempt_time = at
-        await self._store.backend.write([self._update(link, {"attempt_time": at})])
+        link.attempt_time, link.nonce = at, link.nonce or uuid4().hex[:16]
+        await self._store.backend.write([self._update(link, {"attempt_time": at, "nonce": link.nonce})])
 
     async def named(self, link: Link) -> None:
         """Writes down at once which ticket it is: until then its maker does not know that it was made."""
@@ -273,6 +282,7 @@ def _link(document: Document, holder: str) -> Link:
         url=document.get("url", ""),
         remote_version=document.get("remote_version", ""),
         attempt_time=document.get("attempt_time"),
+        nonce=document.get("nonce", ""),
         create_time=document.get("create_time"),
         fields=dict(document.get("fields") or {}),
         problems=dict(document.get("problems") or {}),

@@ -114,6 +114,30 @@ async def test_a_ticket_that_was_marked_before_we_made_one_is_not_taken_for_it(k
 
 
 @BOTH_KINDS
+async def test_a_ticket_that_was_marked_before_is_not_taken_for_one_of_whose_making_nobody_heard(
+    kind: Kind, tmp_path: Path
+) -> None:
+    orders = tmp_path / "failpoints.json"
+    orders.write_text('{"S21": {"action": "error"}}')
+    async with AsyncExitStack() as open_:
+        somebody, both = await sides(open_, kind, Failpoints(file=orders))
+        connection = await both.connect(kind)
+        incident = await both.desk.open(title="salaries leaked")
+        trap = somebody.make("mine")
+        somebody.mark(trap, connection, incident)
+        await both.relay()
+        await both.deliver()
+        assert (await both.link())["attempt_time"] is not None, "made, and not written down"
+        somebody.change(trap, "mine all the same")
+        both.clock.advance(seconds=SETTLES.total_seconds() + 1)
+        await both.poll(connection)
+        await both.out()
+        assert "salaries" not in somebody.says(trap)
+        assert (await both.desk.get(incident))["title"] == "salaries leaked"
+        assert (await both.link())["remote_id"] not in ("", trap.id if kind is Kind.JIRA else trap["sys_id"])
+
+
+@BOTH_KINDS
 @pytest.mark.parametrize("more", ["", ":", ":0123456789abcdef0123456789abcdef"])
 async def test_who_names_a_ticket_in_a_deduplication_key_reads_and_writes_nothing_of_it(kind: Kind, more: str) -> None:
     async with AsyncExitStack() as open_:

@@ -26,7 +26,10 @@ async def test_an_incident_becomes_one_ticket_and_its_changes_go_after_it(cloud:
         await both.out()
         issue = jira.only()
         assert (issue.summary, issue.description, issue.priority) == ("the printer burns", "It is on fire.", "Highest")
-        assert (issue.status, issue.labels) == ("To Do", [connection.id, f"{connection.id}.{incident}"])
+        assert (issue.status, issue.labels) == (
+            "To Do",
+            [connection.id, f"{connection.id}.{incident}.{(await both.link())['nonce']}"],
+        )
         await both.desk.do("update", incident, {"title": "the printer smokes", "urgency": "LOW"})
         await both.desk.do("start", incident)
         await both.out()

@@ -49,6 +49,7 @@ def test_the_later_change_stays_and_the_preferred_where_the_clocks_cannot_tell()
 def test_the_moves_that_others_bring_about_are_those_of_the_incident() -> None:
     theirs = {verb: (frozenset(map(str, move.sources)), str(move.target)) for verb, move in states.MOVES.items()}
     assert theirs.pop("assign"), "which needs a team, and is nobody's else"
+    assert theirs.pop("merge"), "which needs another incident, and is nobody's else"
     assert dict(MOVES) == theirs
     assert set(STATES) == {state.value for state in states.State}
 
