@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Configuration as code: plan, apply
 
 KINDS = (
     "calendars", "slaPolicies", "assetClasses", "integrations", "notificationTargets", "checks", "alertRules",
-    "maintenanceWindows", "approvalPolicies", "changeTemplates",
+    "maintenanceWindows", "approvalPolicies", "changeTemplates", "routingRules", "automationRules",
 )  # fmt: skip
 """In the order in which they are made: who refers comes after what is referred to."""
 _MARK = "@"

@@ -1,7 +1,6 @@
 """Every event that there is, and what may be asked of the record that it holds: read from the descriptors."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -9,19 +8,17 @@ from typing import Any
 from google.protobuf import descriptor_pool
 from itsm.type.v1 import annotations_pb2
 
-from chassis.codec import is_map, personal_fields
 from chassis.domain import Clock
 from chassis.errors import Invalid
-from chassis.listing import Field, Fields
-from chassis.listing import Kind as Of
+from chassis.listing import Fields
 from chassis.listing.compiled import Predicate, compile_predicate
 from chassis.listing.filter import parse
+from chassis.listing.messages import fields_of, with_instants
 from chassis.peers import SERVICES
 from chassis.store.changes import SNAPSHOT_FIELD
 from services.gateway.domain.webhook import covers
 from services.gateway.ports import Told
 
-_DEPTH = 2
 _KEPT = 1000
 
 
@@ -71,10 +68,10 @@ class Catalog:
             return False
         snapshot = message.fields_by_number[SNAPSHOT_FIELD]
         record = event.data.get(snapshot.json_name)
-        return isinstance(record, dict) and predicate(_instants(record, snapshot.message_type, _DEPTH))
+        return isinstance(record, dict) and predicate(with_instants(record, snapshot.message_type))
 
     def _fields(self, name: str) -> Fields:
-        return _fields(_messages()[name].fields_by_number[SNAPSHOT_FIELD].message_type)
+        return fields_of(_messages()[name].fields_by_number[SNAPSHOT_FIELD].message_type)
 
     def _predicate(self, filter_text: str, name: str) -> Predicate | None:
         key = (filter_text, name)
@@ -114,51 +111,3 @@ def _plural(event: Any) -> str:
     if snapshot is None or snapshot.message_type is None:
         return ""
     return str(snapshot.message_type.GetOptions().Extensions[annotations_pb2.resource].plural)
-
-
-@cache
-def _fields(record: Any, prefix: str = "", path: str = "", depth: int = _DEPTH, *, many: bool = False) -> Fields:
-    """What may be asked of a record of this type, by its JSON names; nothing that is personal, which events do not hold."""
-    found: dict[str, Field] = {}
-    for field in record.fields:
-        if field.name in personal_fields(record):
-            continue
-        name, at, several = f"{prefix}{field.json_name}", f"{path}{field.json_name}", many or field.is_repeated
-        if is_map(field):
-            if field.message_type.fields_by_name["value"].type == field.TYPE_STRING:
-                found[name] = Field(path=at, keyed=True)
-        elif field.enum_type is not None:
-            found[name] = Field(path=at, kind=Of.ENUM, values=tuple(field.enum_type.values_by_name), many=several)
-        elif field.message_type is not None:
-            if field.message_type.full_name == "google.protobuf.Timestamp":
-                found[name] = Field(path=at, kind=Of.TIMESTAMP, many=several)
-            elif not field.message_type.full_name.startswith("google.protobuf.") and depth > 1:
-                found |= _fields(field.message_type, f"{name}.", f"{at}.", depth - 1, many=several)
-        elif (kind := _kind(field)) is not None:
-            found[name] = Field(path=at, kind=kind, many=several)
-    return found
-
-
-def _kind(field: Any) -> Of | None:
-    if field.type == field.TYPE_STRING:
-        return Of.TEXT
-    if field.type == field.TYPE_BOOL:
-        return Of.BOOL
-    return Of.NUMBER if field.type in (field.TYPE_INT32, field.TYPE_UINT32, field.TYPE_DOUBLE, field.TYPE_FLOAT) else None
-
-
-def _instants(record: Mapping[str, Any], kind: Any, depth: int) -> dict[str, Any]:
-    """The record with its instants as such, as filters compare them."""
-    found = dict(record)
-    for field in kind.fields:
-        value = found.get(field.json_name)
-        if value is None or field.message_type is None or is_map(field):
-            continue
-        if field.message_type.full_name == "google.protobuf.Timestamp" and isinstance(value, str):
-            found[field.json_name] = datetime.fromisoformat(value)
-        elif depth > 1 and isinstance(value, dict):
-            found[field.json_name] = _instants(value, field.message_type, depth - 1)
-        elif depth > 1 and isinstance(value, list):
-            parts = (_instants(each, field.message_type, depth - 1) if isinstance(each, dict) else each for each in value)
-            found[field.json_name] = list(parts)
-    return found

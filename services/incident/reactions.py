@@ -4,25 +4,32 @@ Fails with `KeyError` for an enum value that this version does not know: the eve
 version takes it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
 from itsm.asset import v1 as asset
+from itsm.incident import v1 as incident
 from itsm.monitor import v1 as monitor
+from itsm.type.v1 import annotations_pb2
 
 from chassis.events.subscriptions import Subscriptions
 from chassis.events.wire import Envelope
+from chassis.store.changes import SNAPSHOT_FIELD
 from services.incident.domain.alarm import Alarm, Criticality, Severity
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
+from services.incident.usecases.automation import OWN
 from services.incident.usecases.impacts import Impacts
+from services.incident.usecases.running import Automation
 
 RAISING = (monitor.AlertFired, monitor.AlertRouted, monitor.AlertUnsuppressed)
 KNOWING = (asset.AssetCreated, asset.AssetUpdated, asset.AssetMoved)
 _ASKING = frozenset({monitor.Alert.FIRING, monitor.Alert.ACKNOWLEDGED})
 _TITLE, _DESCRIPTION, _KEY = 300, 65_536, 500  # what an incident holds
+_RULED_AT_ONCE = 200  # each may be a write, in one transaction
 
 
 def subscriptions(alerts: Alerts, assets: Assets, impacts: Impacts) -> Subscriptions:
@@ -66,6 +73,34 @@ def subscriptions(alerts: Alerts, assets: Assets, impacts: Impacts) -> Subscript
         await impacts.learn(found.incident_id, list(found.service_ids))
 
     return group
+
+
+def automation(acting: Automation) -> Subscriptions:
+    """The group that hears of all that happens here, for rules. Each event is acted on once, whatever comes twice."""
+    group = Subscriptions("automation", ordered=False, gather=0.05, most=_RULED_AT_ONCE)
+
+    async def heard(data: Mapping[str, Any], envelope: Envelope) -> None:
+        await acting.heard(data, envelope)
+
+    group.on_json(heard_types(), heard)
+    return group
+
+
+@cache
+def heard_types() -> Mapping[str, str]:
+    """The events of this service that rules hear of, with the kind of record of each: read from the descriptors."""
+    found = {}
+    for kind in vars(incident).values():
+        snapshot = kind.DESCRIPTOR.fields_by_number.get(SNAPSHOT_FIELD) if _is_message(kind) else None
+        if snapshot is not None and snapshot.message_type is not None:
+            plural = snapshot.message_type.GetOptions().Extensions[annotations_pb2.resource].plural
+            if plural and plural not in OWN:
+                found[kind.DESCRIPTOR.full_name] = str(plural)
+    return found
+
+
+def _is_message(kind: Any) -> bool:
+    return isinstance(kind, type) and hasattr(kind, "DESCRIPTOR") and hasattr(kind, "SerializeToString")
 
 
 def _raises(event: Any) -> bool:

@@ -42,6 +42,12 @@ INSIDE = {
     "Change.told": "what of it was told to be late",
     "Change.record_before": "what became of the changes before it",
     "Note.version": "shown as etag",
+    "AutomationRule.version": "shown as etag",
+    "AutomationRule.limits": "what its owner might do when he decided on it",
+    "RuleRun.version": "shown as etag",
+    "RuleRun.expire_time": "when it is forgotten",
+    "RoutingRule.version": "shown as etag",
+    "AgentProfile.version": "shown as etag",
     "Problem.version": "shown as etag",
     "Problem.words": "by which a known error is found",
     "Attachment.version": "shown as etag",
@@ -140,7 +146,13 @@ INSIDE = {
 # Fields of a message that no dataclass holds.
 DERIVED = {"etag": "the version", "secret": "written only, kept sealed beside the record", "password": "as secret"}
 # The same of fields that are called otherwise.
-SEALED = {"ChatRoom.url", "PushSubscription.endpoint", "PushSubscription.p256dh", "PushSubscription.auth"}
+SEALED = {
+    "AgentProfile.open_count",
+    "ChatRoom.url",
+    "PushSubscription.endpoint",
+    "PushSubscription.p256dh",
+    "PushSubscription.auth",
+}
 
 SCALARS = {
     Any: "itsm.type.v1.Value",

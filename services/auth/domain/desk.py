@@ -89,6 +89,20 @@ _CATALOG_SET = ("catalogItems.create", "catalogItems.update", "catalogItems.publ
 _TRIAGE_READ = ("incidents.suggest", "triageModels.get", "triageModels.list")
 _TRIAGE_SET = ("triageModels.create", "triageModels.activate", "triageModels.retire")
 
+_RULES_READ = (
+    *("automationRules.get", "automationRules.list", "ruleRuns.get", "ruleRuns.list"),
+    *("routingRules.get", "routingRules.list", "agentProfiles.get", "agentProfiles.list"),
+)
+_RULES_WORK = ("incidents.route", "agentProfiles.away")
+_RULES_SET = (
+    *(
+        f"{kind}.{verb}"
+        for kind in ("automationRules", "routingRules", "agentProfiles")
+        for verb in ("create", "update", "delete")
+    ),
+    "automationRules.try",
+)
+
 VIEWER: tuple[str, ...] = (
     *_TASKS_READ,
     *_REQUESTS_READ,
@@ -108,6 +122,8 @@ REQUESTER: tuple[str, ...] = (*_REQUESTS_OWN, *_SEARCH, *_APPROVALS_VOTE, *_ARTI
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
 AGENT: tuple[str, ...] = (
+    *_RULES_WORK,
+    *_RULES_READ,
     *_TRIAGE_READ,
     *_TASKS_WORK,
     *_REQUESTS_WORK,
@@ -120,6 +136,7 @@ AGENT: tuple[str, ...] = (
     *_PROBLEMS_WORK,
 )
 INCIDENT_MANAGER: tuple[str, ...] = (
+    *_RULES_SET,
     *_TRIAGE_SET,
     *_CATALOG_SET,
     *_FOLLOW_UPS_SET,

@@ -10,6 +10,7 @@ from services.incident.app import (
     approvals,
     articles,
     attachments,
+    automation,
     changes,
     follow_ups,
     incidents,
@@ -29,6 +30,7 @@ from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Reading
+from services.incident.usecases.routing import Routing
 from services.incident.usecases.tasks import Tasks
 
 __all__ = ["SERVICES", "Settings", "build"]
@@ -47,6 +49,7 @@ _GROUPS = (
     tasks,
     requests,
     triage,
+    automation,
 )
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)
@@ -70,6 +73,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
         notes=Notes(store),
         linking=Linking(store),
         tasks=Tasks(store),
+        routing=Routing(store, kept.INCIDENT_FIELDS),
         approving=Approving(store, People(assembly)),
     )
     for group in _GROUPS:

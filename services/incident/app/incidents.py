@@ -26,7 +26,7 @@ def wire(parts: Parts) -> None:
     store, settings, service = parts.store, parts.settings, parts.assembly.service
     grace = timedelta(minutes=settings.grace_minutes)
     window = timedelta(days=settings.reopen_days)
-    incidents = Incidents(store, parts.policies, reopen_window=window, grace=grace)
+    incidents = Incidents(store, parts.policies, reopen_window=window, grace=grace, routing=parts.routing)
     explaining, imports = Explaining(store, parts.policies), Imports(store, parts.policies)
     api = IncidentApi(incidents, parts.reading, explaining, imports)
     parts.assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, api)

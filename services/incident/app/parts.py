@@ -12,6 +12,7 @@ from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
 from services.incident.usecases.reading import Reading
+from services.incident.usecases.routing import Routing
 from services.incident.usecases.tasks import Tasks
 
 
@@ -27,5 +28,6 @@ class Parts:
     reading: Reading
     notes: Notes
     linking: Linking
-    tasks: Tasks
     approving: Approving
+    tasks: Tasks
+    routing: Routing

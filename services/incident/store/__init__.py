@@ -11,6 +11,7 @@ from services.incident.store import (
     approvals,
     articles,
     attachments,
+    automation,
     changes,
     follow_ups,
     incidents,
@@ -21,9 +22,9 @@ from services.incident.store import (
     tasks,
     triage,
 )
-from services.incident.store.incidents import DUE_FIELD, INCIDENTS, MIGRATIONS
+from services.incident.store.incidents import DUE_FIELD, INCIDENT_FIELDS, INCIDENTS, MIGRATIONS
 
-__all__ = ["DUE_FIELD", "INCIDENTS", "INDEXES", "KINDS", "MIGRATIONS", "listings"]
+__all__ = ["DUE_FIELD", "INCIDENTS", "INCIDENT_FIELDS", "INDEXES", "KINDS", "MIGRATIONS", "listings"]
 
 _PARTS = (
     incidents,
@@ -38,6 +39,7 @@ _PARTS = (
     tasks,
     requests,
     triage,
+    automation,
 )
 
 KINDS = tuple(kind for part in _PARTS for kind in part.KINDS)

@@ -25,6 +25,7 @@ from services.incident.usecases.families import Families, Task
 from services.incident.usecases.linking import Linking
 from services.incident.usecases.notes import Notes
 from services.incident.usecases.policies import Policies
+from services.incident.usecases.routing import Routing
 
 OPEN_CLAIM = "open-incident"
 LATEST_CLAIM = "latest-incident"
@@ -49,8 +50,10 @@ class Incidents:
         reopen_window: timedelta = timedelta(days=7),
         grace: timedelta = timedelta(minutes=15),
         ids: Ids = new_id,
+        routing: Routing | None = None,
     ) -> None:
         self._store = store
+        self._routing = routing
         self._policies = policies
         self._reopen_window = reopen_window
         self._pointed = grace + LATEST_SPARE
@@ -64,6 +67,7 @@ class Incidents:
         number, moment = await self._store.number("INC"), await self._policies.moment()
         if ctx.current().scope:  # who sees only some incidents reports for nobody else
             fields = {**fields, "requester_id": moment.by}
+        fields = fields if self._routing is None else await self._routing.placed(fields)
         async with self._store.transaction() as tx:
             incident = Incident.open(moment, id=self._ids("inc"), number=number, **fields)
             await self._take(tx, incident)
