@@ -24,6 +24,14 @@ INSIDE = {
     "Incident.reminded": "how often people were reminded of that",
     "Incident.follow_up_time": "when the next step of that is due",
     "FollowUpPolicy.version": "shown as etag",
+    **{
+        f"{each}.{field}": why
+        for each in ("View", "Macro", "TicketTemplate", "CannedReply", "TimeEntry", "RecurringTicket")
+        for field, why in (("version", "shown as etag"), ("delete_time", "since when it is gone"))
+    },
+    "MacroRun.version": "shown as etag",
+    "MacroRun.backwards": "what takes it back",
+    "MacroRun.incident_version": "what it left, to be taken back only from there",
     "FollowUpPolicy.delete_time": "since when it is gone",
     "Incident.told": "which steps of the clocks were told",
     "Incident.matrix_version": "the priority matrix that ranked it",

@@ -103,7 +103,22 @@ _RULES_SET = (
     "automationRules.try",
 )
 
+_TOOLS_READ = (
+    *("views.get", "views.list", "macros.get", "macros.list", "ticketTemplates.get", "ticketTemplates.list"),
+    *("cannedReplies.get", "cannedReplies.list", "timeEntries.get", "timeEntries.list"),
+    *("recurringTickets.get", "recurringTickets.list"),
+)
+_TOOLS_OWN = (
+    *(f"{each}.{verb}" for each in ("views", "macros", "cannedReplies") for verb in ("create", "update", "delete", "share")),
+    *("timeEntries.create", "timeEntries.update", "timeEntries.delete", "macros.apply"),
+)
+_TOOLS_SET = (
+    *("views.publish", "macros.publish", "cannedReplies.publish"),
+    *(f"{each}.{verb}" for each in ("ticketTemplates", "recurringTickets") for verb in ("create", "update", "delete")),
+)
+
 VIEWER: tuple[str, ...] = (
+    *_TOOLS_READ,
     *_TASKS_READ,
     *_REQUESTS_READ,
     *_SEARCH,
@@ -122,6 +137,7 @@ REQUESTER: tuple[str, ...] = (*_REQUESTS_OWN, *_SEARCH, *_APPROVALS_VOTE, *_ARTI
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
 AGENT: tuple[str, ...] = (
+    *_TOOLS_OWN,
     *_RULES_WORK,
     *_RULES_READ,
     *_TRIAGE_READ,
@@ -136,6 +152,7 @@ AGENT: tuple[str, ...] = (
     *_PROBLEMS_WORK,
 )
 INCIDENT_MANAGER: tuple[str, ...] = (
+    *_TOOLS_SET,
     *_RULES_SET,
     *_TRIAGE_SET,
     *_CATALOG_SET,

@@ -6,10 +6,10 @@ from google.protobuf.message import Message
 
 from chassis.codec import document_to_message, given, to_message
 from services.incident.api.shared import asked, named
-from services.incident.domain.kept import Kept, Shared
+from services.incident.domain.kept import Shared, Unnamed
 from services.incident.usecases.cupboard import Cupboard, SharedCupboard
 
-K = TypeVar("K", bound=Kept)
+K = TypeVar("K", bound=Unnamed)
 S = TypeVar("S", bound=Shared)
 M = TypeVar("M", bound=Message)
 

@@ -20,6 +20,7 @@ from services.incident.app import (
     service_levels,
     tasks,
     texts,
+    tools,
     triage,
 )
 from services.incident.app.parts import Parts
@@ -50,6 +51,7 @@ _GROUPS = (
     requests,
     triage,
     automation,
+    tools,
 )
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)

@@ -22,15 +22,14 @@ class Sharing(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Kept(Aggregate):
-    """See above. `CREATED`, `UPDATED` and `DELETED` are the messages of its events, `FIXED` what is chosen once."""
+class Unnamed(Aggregate):
+    """What is made, changed by field and removed. `CREATED`, `UPDATED` and `DELETED` are the messages of its events, `FIXED` what is chosen once."""
 
     CREATED: ClassVar[Any]
     UPDATED: ClassVar[Any]
     DELETED: ClassVar[Any]
     FIXED: ClassVar[frozenset[str]] = frozenset()
 
-    name: str = ""
     create_time: datetime
     update_time: datetime
     delete_time: datetime | None = None
@@ -62,15 +61,25 @@ class Kept(Aggregate):
 
     def check(self, now: Act) -> None:
         """Settles what follows from its fields. Raises `Invalid`, naming those that are wrong."""
-        wrong = self.faults(now)
-        if not 0 < len(self.name.strip()) <= NAME:
-            wrong["name"] = f"needs 1 to {NAME} characters"
-        if wrong:
+        if wrong := self.faults(now):
             raise Invalid(wrong)
 
     def faults(self, now: Act) -> dict[str, str]:  # noqa: ARG002 - for those whose faults depend on the present
         """What is wrong with the fields of its kind."""
         return {}
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept(Unnamed):
+    """The same with a name."""
+
+    name: str = ""
+
+    def check(self, now: Act) -> None:
+        """See `Unnamed`."""
+        if not 0 < len(self.name.strip()) <= NAME:
+            raise Invalid({"name": f"needs 1 to {NAME} characters", **self.faults(now)})
+        Unnamed.check(self, now)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from services.incident.store import (
     requests,
     service_levels,
     tasks,
+    tools,
     triage,
 )
 from services.incident.store.incidents import DUE_FIELD, INCIDENT_FIELDS, INCIDENTS, MIGRATIONS
@@ -40,6 +41,7 @@ _PARTS = (
     requests,
     triage,
     automation,
+    tools,
 )
 
 KINDS = tuple(kind for part in _PARTS for kind in part.KINDS)

@@ -15,11 +15,11 @@ from chassis.errors import Denied, Invalid, NotFound
 from chassis.listing import Listing
 from chassis.store import Store, Transaction
 from chassis.teams import Teams
-from services.incident.domain.kept import Kept, Shared, Sharing
+from services.incident.domain.kept import Shared, Sharing, Unnamed
 from services.incident.usecases.acting import act
 from services.incident.usecases.reading import Asked, Document, Paged
 
-K = TypeVar("K", bound=Kept)
+K = TypeVar("K", bound=Unnamed)
 S = TypeVar("S", bound=Shared)
 _THERE: Mapping[str, Any] = {"delete_time": None}
 MOST = 1_000
@@ -28,7 +28,10 @@ REMOVED_KEPT = timedelta(days=30)
 
 
 class Cupboard(Generic[K]):
-    """Things of one kind. `claim` names what a thing alone may have, such as a reason; empty for nothing."""
+    """Things of one kind. `claim` names what a thing alone may have, such as a reason; empty for nothing.
+
+    There may be `most`; 0 for any number.
+    """
 
     def __init__(
         self,
@@ -38,16 +41,17 @@ class Cupboard(Generic[K]):
         prefix: str,
         *,
         claim: Callable[[K], str] = lambda _: "",
+        most: int = MOST,
         ids: Ids = new_id,
     ) -> None:
         self._store, self._kind, self._listing, self._ids = store, kind, listing, ids
-        self._prefix, self._claim = prefix, claim
+        self._prefix, self._claim, self._most = prefix, claim, most
         self._of = store.kinds[kind]
 
     async def create(self, fields: Mapping[str, Any]) -> K:
         """A new one. Raises `Invalid`; also for a second one of what there may be one of."""
-        if await self._store.count(self._of.collection, _THERE, limit=MOST) >= MOST:
-            raise Invalid({"": f"there may be {MOST} at most"})
+        if self._most and await self._store.count(self._of.collection, _THERE, limit=self._most) >= self._most:
+            raise Invalid({"": f"there may be {self._most} at most"})
         async with self._store.transaction() as tx:
             made = self._kind.made(act(self._store), id=self._ids(self._prefix), **fields)
             if key := self._claim(made):
