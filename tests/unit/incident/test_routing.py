@@ -15,7 +15,7 @@ from services.incident.domain.incident import Incident
 from services.incident.domain.routing import AgentProfile, Method, OnCallShift, RoutingRule, choose
 from services.incident.domain.states import State
 from tests.unit.incident.desk import MONDAY
-from tests.unit.incident.test_automation import MANAGER, Machine
+from tests.unit.incident.machine import MANAGER, Machine
 
 
 @pytest.fixture
