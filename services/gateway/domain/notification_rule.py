@@ -35,6 +35,7 @@ class Recipient(StrEnum):
     TEAM = "TEAM"
     WATCHERS = "WATCHERS"
     MENTIONED = "MENTIONED"
+    VOTERS = "VOTERS"
 
 
 NAMED: Mapping[Recipient, str] = {
@@ -43,6 +44,7 @@ NAMED: Mapping[Recipient, str] = {
     Recipient.TEAM: "teamId",
     Recipient.WATCHERS: "watcherIds",
     Recipient.MENTIONED: "mentionedIds",
+    Recipient.VOTERS: "voterIds",
 }
 """The field that names them, by its JSON name: of the record, or of what is said about it."""
 

@@ -90,6 +90,18 @@ SHIPPED: Mapping[str, Mapping[str, Any]] = {
         "channels": _BOTH,
         "template": "incident-reminded",
     },
+    "voters-asked": {
+        "name": "People hear that their vote is wanted",
+        "event_types": [
+            "itsm.incident.v1.ApprovalAsked",
+            "itsm.incident.v1.ApprovalStageBegan",
+            "itsm.incident.v1.ApprovalEscalated",
+            "itsm.incident.v1.ApprovalVoterReplaced",
+        ],
+        "recipients": [Recipient.VOTERS],
+        "channels": _BOTH,
+        "template": "approval-asked",
+    },
     "assignee-escalated": {
         "name": "People hear when a promise of theirs is at risk",
         "event_types": ["itsm.incident.v1.IncidentEscalated"],

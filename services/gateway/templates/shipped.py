@@ -34,6 +34,11 @@ _NOTE = "{% if note.text %}\n\n{{ note.text }}{% endif %}"
 _HOW = "{% if record.resolution %}\n\n{{ record.resolution }}{% endif %}"
 _BY = {"en": "{% if actor.name %} by {{ actor.name }}{% endif %}", "de": "{% if actor.name %} von {{ actor.name }}{% endif %}"}
 
+_UNTIL = {
+    "en": "{% if record.expireTime %} until {{ record.expireTime|date(recipient.timeZone) }}{% endif %}",
+    "de": "{% if record.expireTime %} bis {{ record.expireTime|date(recipient.timeZone) }}{% endif %}",
+}
+
 # By name and language: what stands above it, and the one sentence that says what happened.
 _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "incident-opened": {
@@ -74,6 +79,16 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "incident-mentioned": {
         "en": (f"[{_NUMBER}] You are named: {_TITLE}", f"You were named{_BY['en']} in what is said about {_ABOUT}.{_NOTE}"),
         "de": (f"[{_NUMBER}] Sie sind gemeint: {_TITLE}", f"Sie wurden{_BY['de']} in einer Notiz zu {_ABOUT} genannt.{_NOTE}"),
+    },
+    "approval-asked": {
+        "en": (
+            f"Your vote is wanted: {_TITLE}",
+            f"You are asked to agree to {_TITLE}{_UNTIL['en']}.",
+        ),
+        "de": (
+            f"Ihre Stimme ist gefragt: {_TITLE}",
+            f"Sie werden um Zustimmung gebeten: {_TITLE}{_UNTIL['de']}.",
+        ),
     },
     "incident-moved": {
         "en": (

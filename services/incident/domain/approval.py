@@ -188,8 +188,12 @@ class Approval(Aggregate):
         self._plan()
 
     def tell(self, act: Act) -> None:
-        """Says that it was asked."""
-        self._changed(pb.ApprovalAsked(), act)
+        """Says whom it asks now: at first, or in a further stage."""
+        stage = self.current
+        if stage is None:
+            raise RuntimeError("nobody is asked")
+        first = all(each.state in (StageState.PENDING, StageState.SKIPPED) for each in self.stages if each is not stage)
+        self._changed(pb.ApprovalAsked() if first else pb.ApprovalStageBegan(stage=stage.rule.name), act)
 
     def vote(
         self, act: Act, choice: Choice, comment: str, delegations: Iterable[ApprovalDelegation], *, for_id: str = ""

@@ -88,7 +88,6 @@ class Approving:
                 why=why,
             )
             await self._begin(approval, now)
-            approval.tell(now)
             tx.add(approval)
         return approval
 
@@ -105,9 +104,10 @@ class Approving:
         async with self._store.transaction() as tx:
             approval = await tx.get(Approval, id, etag=etag)
             approval.vote(now, choice, comment, await self._delegations({"to_id": now.by}), for_id=for_id)
+            await self._tell(approval)  # before it is saved itself: what is saved last is the answer
+            tx.save(approval)
             await self._begin(approval, now)
             tx.save(approval)
-            await self._tell(approval)
         return approval
 
     async def replace(self, id: str, voter_id: str, by_id: str, note: str, *, etag: str = "") -> Approval:  # noqa: A002 - as above
@@ -128,9 +128,10 @@ class Approving:
             stage = approval.current
             escalation = await self._seats(stage.rule.escalate_to, approval) if stage is not None else ()
             if approval.falls_due(now, escalation):
+                await self._tell(approval)
+                tx.save(approval)
                 await self._begin(approval, now)
                 tx.save(approval)
-                await self._tell(approval)
 
     async def delegate(self, fields: Mapping[str, Any]) -> ApprovalDelegation:
         """Lets somebody vote for the caller while away. Who may edit policies does so for others."""
@@ -214,6 +215,7 @@ class Approving:
         if stage is not None:
             escalation = await self._seats(stage.rule.escalate_to, approval)
             approval.begin(now, await self._seats(stage.rule.voters, approval), escalation)
+            approval.tell(now)
 
     async def _tell(self, approval: Approval) -> None:
         decided = self._decided.get(approval.subject.partition("/")[0])
