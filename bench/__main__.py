@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import agent, alerts, child, edge, impact, report, samples
+from bench import agent, alerts, child, edge, impact, report, samples, search
 from bench.data import SEED
 from bench.measure import Bench, Description, UseDriver, summarized, versions
 from bench.plan import QUICK, Plan
@@ -79,6 +80,8 @@ async def _measure(parsed: argparse.Namespace, plan: Plan) -> dict[str, Any]:
         if plan.whole:
             rows += await impact.rows(bench)
             rows += await samples.measured(description, series=plan.series, rounds=plan.rounds, seconds=seconds, rate=2_000)
+            with TemporaryDirectory(prefix="itsm-bench-search-") as folder:
+                rows.append(await search.measured(plan.records, Path(folder)))
     rows.append(await agent.measured(plan.agent_seconds))
     seen = versions(description)
     common = {"driver": bench.driver, "seed": SEED, "records": plan.records, "versions": seen}

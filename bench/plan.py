@@ -47,6 +47,7 @@ TARGETS: dict[tuple[str, int], Target] = {
 }
 CONSUMED = Target("cpu_ms", 0.1, 0.03)
 IMPACT, IMPACT_IN_MEMORY = Target("cpu_ms", 3.0), Target("cpu_ms", 1.0, 0.1)
+SEARCH = Target("p99", 500)  # at 1,000,000 incidents
 VISIBLE_P50, VISIBLE_P95 = Target("p50", 25), Target("p95", 100)
 
 

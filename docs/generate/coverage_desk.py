@@ -14,4 +14,26 @@ TRIAGE = (
     ),
 )
 
-DESK = (*TRIAGE,)
+_KNOWLEDGE = "e2e/test_knowledge.py"
+_LANGUAGES = f"{_KNOWLEDGE}::test_readers_see_their_language_and_teams_what_is_theirs_alone_and_a_death_loses_none_of_it"
+_HELPED = f"{_KNOWLEDGE}::test_what_helped_in_a_ticket_becomes_an_article_that_helps_others"
+_FOUND = "e2e/test_search.py::test_everybody_finds_what_he_may_read_with_slips_and_a_lost_index_is_made_anew"
+
+KNOWLEDGE = (
+    Capability(
+        "knowledge: from a ticket, versions, review, readers, languages, opinions, uses, review and expiry times",
+        (_HELPED, _LANGUAGES),
+        (_HELPED, _LANGUAGES),
+        (_HELPED, _LANGUAGES, *MATRIX),
+        ("unit/incident/test_articles.py",),
+    ),
+    Capability(
+        "search over everything: slips, unfinished words, exact numbers first, rights inside the question",
+        (_FOUND,),
+        (_FOUND,),
+        (_FOUND, *MATRIX),
+        ("unit/analytics/test_search.py", "unit/incident/test_texts.py"),
+    ),
+)
+
+DESK = (*TRIAGE, *KNOWLEDGE)

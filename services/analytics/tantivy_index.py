@@ -35,7 +35,8 @@ _TITLE, _BODY = 6.0, 1.0
 _TITLE_BEGUN, _BODY_BEGUN = 2.0, 0.4
 _TITLE_SLIP, _BODY_SLIP = 1.5, 0.2
 _NUMBER, _NUMBER_BEGUN, _OWN_LANGUAGE = 1_000.0, 5.0, 2.0
-_BEGUN_FROM, _NUMBER_FROM = 2, 5  # letters that an unfinished word must have
+_TITLE_BEGUN_FROM, _BODY_BEGUN_FROM, _NUMBER_BEGUN_FROM = 2, 4, 6  # letters that an unfinished word must have
+_FEW = 3
 
 T = TypeVar("T")
 
@@ -97,15 +98,19 @@ class TantivyIndex:
         return {text.key: text for text in await self._read(lambda: self._found(query, len(keys)))}
 
     async def find(self, tenant: str, wanted: Wanted, reaches: Sequence[Reach], limit: int) -> list[Text]:
-        """See `ports.Index`. Where nothing has all words, what has half of them is found. Raises `Exhausted`."""
+        """See `ports.Index`. Slips are forgiven where little is found without, and half of the words do where nothing has all:
+        either costs many times what an exact word does. Raises `Exhausted`.
+        """
         if self._asked >= _WAITING:
             raise Exhausted("the search is busy", timedelta(seconds=1))
 
         def find() -> list[Text]:
-            within = self._within(tenant, reaches)
-            found = self._found(self._whole(wanted, within, len(wanted.words)), limit)
-            if not found and len(wanted.words) > 1:
-                found = self._found(self._whole(wanted, within, (len(wanted.words) + 1) // 2), limit)
+            within, every = self._within(tenant, reaches), len(wanted.words)
+            found = self._found(self._whole(wanted, within, every, forgiving=False), limit)
+            if len(found) < min(_FEW, limit):
+                found = self._found(self._whole(wanted, within, every, forgiving=True), limit)
+            if not found and every > 1:
+                found = self._found(self._whole(wanted, within, (every + 1) // 2, forgiving=True), limit)
             return found
 
         self._asked += 1
@@ -129,8 +134,8 @@ class TantivyIndex:
         searcher = self._index.searcher()
         return [_text(searcher.doc(address)) for _, address in searcher.search(query, limit, count=False).hits]
 
-    def _whole(self, wanted: Wanted, within: Query, least: int) -> Query:
-        words = [(Occur.Should, self._word(word, last=word is wanted.words[-1])) for word in wanted.words]
+    def _whole(self, wanted: Wanted, within: Query, least: int, *, forgiving: bool) -> Query:
+        words = [(Occur.Should, self._word(word, last=word is wanted.words[-1], forgiving=forgiving)) for word in wanted.words]
         meant = Query.boolean_query(words, minimum_number_should_match=least)
         number = Query.const_score_query(self._term("number", wanted.number), _NUMBER)
         parts = [
@@ -142,25 +147,24 @@ class TantivyIndex:
             parts.append((Occur.Should, own))
         return Query.boolean_query(parts)
 
-    def _word(self, word: str, *, last: bool) -> Query:
+    def _word(self, word: str, *, last: bool, forgiving: bool) -> Query:
         """Whatever counts as this word: itself, a word that it begins, what it may be a slip of."""
         ways = [
             Query.boost_query(self._term("title", word), _TITLE),
             Query.boost_query(self._term("body", word), _BODY),
             Query.const_score_query(self._term("number", word.upper()), _NUMBER),
         ]
-        allowed = slips(word)
+        allowed = slips(word) if forgiving else 0
         if allowed:
             ways += [self._near("title", word, allowed, _TITLE_SLIP), self._near("body", word, allowed, _BODY_SLIP)]
-        if last and len(word) >= _BEGUN_FROM:
-            ways += [
-                self._near("title", word, 0, _TITLE_BEGUN, begun=True),
-                self._near("body", word, 0, _BODY_BEGUN, begun=True),
-            ]
+        if last and len(word) >= _TITLE_BEGUN_FROM:
+            ways.append(self._near("title", word, 0, _TITLE_BEGUN, begun=True))
             if allowed:
                 ways.append(self._near("title", word, 1, _BODY_SLIP, begun=True))
-            if len(word) >= _NUMBER_FROM:
-                ways.append(self._near("number", word.upper(), 0, _NUMBER_BEGUN, begun=True))
+        if last and len(word) >= _BODY_BEGUN_FROM:
+            ways.append(self._near("body", word, 0, _BODY_BEGUN, begun=True))
+        if last and len(word) >= _NUMBER_BEGUN_FROM:
+            ways.append(self._near("number", word.upper(), 0, _NUMBER_BEGUN, begun=True))
         return Query.disjunction_max_query(ways, 0.1)
 
     def _near(self, field: str, word: str, allowed: int, score: float, *, begun: bool = False) -> Query:
