@@ -37,6 +37,8 @@ class Refusals:
             self._left_out += 1
             return
         self._lines += 1
+        # The span of the request has ended when its answer is sent.
+        trace = trace_id(scope)
         # An address of mail stays one that the log blanks.
         path = quote(scope["path"][:_LONGEST_PATH], safe="/:@")
         _log.info(
@@ -46,7 +48,6 @@ class Refusals:
                 "status": status,
                 "method": scope["method"],
                 "path": path,
-                # The span of the request has ended when its answer is sent.
-                "trace_id": trace_id(scope),
+                **({"trace_id": trace} if trace else {}),
             },
         )
