@@ -14,7 +14,7 @@ import orjson
 from itsm.auth import v1 as auth_pb
 from itsm.operations import v1 as operations_pb
 
-from chassis import operations, telemetry
+from chassis import operations, telemetry, texts
 from chassis.auth import Issuer, Policy, ServiceAccount, Verifier, own_issuer
 from chassis.domain import SystemClock, uuid7
 from chassis.events import INDEXES, Consumer, Relay, Subscriptions
@@ -30,11 +30,15 @@ from chassis.settings import Settings
 from chassis.store import Index, Kind, Store
 from chassis.store.migrations import MIGRATING, Migration, check, migrate
 from chassis.store.mongo import MongoBackend
+from chassis.texts import Wording
 from chassis.trust import trusting
 
 
 class Assembly:
-    """One process with its store and its edge. `fetch_policy` replaces the call to the auth service, for that one itself."""
+    """One process with its store and its edge. `fetch_policy` replaces the call to the auth service, for that one itself.
+
+    `wordings` says which of its records hold words that are searched.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Assembly:
         indexes: Iterable[Index] = (),
         migrations: Sequence[Migration] = (),
         fetch_policy: Callable[[], Any] | None = None,
+        wordings: Iterable[Wording] = (),
     ) -> None:
         self.settings = settings
         self.service = Service(name, settings)
@@ -80,6 +85,7 @@ class Assembly:
         self.channels = Channels(settings.tls_folder)
         self.guard = Guard(self.verifier, fetch_policy or self._fetch_policy, self.backend)
         self._migrations = migrations
+        self._wordings = tuple(wordings)
         self._wire()
 
     def serve(self, service: str, add_to_server: Callable[[Any, grpc.aio.Server], None], servicer: Any) -> None:
@@ -100,6 +106,11 @@ class Assembly:
             "itsm.operations.v1.OperationsService",
             operations_pb.add_OperationsServiceServicer_to_server,
             operations.OperationsApi(self.service.name, own),
+        )
+        self.serve(
+            texts.SERVICE,
+            operations_pb.add_TextServiceServicer_to_server,
+            texts.TextApi(texts.Texts(self.store, self._wordings)),
         )
         Replays(self.store, self.settings, self.service.name).attach(self.service)
 

@@ -7,7 +7,6 @@ from typing import Any
 from google.protobuf.message import Message
 from itsm.asset import v1 as pb
 from itsm.auth import v1 as auth_pb
-from itsm.operations import v1 as operations_pb
 from pydantic import Field
 
 from chassis import context as ctx
@@ -17,8 +16,6 @@ from chassis.errors import ForbiddenMove, NotFound
 from chassis.policy import Policy
 from chassis.rpc import DEADLINE, call, connected
 from chassis.service import Service
-from chassis.texts import SERVICE as TEXTS
-from chassis.texts import TextApi, Texts
 from services.asset import reactions
 from services.asset import store as kept
 from services.asset.api.agents import AgentApi
@@ -64,14 +61,20 @@ def build(
     settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None, keys: Keys | None = None
 ) -> Service:
     """The service with all its parts. `fetch_policy` and `keys` replace what is asked of the auth service."""
-    assembly = Assembly("asset", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=fetch_policy)
+    assembly = Assembly(
+        "asset",
+        settings,
+        kinds=kept.KINDS,
+        indexes=kept.INDEXES,
+        fetch_policy=fetch_policy,
+        wordings=kept.wordings(),
+    )
     store, key = assembly.store, settings.page_token_key.get_secret_value().encode()
     listings = kept.listings(key, store.clock)
     reading = Reading(store, listings, kept.timeline(key, store.clock))
     classes, placing = Classes(store), Placing(store)
     items = Items(store, classes, placing)
     assembly.serve(ASSETS, pb.add_AssetServiceServicer_to_server, AssetApi(items, Merging(store, classes, placing), reading))
-    assembly.serve(TEXTS, operations_pb.add_TextServiceServicer_to_server, TextApi(Texts(store, kept.wordings())))
     assembly.serve(CLASSES, pb.add_AssetClassServiceServicer_to_server, AssetClassApi(classes))
     agents = Agents(store, classes, placing, keys or AuthKeys(assembly))
     assembly.serve(AGENTS, pb.add_AgentServiceServicer_to_server, AgentApi(agents, reading))

@@ -46,7 +46,6 @@ _GROUPS = (
     articles,
     majors,
     follow_ups,
-    texts,
     tasks,
     requests,
     triage,
@@ -61,7 +60,13 @@ SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)
 def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
     """The service with all its parts. `fetch_policy` replaces the question to the auth service."""
     assembly = Assembly(
-        "incident", settings, kinds=kept.KINDS, indexes=kept.INDEXES, migrations=kept.MIGRATIONS, fetch_policy=fetch_policy
+        "incident",
+        settings,
+        kinds=kept.KINDS,
+        indexes=kept.INDEXES,
+        migrations=kept.MIGRATIONS,
+        fetch_policy=fetch_policy,
+        wordings=texts.wordings(),
     )
     store = assembly.store
     listings = kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock)

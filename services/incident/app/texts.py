@@ -1,12 +1,7 @@
 """What the records of the service desk hold in words, for the search."""
 
-from itsm.operations import v1 as pb
-
-from chassis.texts import SERVICE, TextApi, Texts, Wording
-from services.incident.app.parts import Parts
+from chassis.texts import Wording
 from services.incident.store import KINDS
-
-SERVICES = (SERVICE,)
 
 _ARTICLES = "articles"
 _WORDS = ("description", "summary", "body", "keywords", "resolution", "workaround", "cause", "category")
@@ -33,8 +28,3 @@ def wordings() -> list[Wording]:
         elif kind.plural == "notes":
             found.append(Wording(kind, words=("text",), open_field="public"))
     return found
-
-
-def wire(parts: Parts) -> None:
-    """Serves them."""
-    parts.assembly.serve(SERVICE, pb.add_TextServiceServicer_to_server, TextApi(Texts(parts.store, wordings())))
