@@ -30,7 +30,11 @@ FRONT = "front"
 def installed(root: Path = ROOT) -> tuple[str, ...]:
     """The services that can be started: those whose package has a main module and a composition root."""
     folders = {name: root / "services" / name for name in SERVICES}
-    return tuple(name for name, folder in folders.items() if (folder / "__main__.py").exists() and (folder / "app.py").exists())
+    return tuple(
+        name
+        for name, folder in folders.items()
+        if (folder / "__main__.py").exists() and ((folder / "app.py").exists() or (folder / "app").is_dir())
+    )
 
 
 class Services:
