@@ -21,6 +21,7 @@ from chassis.store.changes import SNAPSHOT_FIELD
 from services.incident.domain.alarm import Alarm, Criticality, Severity
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
+from services.incident.usecases.surveys import Surveys
 from services.incident.usecases.automation import OWN
 from services.incident.usecases.impacts import Impacts
 from services.incident.usecases.running import Automation
@@ -83,6 +84,20 @@ def automation(acting: Automation) -> Subscriptions:
         await acting.heard(data, envelope)
 
     group.on_json(heard_types(), heard)
+    return group
+
+
+def asking(surveys: Surveys) -> Subscriptions:
+    """Asks how it was when an incident was closed: a group of its own, so that it waits for nothing else."""
+    group = Subscriptions("surveys", ordered=False, gather=0.1)
+
+    @group.on(incident.IncidentClosed)
+    async def closed(event: Any, _envelope: Envelope) -> None:
+        about = event.incident
+        await surveys.closed(
+            {name: getattr(about, name) for name in ("id", "number", "requester_id", "assignee_id", "team_id")}
+        )
+
     return group
 
 

@@ -30,6 +30,10 @@ INSIDE = {
         for field, why in (("version", "shown as etag"), ("delete_time", "since when it is gone"))
     },
     "MacroRun.version": "shown as etag",
+    "SurveyPolicy.version": "shown as etag",
+    "SurveyPolicy.delete_time": "since when it is gone",
+    "Survey.version": "shown as etag",
+    "Survey.due_time": "when the timer ends it",
     "MacroRun.backwards": "what takes it back",
     "MacroRun.incident_version": "what it left, to be taken back only from there",
     "FollowUpPolicy.delete_time": "since when it is gone",

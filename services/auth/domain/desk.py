@@ -117,7 +117,13 @@ _TOOLS_SET = (
     *(f"{each}.{verb}" for each in ("ticketTemplates", "recurringTickets") for verb in ("create", "update", "delete")),
 )
 
+_SURVEYS_READ = ("surveyPolicies.get", "surveyPolicies.list", "surveys.get", "surveys.list", "surveys.answer")
+_SURVEYS_OWN = ("surveys.get", "surveys.list", "surveys.answer", "drafts.keep")
+_SURVEYS_SET = ("surveyPolicies.create", "surveyPolicies.update", "surveyPolicies.delete")
+_NOW = ("drafts.keep", "incidents.attend")
+
 VIEWER: tuple[str, ...] = (
+    *_SURVEYS_READ,
     *_TOOLS_READ,
     *_TASKS_READ,
     *_REQUESTS_READ,
@@ -133,10 +139,19 @@ VIEWER: tuple[str, ...] = (
 )
 """Reading, for everybody who works here."""
 
-REQUESTER: tuple[str, ...] = (*_REQUESTS_OWN, *_SEARCH, *_APPROVALS_VOTE, *_ARTICLES_READ, *_WATCHING, *_CHANGES_OWN)
+REQUESTER: tuple[str, ...] = (
+    *_SURVEYS_OWN,
+    *_REQUESTS_OWN,
+    *_SEARCH,
+    *_APPROVALS_VOTE,
+    *_ARTICLES_READ,
+    *_WATCHING,
+    *_CHANGES_OWN,
+)
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
 AGENT: tuple[str, ...] = (
+    *_NOW,
     *_TOOLS_OWN,
     *_RULES_WORK,
     *_RULES_READ,
@@ -152,6 +167,7 @@ AGENT: tuple[str, ...] = (
     *_PROBLEMS_WORK,
 )
 INCIDENT_MANAGER: tuple[str, ...] = (
+    *_SURVEYS_SET,
     *_TOOLS_SET,
     *_RULES_SET,
     *_TRIAGE_SET,
@@ -169,6 +185,7 @@ ADMIN: tuple[str, ...] = (*INCIDENT_MANAGER, *CHANGE_MANAGER)
 
 SCOPES: dict[str, dict[str, Any]] = {
     "requests": {"requester_id": "$subject"},
+    "surveys": {"requester_id": "$subject"},
     "tasks": {"requester_id": "$subject"},
     "catalogItems": {"state": "PUBLISHED"},
     "articles": {"state": "PUBLISHED", "visibility": "PUBLIC"},

@@ -74,6 +74,13 @@ SHIPPED: Mapping[str, Mapping[str, Any]] = {
         "template": "incident-moved",
         "order": 20,
     },
+    "requester-asked": {
+        "name": "Requesters are asked how it was",
+        "event_types": ["itsm.incident.v1.SurveySent"],
+        "recipients": [Recipient.REQUESTER],
+        "channels": [Channel.MAIL],
+        "template": "incident-survey",
+    },
     "requester-reminded": {
         "name": "Requesters are reminded of what they were asked",
         "event_types": ["itsm.incident.v1.IncidentReminded"],

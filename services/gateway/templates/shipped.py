@@ -97,6 +97,10 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
         ),
         "de": (f"[{_NUMBER}] Neuer Stand: {_TITLE}", f"{_ABOUT} steht jetzt auf {{{{ record.state|words }}}}.{_HOW}"),
     },
+    "incident-survey": {
+        "en": (f"[{_NUMBER}] How was it? {_TITLE}", f"{_ABOUT} is closed. Please tell us how it was."),
+        "de": (f"[{_NUMBER}] Wie war es? {_TITLE}", f"{_ABOUT} ist geschlossen. Bitte sagen Sie uns, wie es war."),
+    },
     "incident-reminded": {
         "en": (f"[{_NUMBER}] It waits: {_TITLE}", f"{_ABOUT} still waits. It goes on when you answer."),
         "de": (f"[{_NUMBER}] Es wartet: {_TITLE}", f"{_ABOUT} wartet noch. Es geht weiter, sobald Sie antworten."),

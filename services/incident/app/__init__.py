@@ -18,6 +18,7 @@ from services.incident.app import (
     problems,
     requests,
     service_levels,
+    surveys,
     tasks,
     texts,
     tools,
@@ -51,6 +52,7 @@ _GROUPS = (
     triage,
     automation,
     tools,
+    surveys,
 )
 
 SERVICES = tuple(name for group in _GROUPS for name in group.SERVICES)

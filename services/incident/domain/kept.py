@@ -23,7 +23,10 @@ class Sharing(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Unnamed(Aggregate):
-    """What is made, changed by field and removed. `CREATED`, `UPDATED` and `DELETED` are the messages of its events, `FIXED` what is chosen once."""
+    """What is made, changed by field and removed.
+
+    `CREATED`, `UPDATED` and `DELETED` are the messages of its events, `FIXED` names what is chosen once.
+    """
 
     CREATED: ClassVar[Any]
     UPDATED: ClassVar[Any]

@@ -19,6 +19,7 @@ from services.incident.store import (
     problems,
     requests,
     service_levels,
+    surveys,
     tasks,
     tools,
     triage,
@@ -42,6 +43,7 @@ _PARTS = (
     triage,
     automation,
     tools,
+    surveys,
 )
 
 KINDS = tuple(kind for part in _PARTS for kind in part.KINDS)
