@@ -284,12 +284,14 @@ class Engine:
             self._compared(pair, name, Verdict.OUT, "they keep it otherwise")
 
     async def _edit_ours(self, pair: _Pair, names: list[str]) -> None:
-        for attempt in range(_TRIES):
+        for _ in range(_TRIES):
             values: dict[str, str] = {}
             for name in names:
                 values |= self._wanted(pair, name)
+            # Of one version: an edit that was done before would answer with the incident as it was then, not as it is.
+            key = pair.key(f"edit|{pair.record.version}|{','.join(names)}")
             try:
-                pair.record = await self._ours.edit(pair.record, values, pair.key(f"edit|{','.join(names)}|{attempt}"))
+                pair.record = await self._ours.edit(pair.record, values, key)
                 break
             except Moved:
                 pair.record = await self._ours.read(pair.record.id) or pair.record

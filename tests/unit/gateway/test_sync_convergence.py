@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
@@ -300,5 +300,15 @@ async def play(kind: Kind, seed: int, prefer: Prefer, steps: list[tuple[Any, ...
 @pytest.mark.parametrize("kind", Kind)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 1000), prefer=st.sampled_from(Prefer), steps=STEPS)
+@example(
+    seed=624,
+    prefer=Prefer.OURS,
+    steps=[
+        ("ours", "title", "one"), ("rank", 0), ("ours", "title", "one"), ("ours", "title", "one"), ("ours", "title", "one"),
+        ("rank", 0), ("out",), ("ours", "title", "one"), ("relay",), ("level", "impact", "HIGH"), ("repeat",), ("die",),
+        ("poll",), ("die",), ("poll",), ("rank", 0), ("die",), ("ours", "title", "one"), ("out",),
+        ("level", "impact", "HIGH"), ("level", "impact", "LOW"), ("out",), ("die",),
+    ],
+)  # fmt: skip
 def test_both_sides_come_to_rest_and_say_the_same(kind: Kind, seed: int, prefer: Prefer, steps: list[tuple[Any, ...]]) -> None:
     asyncio.run(play(kind, seed, prefer, steps))
