@@ -2,15 +2,14 @@
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
 from chassis.domain import Ids, new_id
-from chassis.errors import Invalid, NotFound, Unauthenticated
+from chassis.errors import Invalid, Unauthenticated
 from chassis.listing import Listing
 from chassis.outbound import Policy
 from chassis.store import Delete, Insert, Store, Update
@@ -24,13 +23,13 @@ from services.gateway.sync.reach import SECRETS, Reaching
 from services.gateway.sync.sending import CONNECTIONS, PATTERN
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
+from services.gateway.usecases.shelf import Shelf
 
 MOST = 20
 """How many connections a tenant may have: each event is held against all of them."""
 SECRET_LENGTH = 4_000
 HINTS_APART = timedelta(seconds=5)
 """Polls that hints bring about are at least so far from the poll before."""
-_THERE: Mapping[str, Any] = {"delete_time": None}
 
 Finding = tuple[bool, str]
 
@@ -55,13 +54,13 @@ class Connections:
         ids: Ids = new_id,
     ) -> None:
         self._store, self._log, self._links, self._reaching = store, log, links, reaching
-        self._listing, self._link_listing = listings
+        listing, self._link_listing = listings
+        self._shelf = Shelf(store, Connection, listing, "connection")
         self._policy, self._catalog, self._master, self._ids = policy, catalog, master, ids
 
     async def create(self, fields: Mapping[str, Any], secret: str) -> Connection:
         """A new one. Raises `Invalid`, also for an address that is never reached."""
-        if await self._store.count(CONNECTIONS, _THERE, limit=MOST) >= MOST:
-            raise Invalid({"": f"there may be {MOST} connections at most"})
+        await self._shelf.require_room(MOST)
         connection = Connection.made(id=self._ids("cnx"), at=self._store.clock(), **fields)
         self._judge(connection)
         async with self._store.transaction() as tx:
@@ -72,38 +71,34 @@ class Connections:
 
     async def update(self, id: str, fields: Mapping[str, Any], secret: str | None, *, etag: str = "") -> Connection:  # noqa: A002 - as its field
         """Changes named fields, and the secret where one is given. Raises `Invalid`."""
-        async with self._store.transaction() as tx:
-            connection = await self._loaded(tx, id, etag)
+        async with self._store.transaction() as tx, self._shelf.changing(id, etag) as connection:
             connection.edit(self._store.clock(), with_secret=secret is not None, **fields)
             self._judge(connection)
             if secret is not None:
                 tx.write(self._reaching.kept(id, _secret(secret)))
             due = self._store.clock() if connection.enabled and connection.direction.comes_in else None
             tx.write(Update(POLLS, self._poll_of(id), {"$set": {DUE_FIELD: due, "failures": 0}}, strict=False))
-            tx.save(connection)
         return connection
 
     async def rotate(self, id: str, *, etag: str = "") -> tuple[Connection, str]:  # noqa: A002 - as above
         """Another key for hints from now on; empty in a dry run."""
-        async with self._changing(id, etag) as connection:
+        async with self._shelf.changing(id, etag) as connection:
             connection.rotate(self._store.clock())
         return connection, "" if ctx.current().dry_run else self._key(id, connection.key_version)
 
     async def delete(self, id: str, *, etag: str = "") -> Connection:  # noqa: A002 - as above
         """It is gone, and its secret with it."""
-        async with self._store.transaction() as tx:
-            connection = await self._loaded(tx, id, etag)
+        async with self._store.transaction() as tx, self._shelf.changing(id, etag) as connection:
             connection.delete(self._store.clock())
             tx.write(Delete(SECRETS, self._poll_of(id)))
             tx.write(Delete(POLLS, self._poll_of(id)))
-            tx.save(connection)
         if not ctx.current().dry_run:
             await self._links.forget(id)
         return connection
 
     async def test(self, id: str) -> list[Finding]:  # noqa: A002 - as above
         """Looks whether all that is needed is there. Raises `Invalid` in a dry run."""
-        connection, found = await self._there(id), list[Finding]()
+        connection, found = await self._shelf.there(id), list[Finding]()
         ctx.refuse_dry_run()
         try:
             async for text in (await self._reaching.to(connection)).look():
@@ -114,7 +109,7 @@ class Connections:
 
     async def sync(self, id: str) -> Document:  # noqa: A002 - as above
         """Has it polled at once, and what was refused tried again. Raises `Invalid` in a dry run."""
-        connection = await self._there(id)
+        connection = await self._shelf.there(id)
         ctx.refuse_dry_run()
         if not connection.enabled:
             raise Invalid({"enabled": "nothing goes by this connection while it is off"})
@@ -132,7 +127,7 @@ class Connections:
         if not hmac.compare_digest(self._key(id, int(version), tenant).encode(), key.encode()):
             raise refusal
         with ctx.use(Context(tenant=tenant, actor=Actor(id=id, kind="system"))):
-            found = await self._store.find(CONNECTIONS, {"_id": id, **_THERE}, limit=1)
+            found = await self._store.find(CONNECTIONS, {"_id": id, "delete_time": None}, limit=1)
             if not found or found[0]["key_version"] != int(version):
                 raise refusal
             now = self._store.clock()
@@ -145,42 +140,20 @@ class Connections:
 
     async def get(self, id: str) -> Document:  # noqa: A002 - as above
         """One connection, to become a message. Raises `NotFound`."""
-        document = await self._store.document(Connection, id, naive=True)
-        if document.get("delete_time") is not None:
-            raise NotFound("connection", id)
-        return document
+        return await self._shelf.get(id)
 
     async def page(self, asked: Asked) -> Paged:
         """A page of the connections that match."""
-        return await page_of(self._store, CONNECTIONS, self._listing, asked, among=_THERE)
+        return await self._shelf.page(asked)
 
     async def links(self, id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
         """A page of what is kept in step by a connection."""
-        await self._there(id)
+        await self._shelf.there(id)
         return await page_of(self._store, LINKS, self._link_listing, asked, among={"connection_id": id})
 
     async def deliveries(self, id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
         """A page of what was to go out."""
-        return await self._log.page(Channel.SYNC, (await self._there(id)).id, asked)
-
-    async def _there(self, id: str) -> Connection:  # noqa: A002 - as above
-        connection = await self._store.get(Connection, id)
-        if connection.delete_time is not None:
-            raise NotFound("connection", id)
-        return connection
-
-    @asynccontextmanager
-    async def _changing(self, id: str, etag: str) -> AsyncIterator[Connection]:  # noqa: A002 - as above
-        async with self._store.transaction() as tx:
-            connection = await self._loaded(tx, id, etag)
-            yield connection
-            tx.save(connection)
-
-    async def _loaded(self, tx: Any, id: str, etag: str) -> Connection:  # noqa: A002 - as above
-        connection: Connection = await tx.get(Connection, id, etag=etag)
-        if connection.delete_time is not None:
-            raise NotFound("connection", id)
-        return connection
+        return await self._log.page(Channel.SYNC, (await self._shelf.there(id)).id, asked)
 
     def _judge(self, connection: Connection) -> None:
         self._policy.check(connection.url)

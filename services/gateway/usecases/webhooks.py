@@ -1,27 +1,26 @@
 """Webhooks: making, changing and finding them."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id, uuid7
-from chassis.errors import Invalid, NotFound
+from chassis.errors import Invalid
 from chassis.listing import Listing
 from chassis.outbound import Policy
-from chassis.store import Store, Transaction
+from chassis.store import Store
 from services.gateway.domain.delivery import Channel
 from services.gateway.domain.webhook import Webhook, signing_key, spelled, unknown
 from services.gateway.ports import Catalog
 from services.gateway.usecases.log import Log
-from services.gateway.usecases.reading import Asked, Document, Paged, page_of
+from services.gateway.usecases.reading import Asked, Document, Paged
+from services.gateway.usecases.shelf import Shelf, rights
 
 WEBHOOKS = "webhooks"
 TESTED = "itsm.gateway.v1.WebhookTested"
 """The type of a delivery that tells of nothing."""
 MOST = 100
 """How many webhooks a tenant may have: each event is held against all of them."""
-_THERE: Mapping[str, Any] = {"delete_time": None}
 
 
 class Webhooks:
@@ -41,14 +40,13 @@ class Webhooks:
         master: bytes,
         ids: Ids = new_id,
     ) -> None:
-        self._store, self._log, self._listing = store, log, listing
+        self._store, self._log, self._shelf = store, log, Shelf(store, Webhook, listing, "webhook")
         self._policy, self._catalog, self._master, self._ids = policy, catalog, master, ids
 
     async def create(self, fields: Mapping[str, Any]) -> tuple[Webhook, str]:
         """A new one and its secret. Raises `Invalid`, also for an address that is never reached."""
-        if await self._store.count(WEBHOOKS, _THERE, limit=MOST) >= MOST:
-            raise Invalid({"": f"there may be {MOST} webhooks at most"})
-        owner, limits = _rights()
+        await self._shelf.require_room(MOST)
+        owner, limits = rights()
         webhook = Webhook.made(id=self._ids("whk"), at=self._store.clock(), owner_id=owner, limits=limits, **fields)
         self._judge(webhook)
         async with self._store.transaction() as tx:
@@ -57,39 +55,39 @@ class Webhooks:
 
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Webhook:  # noqa: A002 - as its field
         """Changes named fields. Raises `Invalid`."""
-        async with self._changing(id, etag) as webhook:
-            owner, limits = _rights()
+        async with self._shelf.changing(id, etag) as webhook:
+            owner, limits = rights()
             webhook.edit(self._store.clock(), by=owner, limits=limits, **fields)
             self._judge(webhook)
         return webhook
 
     async def rotate(self, id: str, *, etag: str = "") -> tuple[Webhook, str]:  # noqa: A002 - as above
         """Another secret from now on."""
-        async with self._changing(id, etag) as webhook:
+        async with self._shelf.changing(id, etag) as webhook:
             webhook.rotate(self._store.clock())
         return webhook, self._secret(webhook)
 
     async def enable(self, id: str, *, etag: str = "") -> Webhook:  # noqa: A002 - as above
         """Tells it of what happens from now on."""
-        async with self._changing(id, etag) as webhook:
+        async with self._shelf.changing(id, etag) as webhook:
             webhook.enable(self._store.clock())
         return webhook
 
     async def disable(self, id: str, *, etag: str = "") -> Webhook:  # noqa: A002 - as above
         """Tells it of nothing more."""
-        async with self._changing(id, etag) as webhook:
+        async with self._shelf.changing(id, etag) as webhook:
             webhook.disable(self._store.clock())
         return webhook
 
     async def delete(self, id: str, *, etag: str = "") -> Webhook:  # noqa: A002 - as above
         """It is gone."""
-        async with self._changing(id, etag) as webhook:
+        async with self._shelf.changing(id, etag) as webhook:
             webhook.delete(self._store.clock())
         return webhook
 
     async def test(self, id: str) -> Document:  # noqa: A002 - as above
         """A delivery that tells of nothing, to a disabled webhook too. Raises `Invalid` in a dry run."""
-        webhook = await self._there(id)
+        webhook = await self._shelf.there(id)
         ctx.refuse_dry_run()
         async with self._store.transaction() as tx:
             delivery = self._log.add(
@@ -105,45 +103,23 @@ class Webhooks:
 
     async def get(self, id: str) -> Document:  # noqa: A002 - as above
         """One webhook, to become a message. Raises `NotFound`."""
-        document = await self._store.document(Webhook, id, naive=True)
-        if document.get("delete_time") is not None:
-            raise NotFound("webhook", id)
-        return document
+        return await self._shelf.get(id)
 
     async def page(self, asked: Asked) -> Paged:
         """A page of the webhooks that match."""
-        return await page_of(self._store, WEBHOOKS, self._listing, asked, among=_THERE)
+        return await self._shelf.page(asked)
 
     async def deliveries(self, id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
         """A page of what a webhook was told."""
-        return await self._log.page(Channel.WEBHOOK, (await self._there(id)).id, asked)
+        return await self._log.page(Channel.WEBHOOK, (await self._shelf.there(id)).id, asked)
 
     async def delivery(self, id: str, delivery_id: str) -> Document:  # noqa: A002 - as above
         """One delivery of a webhook."""
-        return await self._log.get(Channel.WEBHOOK, (await self._there(id)).id, delivery_id)
+        return await self._log.get(Channel.WEBHOOK, (await self._shelf.there(id)).id, delivery_id)
 
     async def redeliver(self, id: str, delivery_id: str) -> Document:  # noqa: A002 - as above
         """Delivers again, under the same id."""
-        return await self._log.again(Channel.WEBHOOK, (await self._there(id)).id, delivery_id)
-
-    async def _there(self, id: str) -> Webhook:  # noqa: A002 - as above
-        webhook = await self._store.get(Webhook, id)
-        if webhook.delete_time is not None:
-            raise NotFound("webhook", id)
-        return webhook
-
-    @asynccontextmanager
-    async def _changing(self, id: str, etag: str) -> AsyncIterator[Webhook]:  # noqa: A002 - as above
-        async with self._store.transaction() as tx:
-            webhook = await self._loaded(tx, id, etag)
-            yield webhook
-            tx.save(webhook)
-
-    async def _loaded(self, tx: Transaction, id: str, etag: str) -> Webhook:  # noqa: A002 - as above
-        webhook = await tx.get(Webhook, id, etag=etag)
-        if webhook.delete_time is not None:
-            raise NotFound("webhook", id)
-        return webhook
+        return await self._log.again(Channel.WEBHOOK, (await self._shelf.there(id)).id, delivery_id)
 
     def _judge(self, webhook: Webhook) -> None:
         self._policy.check(webhook.url)
@@ -156,11 +132,3 @@ class Webhooks:
         if ctx.current().dry_run:
             return ""
         return spelled(signing_key(self._master, ctx.current().tenant, webhook.id, webhook.key_version))
-
-
-def _rights() -> tuple[str, list[str]]:
-    """Who calls, empty where that is no person, and what he may read with the token that he shows: it may permit less than
-    his roles."""
-    caller = ctx.current()
-    owner = caller.actor.id if caller.actor.kind == "user" else ""
-    return owner, sorted(name for name in caller.permissions if name.endswith(".get"))
