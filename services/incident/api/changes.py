@@ -90,7 +90,7 @@ class ChangeApi(pb.ChangeServiceServicer):
 
     async def ListChangeTimeline(self, request: pb.ListChangeTimelineRequest, context: Any) -> pb.ListChangeTimelineResponse:
         rows, token = await self._reading.timeline(Change, request.id, asked(request))
-        entries = [timeline_entry(row, "change") for row in rows]
+        entries = [timeline_entry(row, "approval" if row["kind"] == "approvals" else "change") for row in rows]
         return pb.ListChangeTimelineResponse(entries=entries, next_page_token=token)
 
     async def GateChange(self, request: pb.GateChangeRequest, context: Any) -> pb.ChangeGate:
