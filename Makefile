@@ -73,7 +73,7 @@ web: .state/web ## build the console, which the gateway serves, into web/dist
 e2e-k8s: .state/protos ## install the chart on the cluster of KUBECONFIG and try it in every way; writes a JSON report (ARGS=...)
 	$(PY) -m tests.k8s $(ARGS)
 
-tools: .state/venv ## fetch and build the programs that only tests need, once a version: helm, helm-unittest, kube-score, a generator
+tools: .state/venv ## fetch and build the programs that only tests need, once a version: helm 3 and 4, helm-unittest, kube-score, a generator
 	@$(PY) -m deploy.tools >/dev/null
 	@$(PY) -m tests.support.generating
 

@@ -1,4 +1,4 @@
-"""The programs that the charts are checked with, built from source at pinned versions: helm, helm-unittest and kube-score.
+"""The programs that the charts are checked with, built from source at pinned versions: two helms, helm-unittest, kube-score.
 
 Go compiles them, the machine's own when it is new enough, else the one of a wheel. What is built lies in the cache of the
 stack, under the digest of all that decides about it, so a changed pin is built anew and an unchanged one is only found.
@@ -56,6 +56,9 @@ TOOLS: Mapping[str, Tool] = {
             "helm.sh/helm/v3/internal/version.version": "v3.22.0",
         },
     ),
+    # Its versions of all that both need are the same, so it costs little more than what is its own. By itself it knows
+    # which Kubernetes its client is of.
+    "helm4": Tool("helm.sh/helm/v4/cmd/helm", linked={"helm.sh/helm/v4/internal/version.version": "v4.3.1"}),
     # It renders with helm's own packages, so both share a module and most of what is compiled.
     "helm-unittest": Tool(
         "github.com/helm-unittest/helm-unittest/cmd/helm-unittest",

@@ -28,12 +28,14 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Object = dict[str, Any]
 
 
-def helm(*arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Runs helm with caches of its own, so that nothing of this machine decides. Fails with what it said."""
+def helm(*arguments: str, check: bool = True, timeout: float = 120, program: str = "helm") -> subprocess.CompletedProcess[str]:
+    """Runs helm (3, or `program="helm4"`) with caches of its own, so that nothing of this machine decides. Fails with what
+    it said.
+    """
     with tempfile.TemporaryDirectory() as home:
         environment = {"PATH": os.environ["PATH"], "HOME": home}
         done = subprocess.run(  # noqa: S603 - a program of ours
-            [str(path("helm")), *arguments],
+            [str(path(program)), *arguments],
             cwd=ROOT,
             env=environment,
             capture_output=True,
