@@ -5,6 +5,10 @@ The table of roles takes these as they are (`roles.py`); its version is raised w
 
 from typing import Any
 
+_WATCHING = ("incidents.watch",)
+_TRIAGE_READ = ("incidents.suggest", "triageModels.get", "triageModels.list")
+_TRIAGE_SET = ("triageModels.create", "triageModels.activate", "triageModels.retire")
+
 _PROBLEMS_READ = ("problems.get", "problems.list")
 _PROBLEMS_WORK = (
     *_PROBLEMS_READ,
@@ -35,39 +39,13 @@ _CHANGES_WORK = (
 )
 _CHANGES_LEAD = ("changes.expedite", "changes.close")
 
-_WATCHING = ("incidents.watch",)
+_SEARCH = ("search.query",)
 
 _ARTICLES_READ = ("articles.get", "articles.list", "articles.rate")
 _ARTICLES_WRITE = (
     *("articles.create", "articles.update", "articles.submit", "articles.link", "articles.note", "articles.history"),
 )
 _ARTICLES_LEAD = ("articles.reject", "articles.publish", "articles.confirm", "articles.retire", "articles.restore")
-
-_MAJORS_READ = ("majors.get", "majors.list")
-_MAJORS_WORK = ("majors.propose", "majors.check", "majors.note", "majors.complete")
-_MAJORS_LEAD = (
-    *("majors.update", "majors.declare", "majors.decline", "majors.staff", "majors.link", "majors.tell", "majors.resolve"),
-    *("majors.reopen", "majors.review", "majors.close"),
-)
-_JOINING = ("incidents.merge", "incidents.split")
-
-_APPROVALS_READ = ("approvalPolicies.get", "approvalPolicies.list", "approvalDelegations.get", "approvalDelegations.list")
-_APPROVALS_VOTE = (
-    *("approvals.get", "approvals.list", "approvals.vote"),
-    *("approvalDelegations.create", "approvalDelegations.end"),
-)
-_APPROVALS_SET = (
-    *("approvalPolicies.create", "approvalPolicies.update", "approvalPolicies.simulate", "approvals.replace"),
-    *("changeTemplates.retire", "changeTemplates.reinstate"),
-    *("cabMeetings.create", "cabMeetings.update", "cabMeetings.hold", "cabMeetings.cancel"),
-)
-_BOARD_READ = ("changeTemplates.get", "changeTemplates.list", "cabMeetings.get", "cabMeetings.list")
-_TEMPLATES_WORK = ("changeTemplates.create", "changeTemplates.update", "changeTemplates.submit")
-
-_FOLLOW_UPS_READ = ("followUpPolicies.get", "followUpPolicies.list")
-_FOLLOW_UPS_SET = ("followUpPolicies.create", "followUpPolicies.update", "followUpPolicies.delete")
-
-_SEARCH = ("search.query",)
 
 _TASKS_READ = ("tasks.get", "tasks.list")
 _TASKS_WORK = (
@@ -86,8 +64,37 @@ _REQUESTS_WORK = (
     *("requests.cancel", "requests.link", "requests.note"),
 )
 _CATALOG_SET = ("catalogItems.create", "catalogItems.update", "catalogItems.publish", "catalogItems.retire")
-_TRIAGE_READ = ("incidents.suggest", "triageModels.get", "triageModels.list")
-_TRIAGE_SET = ("triageModels.create", "triageModels.activate", "triageModels.retire")
+
+_MAJORS_READ = ("majors.get", "majors.list")
+_MAJORS_WORK = ("majors.propose", "majors.check", "majors.note", "majors.complete")
+_MAJORS_LEAD = (
+    *("majors.update", "majors.declare", "majors.decline", "majors.staff", "majors.link", "majors.tell", "majors.resolve"),
+    *("majors.reopen", "majors.review", "majors.close"),
+)
+_JOINING = ("incidents.merge", "incidents.split")
+
+_PLANS_READ = ("releases.get", "releases.list", "blackouts.get", "blackouts.list")
+_PLANS_WORK = ("releases.create", "releases.update", "releases.fill", "releases.move", "releases.note")
+_PLANS_LEAD = (
+    *("releases.deploy", "releases.close", "releases.cancel", "changes.acceptMargin"),
+    *("blackouts.create", "blackouts.update", "blackouts.delete"),
+)
+
+_FOLLOW_UPS_READ = ("followUpPolicies.get", "followUpPolicies.list")
+_FOLLOW_UPS_SET = ("followUpPolicies.create", "followUpPolicies.update", "followUpPolicies.delete")
+
+_APPROVALS_READ = ("approvalPolicies.get", "approvalPolicies.list", "approvalDelegations.get", "approvalDelegations.list")
+_APPROVALS_VOTE = (
+    *("approvals.get", "approvals.list", "approvals.vote"),
+    *("approvalDelegations.create", "approvalDelegations.end"),
+)
+_APPROVALS_SET = (
+    *("approvalPolicies.create", "approvalPolicies.update", "approvalPolicies.simulate", "approvals.replace"),
+    *("changeTemplates.retire", "changeTemplates.reinstate"),
+    *("cabMeetings.create", "cabMeetings.update", "cabMeetings.hold", "cabMeetings.cancel"),
+)
+_BOARD_READ = ("changeTemplates.get", "changeTemplates.list", "cabMeetings.get", "cabMeetings.list")
+_TEMPLATES_WORK = ("changeTemplates.create", "changeTemplates.update", "changeTemplates.submit")
 
 _RULES_READ = (
     *("automationRules.get", "automationRules.list", "ruleRuns.get", "ruleRuns.list"),
@@ -125,14 +132,15 @@ _NOW = ("drafts.keep", "incidents.attend")
 VIEWER: tuple[str, ...] = (
     *_SURVEYS_READ,
     *_TOOLS_READ,
-    *_TASKS_READ,
-    *_REQUESTS_READ,
     *_SEARCH,
-    *_FOLLOW_UPS_READ,
     *_BOARD_READ,
     *_APPROVALS_VOTE,
     *_APPROVALS_READ,
+    *_FOLLOW_UPS_READ,
     *_MAJORS_READ,
+    *_PLANS_READ,
+    *_REQUESTS_READ,
+    *_TASKS_READ,
     *_ARTICLES_READ,
     *_CHANGES_READ,
     *_PROBLEMS_READ,
@@ -141,12 +149,12 @@ VIEWER: tuple[str, ...] = (
 
 REQUESTER: tuple[str, ...] = (
     *_SURVEYS_OWN,
-    *_REQUESTS_OWN,
     *_SEARCH,
     *_APPROVALS_VOTE,
+    *_REQUESTS_OWN,
     *_ARTICLES_READ,
-    *_WATCHING,
     *_CHANGES_OWN,
+    *_WATCHING,
 )
 """What somebody may do who only asks for things; the rows that he sees are bounded by `SCOPES`."""
 
@@ -155,29 +163,31 @@ AGENT: tuple[str, ...] = (
     *_TOOLS_OWN,
     *_RULES_WORK,
     *_RULES_READ,
-    *_TRIAGE_READ,
-    *_TASKS_WORK,
-    *_REQUESTS_WORK,
     *_TEMPLATES_WORK,
     *_MAJORS_WORK,
     *_JOINING,
+    *_PLANS_WORK,
+    *_REQUESTS_WORK,
+    *_TASKS_WORK,
     *_ARTICLES_WRITE,
-    *_WATCHING,
     *_CHANGES_WORK,
     *_PROBLEMS_WORK,
+    *_TRIAGE_READ,
+    *_WATCHING,
 )
 INCIDENT_MANAGER: tuple[str, ...] = (
     *_SURVEYS_SET,
     *_TOOLS_SET,
     *_RULES_SET,
-    *_TRIAGE_SET,
-    *_CATALOG_SET,
     *_FOLLOW_UPS_SET,
     *_MAJORS_LEAD,
+    *_CATALOG_SET,
     *_ARTICLES_LEAD,
+    *_TRIAGE_SET,
     *_PROBLEMS_LEFT,
 )
 CHANGE_MANAGER: tuple[str, ...] = (
+    *_PLANS_LEAD,
     *_APPROVALS_SET,
     *_CHANGES_LEAD,
 )

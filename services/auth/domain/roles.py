@@ -256,7 +256,9 @@ ROLES: Mapping[str, frozenset[str]] = {
     "endpoint": _together(("agents.report", "samples.write"), _CHECKS_OWN),
     "integration": _together(_INGEST),
     # Service accounts, for work that no person asked for.
-    "service:incident": _together(("users.get", "users.list", "assets.get", "assets.list", "assets.update", "assets.move")),
+    "service:incident": _together(
+        ("users.get", "users.list", "assets.get", "assets.list", "assets.update", "assets.move", "assets.impact")
+    ),
     "service:asset": _together(_KEYS, ("tokens.create", "tokens.revoke")),
     "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
     "service:auth": frozenset(),

@@ -7,6 +7,7 @@ from services.incident.api.cab import CabApi
 from services.incident.api.change_templates import ChangeTemplateApi
 from services.incident.api.changes import ChangeApi
 from services.incident.app.parts import Parts
+from services.incident.app.planning import planning_of
 from services.incident.store.changes import DUE_FIELD
 from services.incident.usecases.cab import Meetings
 from services.incident.usecases.change_templates import ChangeTemplates
@@ -22,7 +23,8 @@ SERVICES = (CHANGE_SERVICE, TEMPLATE_SERVICE, CAB_SERVICE)
 def wire(parts: Parts) -> None:
     """Serves them, and keeps the timers of windows and of confirmations."""
     store, assembly, reading = parts.store, parts.assembly, parts.reading
-    changes, gating = Changes(store, parts.approving), Gating(store)
+    objections = (planning_of(parts),)
+    changes, gating = Changes(store, parts.approving, objections=objections), Gating(store, objections)
     assembly.serve(CHANGE_SERVICE, pb.add_ChangeServiceServicer_to_server, ChangeApi(changes, gating, reading))
     templates = ChangeTemplateApi(ChangeTemplates(store, parts.approving), reading)
     assembly.serve(TEMPLATE_SERVICE, pb.add_ChangeTemplateServiceServicer_to_server, templates)

@@ -8,15 +8,15 @@ from chassis.due import DueWorker
 from services.incident.api.joining import JoiningApi
 from services.incident.api.majors import MajorApi
 from services.incident.app.parts import Parts
-from services.incident.usecases import families, majors
-from services.incident.usecases.families import Stepper
+from services.incident.usecases.families import DUE_FIELD as FAMILY_DUE
+from services.incident.usecases.families import FAMILY_WORK, Stepper
 from services.incident.usecases.family_steps import FamilySteps
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.joining import Joining
-from services.incident.usecases.majors import Majors
+from services.incident.usecases.majors import DUE_FIELD, MAJORS, Majors
 
-MAJORS, JOINING = "itsm.incident.v1.MajorService", "itsm.incident.v1.JoiningService"
-SERVICES = (MAJORS, JOINING)
+MAJOR, JOINING = "itsm.incident.v1.MajorService", "itsm.incident.v1.JoiningService"
+SERVICES = (MAJOR, JOINING)
 
 
 def wire(parts: Parts) -> None:
@@ -29,11 +29,9 @@ def wire(parts: Parts) -> None:
         grace=timedelta(minutes=settings.grace_minutes),
     )
     handled = Majors(store, incidents, parts.reading, parts.listings["incidents"])
-    parts.assembly.serve(MAJORS, pb.add_MajorServiceServicer_to_server, MajorApi(handled, parts.reading, parts.notes))
+    parts.assembly.serve(MAJOR, pb.add_MajorServiceServicer_to_server, MajorApi(handled, parts.reading, parts.notes))
     parts.assembly.serve(JOINING, pb.add_JoiningServiceServicer_to_server, JoiningApi(Joining(store, parts.policies)))
     steps = FamilySteps(store, incidents, parts.policies, parts.listings, parts.notes).all
-    DueWorker(store, "incident", majors.MAJORS, majors.DUE_FIELD, handled.miss, metrics).attach(service)
+    DueWorker(store, "incident", MAJORS, DUE_FIELD, handled.miss, metrics).attach(service)
     stepper = Stepper(store, steps)
-    DueWorker(store, "incident", families.FAMILY_WORK, families.DUE_FIELD, stepper.work, metrics, name="families").attach(
-        service
-    )
+    DueWorker(store, "incident", FAMILY_WORK, FAMILY_DUE, stepper.work, metrics, name="families").attach(service)

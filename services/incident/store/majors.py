@@ -12,22 +12,24 @@ from chassis.store import Index, Kind
 from services.incident.domain.major import Major, MajorState
 from services.incident.domain.status_update import Audience, StatusUpdate
 from services.incident.store.fields import enum_field, time_field
-from services.incident.usecases import families, majors
+from services.incident.usecases.families import DUE_FIELD as FAMILY_DUE
+from services.incident.usecases.families import FAMILY_WORK
+from services.incident.usecases.majors import DUE_FIELD, MAJORS, STATUS_UPDATES
 
 KINDS = (
-    Kind(Major, pb.Major, majors.MAJORS),
-    Kind(StatusUpdate, pb.StatusUpdate, majors.STATUS_UPDATES, about="about"),
+    Kind(Major, pb.Major, MAJORS),
+    Kind(StatusUpdate, pb.StatusUpdate, STATUS_UPDATES, about="about"),
 )
 
 # There are few of them: what a list sorts and finds by state is enough.
 INDEXES = (
-    Index(majors.MAJORS, [("tenant", 1), ("number", 1)]),
-    Index(majors.MAJORS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
-    Index(majors.MAJORS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
-    due_index(majors.MAJORS, majors.DUE_FIELD),
-    Index(majors.STATUS_UPDATES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
-    Index(families.FAMILY_WORK, [("tenant", 1), ("incident_id", 1)]),
-    due_index(families.FAMILY_WORK, families.DUE_FIELD),
+    Index(MAJORS, [("tenant", 1), ("number", 1)]),
+    Index(MAJORS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(MAJORS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
+    due_index(MAJORS, DUE_FIELD),
+    Index(STATUS_UPDATES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
+    Index(FAMILY_WORK, [("tenant", 1), ("incident_id", 1)]),
+    due_index(FAMILY_WORK, FAMILY_DUE),
     Index("incidents", [("tenant", 1), ("links.target", 1), ("_id", 1)], partial={"links.target": {"$gt": ""}}),
 )
 
