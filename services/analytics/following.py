@@ -22,6 +22,7 @@ from chassis.errors import Error
 from chassis.events import wire
 from chassis.events.kafka import client_options, new_consumer
 from chassis.settings import Settings
+from services.analytics.domain.searching import KINDS
 from services.analytics.usecases.indexing import Indexing
 
 _log = logging.getLogger(__name__)
@@ -136,9 +137,9 @@ class Following:
 
 
 def _record(received: ConsumerRecord) -> tuple[str, str] | None:
-    """The record that an event tells of, by tenant and subject; none of what is no event of ours."""
+    """The record that an event tells of, by tenant and subject; none of what is no event of ours, or is never found."""
     try:
         envelope = wire.parse(received.headers, received.key)
     except wire.Unreadable:
         return None
-    return envelope.tenant, envelope.subject
+    return (envelope.tenant, envelope.subject) if envelope.plural in KINDS else None

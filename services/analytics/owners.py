@@ -8,6 +8,7 @@ from typing import Any
 from itsm.operations import v1 as pb
 
 from chassis.assembly import Assembly
+from chassis.auth import HOME_TENANT
 from chassis.rpc import call
 from services.analytics.domain.searching import Text
 
@@ -38,13 +39,13 @@ class AskedOwners:
         for name in self._targets:
             after = ""
             while True:
-                answer = await self._call(name, "WalkTexts", pb.WalkTextsRequest(after=after))
+                answer = await self._call(name, "WalkTexts", pb.WalkTextsRequest(after=after), HOME_TENANT)
                 yield [_text(each) for each in answer.texts]
                 after = answer.next
                 if not after:
                     break
 
-    async def _call(self, name: str, method: str, request: Any, tenant: str = "") -> Any:
+    async def _call(self, name: str, method: str, request: Any, tenant: str) -> Any:
         stub = pb.TextServiceStub(self._assembly.channels.to(self._targets[name]))
         token = await self._assembly.account.token()
         return await call(getattr(stub, method), request, token=token, tenant=tenant, timeout=_SECONDS, repeatable=True)
