@@ -66,5 +66,5 @@ ROWS: dict[str, Case] = {
         "suggestions for tickets",
         why="`itsm triage` learns from a tenant's own tickets on files; the service suggests nothing yet",
     ),
-    "Kubernetes": Case("operation on Kubernetes", ("contract/chart/test_golden.py", "k8s/steps.py")),
+    "Kubernetes": Case("operation on Kubernetes", ("contract/chart/test_golden.py", "k8s/steps.py::install")),
 }

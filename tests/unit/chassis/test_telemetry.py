@@ -7,14 +7,20 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from itsm.auth import v1 as pb
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Recorded
 from prometheus_client.metrics import MetricWrapperBase
 from pymongo import monitoring
 
 from chassis import context, logs, telemetry
+from chassis.rpc import Edge, connect
+from chassis.service import running
 from chassis.settings import Settings
 from chassis.telemetry import Metrics, SpanKind, current_trace, extract, inject, span
 from tests.support.otlp import Collector, attributes, collector
+from tests.support.services import a_service, get
+from tests.unit.chassis.test_edge import SERVICE, Anybody, Telling
 
 CLIENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 UNSAMPLED = CLIENT[:-2] + "00"
@@ -215,6 +221,21 @@ async def test_spans_reach_the_collector_with_their_parents_links_and_resource(r
     assert [link.span_id for link in publish.links] == [inner_span.span_id]
     assert recorded.resources["itsm-sample"]["service.namespace"] == "itsm"
     assert recorded.service_of(publish) == "itsm-sample"
+
+
+async def test_health_checks_and_scrapes_leave_no_span(recorded: Collector) -> None:
+    service = a_service()
+    service.intercept(Edge(Anybody(), [SERVICE], Metrics()))
+    service.serve(pb.add_PolicyServiceServicer_to_server, Telling())
+    metadata = (("authorization", "Bearer somebody"), ("traceparent", CLIENT))
+    async with running(service), connect(service.address) as channel:
+        checked = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=30)
+        assert checked.status == health_pb2.HealthCheckResponse.SERVING
+        for path in ("/livez", "/readyz", "/startupz", "/metrics"):
+            assert (await get(service, path)).status_code == 200
+        await pb.PolicyServiceStub(channel).GetPolicy(pb.GetPolicyRequest(), timeout=30, metadata=metadata)
+    await telemetry.shutdown()
+    assert {span.name for span in recorded.spans} == {f"{SERVICE}/GetPolicy"}
 
 
 async def test_the_platform_names_the_instance(recorded: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
