@@ -36,4 +36,93 @@ KNOWLEDGE = (
     ),
 )
 
-DESK = (*TRIAGE, *KNOWLEDGE)
+_PROBLEMS = "e2e/test_problems.py"
+_AGAIN = f"{_PROBLEMS}::test_incidents_that_come_again_become_a_problem_whose_workaround_outlives_a_death"
+_CAUSE = f"{_PROBLEMS}::test_a_fix_without_a_cause_is_refused_and_only_a_manager_lives_with_a_risk"
+_RULES = "e2e/test_automation.py"
+_ONCE = f"{_RULES}::test_incidents_are_routed_and_rules_act_on_each_once_though_the_service_dies"
+_THEIRS = f"{_RULES}::test_rules_are_made_by_who_may_and_do_no_more_than_is_theirs"
+
+PROBLEMS = (
+    Capability(
+        "problems: assess, analyze, fix, close; risk accepted, duplicate, cancelled; incidents outlive them",
+        (_AGAIN,),
+        (_CAUSE,),
+        (_CAUSE, *MATRIX),
+        ("unit/incident/test_problems.py",),
+    ),
+    Capability(
+        "known errors offered by asset, service, category and words; workarounds told once; candidates from what comes again",
+        (_AGAIN,),
+        (_CAUSE,),
+        (_CAUSE, *MATRIX),
+        ("unit/incident/test_problems.py",),
+    ),
+    Capability(
+        "automation rules: events, filter, ordered actions; log, guard against circles, trial on the past, rights of the maker",
+        (_ONCE, _THEIRS),
+        (_THEIRS,),
+        (_THEIRS, *MATRIX),
+        ("unit/incident/test_automation.py",),
+    ),
+    Capability(
+        "routing: team by rule, person by load, turn, skill or call; skills, capacity, absence and workload of people",
+        (_ONCE,),
+        (_THEIRS,),
+        (_THEIRS, *MATRIX),
+        ("unit/incident/test_routing.py",),
+    ),
+)
+
+_MAJORS = "e2e/test_majors.py"
+_MAJOR = f"{_MAJORS}::test_a_major_incident_is_declared_told_of_resolved_with_its_children_and_reviewed_though_the_service_dies"
+_MERGED = f"{_MAJORS}::test_what_is_merged_answers_as_the_other_for_who_may_see_it_and_comes_back"
+_LAST = f"{_MAJORS}::test_a_parent_that_ends_with_its_children_does"
+_RELEASE = "e2e/test_releases.py::test_a_release_is_made_of_changes_that_nothing_stands_against_though_the_service_dies"
+
+MAJORS = (
+    Capability(
+        "major incidents: candidate, declared, roles, checklist, status updates, services hit, review with actions",
+        (_MAJOR,),
+        (_MAJOR,),
+        (_MAJOR, *MATRIX),
+        ("unit/incident/test_majors.py",),
+    ),
+    Capability(
+        "parent and child: in bulk, resolving and public words passed on, blocking, the parent ends with the last child",
+        (_MAJOR, _LAST),
+        (_MAJOR,),
+        (_MAJOR, *MATRIX),
+        ("unit/incident/test_joining.py",),
+    ),
+    Capability(
+        "merging with redirect and its way back, clocks from the earliest start; splitting with chosen notes",
+        (_MERGED,),
+        (_MERGED,),
+        (_MERGED, *MATRIX),
+        ("unit/incident/test_joining.py",),
+    ),
+    Capability(
+        "conflicts of changes through the landscape: same and neighboring assets, blackouts, who makes them; calendar",
+        (_RELEASE,),
+        (_RELEASE,),
+        (_RELEASE, *MATRIX),
+        ("unit/incident/test_planning.py",),
+    ),
+    Capability(
+        "redundancy margin as a gate: below zero blocks, at zero somebody else accepts it for that window",
+        (_RELEASE,),
+        (_RELEASE,),
+        (_RELEASE, *MATRIX),
+        ("unit/incident/test_planning.py",),
+    ),
+    Capability(
+        "releases: plan, build, test, deploy, early-life support; as far as the changes that they contain",
+        (_RELEASE,),
+        (_RELEASE,),
+        (_RELEASE, *MATRIX),
+        ("unit/incident/test_planning.py",),
+    ),
+)
+
+DESK = (*TRIAGE, *KNOWLEDGE, *PROBLEMS)

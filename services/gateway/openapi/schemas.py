@@ -75,13 +75,16 @@ GOOGLE = "google.protobuf."
 VALUE = "itsm.type.v1.Value"
 """A value of one of several kinds, written plainly."""
 
+TAKEN = ("Problem", "ProblemError")
+"""What refusals are called: a record of that name is called by its service too."""
+
 
 class Schemas:
     """The schemas that a document has asked for, by name, in `components`."""
 
     def __init__(self, comments: dict[str, str]) -> None:
         self._comments = comments
-        self._owners: dict[str, str] = {}
+        self._owners = dict.fromkeys(TAKEN, "")
         self.components: dict[str, Schema] = {}
 
     def message(self, descriptor: Descriptor, use: Use, without: Iterable[str] = ()) -> Schema:
