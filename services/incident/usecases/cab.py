@@ -8,6 +8,7 @@ from chassis.domain import Ids, new_id
 from chassis.errors import Invalid
 from chassis.store import Store
 from services.incident.domain.cab import CabMeeting
+from services.incident.domain.spans import shifted
 from services.incident.usecases.acting import act
 from services.incident.usecases.gating import Gating
 
@@ -41,7 +42,7 @@ class Meetings:
         """Puts what waits for approval on the agenda. Raises `Invalid` for an instant that is not ahead of the meeting."""
         async with self._store.transaction() as tx:
             meeting = await tx.get(CabMeeting, id, etag=etag)
-            until = before or meeting.end_time + AHEAD
+            until = before or shifted(meeting.end_time, AHEAD)
             if until <= meeting.start_time:
                 raise Invalid({"before_time": "must lie behind the start of the meeting"})
             now = act(self._store)

@@ -8,6 +8,7 @@ from typing import Any
 from chassis.store import Store
 from services.incident.domain.change import Change
 from services.incident.domain.change_states import ChangeState
+from services.incident.domain.spans import shifted
 from services.incident.usecases.changes import CHANGES, Objections
 
 AGENDA = 200
@@ -58,6 +59,6 @@ class Gating:
     async def agenda(self, start: datetime | None, end: datetime | None) -> list[Document]:
         """Changes that wait for approval and begin in the period, the soonest first, to become messages."""
         begin = start or self._store.clock()
-        period = {"$gte": begin, "$lt": end or begin + AHEAD}
+        period = {"$gte": begin, "$lt": end or shifted(begin, AHEAD)}
         query = {"state": ChangeState.AUTHORIZE.value, "start_time": period}
         return await self._store.find(CHANGES, query, sort=[("start_time", 1), ("_id", 1)], limit=AGENDA)

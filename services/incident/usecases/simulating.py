@@ -15,6 +15,7 @@ from services.incident.domain.approval import Approval, ApprovalState
 from services.incident.domain.approval_policy import ApprovalPolicy, Facts
 from services.incident.domain.change import Change
 from services.incident.domain.moment import Act
+from services.incident.domain.spans import shifted
 from services.incident.usecases.approving import APPROVALS, Approving
 
 LOOKED_BACK = timedelta(days=90)
@@ -54,7 +55,7 @@ class Simulating:
         """Replays the approvals that were asked in a period under a policy, active or not."""
         policy = await self._approving.policy(id)
         until = end or self._store.clock()
-        period = {"$gte": start or until - LOOKED_BACK, "$lt": until}
+        period = {"$gte": start or shifted(until, -LOOKED_BACK), "$lt": until}
         query = {"state": {"$in": _ENDED}, "create_time": period}
         rows = await self._store.find(APPROVALS, query, sort=[("create_time", -1)], limit=MOST)
         past = [from_document(row, Approval) for row in rows]

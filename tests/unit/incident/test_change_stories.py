@@ -345,3 +345,12 @@ async def test_the_board_has_an_agenda_and_minutes_that_are_final(board: Board):
     assert (await board.meetings.hold(meeting.id)).state is MeetingState.HELD
     with pytest.raises(ForbiddenMove):
         await board.meetings.update(meeting.id, {"minutes": "I never said that"})
+
+
+async def test_periods_at_the_ends_of_the_calendar_are_periods(board: Board):
+    policy = await board.policy()
+    last, first = datetime(9999, 12, 31, 23, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
+    assert await board.gating.agenda(last, None) == []
+    assert (await board.simulating.simulate(policy, None, first)).looked_at == 0
+    meeting = await board.meetings.plan({"title": "CAB", "start_time": last, "end_time": last + HOUR / 2})
+    assert (await board.meetings.collect(meeting.id, None)).items == []
