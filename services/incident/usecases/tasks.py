@@ -10,15 +10,16 @@ from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Aggregate, Ids, new_id
-from chassis.errors import ForbiddenMove, Invalid, NotFound
+from chassis.errors import Denied, ForbiddenMove, Invalid, NotFound
 from chassis.store import Insert, Store, Transaction, Update
 from services.incident.domain import limits
 from services.incident.domain.moment import Act
 from services.incident.domain.plan import PlannedTask, next_of, outstanding
-from services.incident.domain.task import Task
+from services.incident.domain.task import Task, TaskKind
 from services.incident.usecases.acting import act
 
 TURNS = "task_turns"
+HANDS_OUT = "assets.update"
 MOST = 500
 """How many tasks a record may have."""
 _NOT_BY_UPDATE = ("team_id", "assignee_id", "kind", "about", "depends_on", "asset_class", "receiver_id")
@@ -42,6 +43,8 @@ class Tasks:
 
     async def create(self, fields: Mapping[str, Any]) -> Task:
         """Adds a task. Raises `Invalid` for a record or a dependency that is not there, `ForbiddenMove` for a closed one."""
+        if fields.get("kind", TaskKind.MANUAL) is not TaskKind.MANUAL and HANDS_OUT not in ctx.current().permissions:
+            raise Denied(HANDS_OUT, "only who may hand out assets lets the platform do it; a plan of the catalog may too")
         number, now = await self._store.number("TSK"), act(self._store)
         fields = dict(fields)
         limits.check_link(about := fields.get("about", ""), "")

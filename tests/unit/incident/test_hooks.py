@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
+from chassis.errors import Denied
 from services.incident.domain.task import PATIENCE, Task, TaskKind, TaskState
 from services.incident.usecases.hooks import StockItem
+from services.incident.usecases.tasks import HANDS_OUT
 from tests.unit.incident.counter import Counter
 
 ABOUT = "things/thing_1"
@@ -17,7 +19,7 @@ ABOUT = "things/thing_1"
 
 @pytest.fixture
 def counter() -> Any:
-    with ctx.use(Context(tenant="main", actor=Actor(id="itsm-incident", kind="service"))):
+    with ctx.use(Context(tenant="main", actor=Actor(id="itsm-incident", kind="service"), permissions=frozenset({HANDS_OUT}))):
         yield Counter()
 
 
@@ -38,6 +40,12 @@ async def test_what_is_in_stock_is_set_aside_and_handed_over(counter: Counter) -
     assert (handed.state, handed.asset_id, handed.result) == (TaskState.DONE, "ast_1", "AST_1 was handed over")
     assert counter.stock.done == [("reserve", "ast_1", "eve"), ("hand-over", "ast_1", "eve")]
     assert not counter.stock.items["ast_1"].in_stock
+
+
+async def test_who_may_not_hand_out_assets_has_the_platform_hand_out_none(counter: Counter) -> None:
+    with ctx.use(Context(tenant="main", actor=Actor(id="an agent"))), pytest.raises(Denied):
+        await wanting(counter)
+    assert await counter.tasks_of(ABOUT) == []
 
 
 async def test_where_nothing_is_in_stock_the_task_has_failed_and_can_be_tried_again(counter: Counter) -> None:
@@ -105,7 +113,7 @@ async def test_however_often_it_dies_each_task_gets_one_asset_and_no_asset_goes_
     deaths: list[int], lost: int, kinds: list[TaskKind]
 ) -> None:
     """A death: the process stops at the so-manieth write, and all that was not written is forgotten."""
-    with ctx.use(Context(tenant="main", actor=Actor(id="itsm-incident", kind="service"))):
+    with ctx.use(Context(tenant="main", actor=Actor(id="itsm-incident", kind="service"), permissions=frozenset({HANDS_OUT}))):
         counter = Counter()
         for number in range(len(kinds)):
             counter.stock.add(f"ast_{number}", "computer")

@@ -15,6 +15,7 @@ from chassis.testing import caller
 from services.incident.domain.plan import PlannedTask, check_plan, in_order, next_of, wanted
 from services.incident.domain.task import TASK_MOVES, Task, TaskKind, TaskState
 from services.incident.usecases.reading import Asked
+from services.incident.usecases.tasks import HANDS_OUT
 from tests.unit.incident.counter import Counter, Interleaving
 
 ABOUT = "things/thing_1"
@@ -23,7 +24,7 @@ VERBS = ("start", "complete", "skip", "fail", "retry", "cancel", "optional")
 
 @pytest.fixture
 def counter() -> Any:
-    with ctx.use(caller(subject="alice")):
+    with ctx.use(caller(subject="alice", permissions=frozenset({HANDS_OUT}))):
         yield Counter()
 
 
