@@ -69,7 +69,7 @@ async def collector(at: Run) -> dict[str, Any]:
     on = await _listened(at)
     await at.upgrade()
     outcome = {
-        "seconds": _LISTENED,
+        "seconds_listened": _LISTENED,
         "pods": len(off),
         "attempts_when_off": {pod: told for pod, told in off.items() if tried(told)},
         "ports_asked_when_off": sorted({port for told in off.values() for port in told["asked"]}),
