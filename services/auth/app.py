@@ -17,6 +17,7 @@ from chassis.lease import Lease
 from chassis.management import Answer
 from chassis.outbound import Policy as Reachable
 from chassis.policy import Policy
+from chassis.sealing import Sealing
 from chassis.service import Service
 from chassis.trust import trusting
 from services.auth import store as kept
@@ -35,7 +36,6 @@ from services.auth.usecases.mirror import Mirror
 from services.auth.usecases.people import People
 from services.auth.usecases.reading import Reading
 from services.auth.usecases.realm_events import RealmEvents
-from services.auth.usecases.sealing import Sealing
 from services.auth.usecases.signing import Signer
 from services.auth.usecases.syncing import DUE, SCHEDULES, Syncing
 
@@ -103,7 +103,7 @@ def build(settings: Settings) -> Service:
     service.on_start(signer.prepare)
     service.background("signing keys", keep_keys)
     mirror = _follow_the_realm(assembly, settings, real_clock)
-    _read_directories(assembly, settings, people, mirror, Sealing(sealing, "directories"))
+    _read_directories(assembly, settings, people, mirror, Sealing(sealing.encode(), "directories"))
     assembly.react(reactions(AuditLog(store, real_clock)))
     return service
 

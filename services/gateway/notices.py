@@ -12,6 +12,7 @@ from chassis import plugins
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
 from chassis.outbound import Outbound
+from chassis.sealing import Sealing
 from services.gateway import kept_notices as kept
 from services.gateway import reactions
 from services.gateway.api.chat_rooms import ChatRoomApi
@@ -32,7 +33,6 @@ from services.gateway.live.ring import Ring
 from services.gateway.owners import Owners
 from services.gateway.people import People, Records
 from services.gateway.ports import CHANNELS
-from services.gateway.sealing import Sealing
 from services.gateway.usecases.addressing import Addressing
 from services.gateway.usecases.browsers import Browsers
 from services.gateway.usecases.log import Log

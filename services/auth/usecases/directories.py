@@ -8,13 +8,13 @@ from chassis import context as ctx
 from chassis.domain import Ids, new_id
 from chassis.errors import Denied, ForbiddenMove, Invalid, NotFound
 from chassis.listing import Listing
+from chassis.sealing import Sealing
 from chassis.store import Delete, Store, Transaction, Update
 from services.auth.domain.directory import Directory, DirectoryRun, RunState
 from services.auth.domain.entries import Answer
 from services.auth.domain.roles import PEOPLE_ROLES, grantable
 from services.auth.ports import Ldap
 from services.auth.usecases.reading import Asked, Document, Paged
-from services.auth.usecases.sealing import Sealing
 from services.auth.usecases.syncing import DUE, RUNS, SCHEDULES, SECRETS, Syncing
 
 DIRECTORIES = "directories"

@@ -19,6 +19,7 @@ from chassis import context as ctx
 from chassis.domain import Ids, new_id
 from chassis.errors import ForbiddenMove, NotFound
 from chassis.races import again
+from chassis.sealing import Sealing
 from chassis.store import Delete, Store, Update
 from services.auth.domain.directory import Directory, DirectoryRun, DirectoryRunSample, Outcome, RunState
 from services.auth.domain.entries import Answer, entries
@@ -28,7 +29,6 @@ from services.auth.domain.roles import grantable
 from services.auth.ports import Directory as Realm
 from services.auth.ports import Ldap, RealmPeople, Refused
 from services.auth.usecases.people import People
-from services.auth.usecases.sealing import Sealing
 from services.auth.usecases.turns import Turns
 
 RUNS = "directory_runs"
@@ -95,7 +95,7 @@ class Syncing:
         if directory.password_set:
             tenant = ctx.current().tenant
             row = await self._store.backend.find_one(SECRETS, {"_id": directory.id, "tenant": tenant})
-            opened = self._sealing.open(bytes(row["sealed"]), f"{tenant}|{directory.id}") if row else None
+            opened = self._sealing.open(row["sealed"], f"{tenant}|{directory.id}") if row else None
             if opened is None:
                 return Answer(
                     failed="its password cannot be read any more: the key of this installation changed; give it again"

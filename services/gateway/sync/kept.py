@@ -11,9 +11,7 @@ from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
 from services.gateway.domain import connection as domain
 from services.gateway.domain.delivery import KEPT
-from services.gateway.sync.links import LINKS
-from services.gateway.sync.polling import DUE_FIELD, POLLS
-from services.gateway.sync.sending import CONNECTIONS
+from services.gateway.sync.places import CONNECTIONS, DUE_FIELD, LINKS, POLLS
 
 KINDS = (Kind(domain.Connection, pb.Connection, CONNECTIONS),)
 

@@ -18,10 +18,10 @@ from chassis.errors import Unavailable
 from chassis.store import Delete, Insert, Store, Taken, Update
 from chassis.store.backend import Document
 from services.gateway.domain.delivery import KEPT
+from services.gateway.sync.places import LINKS
 from services.gateway.sync.ports import Ticket
 from services.gateway.sync.reconcile import Base
 
-LINKS = "connection_links"
 HELD = timedelta(seconds=20)
 """After so long without a word whoever held a pair is taken to be dead."""
 

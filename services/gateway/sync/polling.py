@@ -18,14 +18,12 @@ from services.gateway.domain.connection import Connection
 from services.gateway.sync.engine import Engine
 from services.gateway.sync.health import Doing
 from services.gateway.sync.links import Links
+from services.gateway.sync.places import CONNECTIONS, DUE_FIELD, POLLS
 from services.gateway.sync.ports import Refused, Theirs, Trouble
 from services.gateway.sync.reach import Reaching
-from services.gateway.sync.sending import CONNECTIONS
 
 _log = logging.getLogger(__name__)
 
-POLLS = "connection_polls"
-DUE_FIELD = "next_poll_time"
 OVERLAP = timedelta(minutes=3)
 SOON = timedelta(seconds=5)
 WORK_SECONDS = 120.0
@@ -33,20 +31,6 @@ WORK_SECONDS = 120.0
 _LONGEST_PAUSE = timedelta(minutes=15)
 _PASSES = 5
 _STUCK_AT_ONCE = 100
-
-
-def first_poll(connection: Connection, tenant: str) -> Document:
-    """What is kept of the polls of a new connection: everything is news from now on."""
-    due = connection.create_time if connection.enabled and connection.direction.comes_in else None
-    return {
-        "_id": connection.id,
-        "tenant": tenant,
-        "cursor": connection.create_time,
-        "failures": 0,
-        "again": False,
-        DUE_FIELD: due,
-        "last_poll_time": None,
-    }
 
 
 class Polling:

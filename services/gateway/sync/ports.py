@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from chassis.store import Write
+from services.gateway.domain.connection import Connection
+
 
 class Refused(Exception):
     """A side says no, in words for people."""
@@ -162,6 +165,23 @@ class Key:
     connection_id: str
     word: str
     parts: Sequence[str] = field(default_factory=tuple)
+
+
+class Reach(Protocol):
+    """How connections of the current tenant are reached."""
+
+    def kept(self, connection_id: str, secret: str) -> Write:
+        """What keeps a secret, in the transaction of its connection."""
+
+    async def to(self, connection: Connection) -> Theirs:
+        """The other system. Raises `Trouble` where the secret cannot be read any more."""
+
+
+class Pairs(Protocol):
+    """What is in step."""
+
+    async def forget(self, connection_id: str) -> None:
+        """Nothing is, by this connection."""
 
 
 class Ours(Protocol):

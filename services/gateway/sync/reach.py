@@ -2,14 +2,14 @@
 
 from chassis import context as ctx
 from chassis.outbound import Outbound
+from chassis.sealing import Sealing
 from chassis.store import Store, Update
 from services.gateway.domain.connection import Connection, Kind
-from services.gateway.sealing import Sealing
 from services.gateway.sync import jira, servicenow
 from services.gateway.sync.http import Client, Tokens
+from services.gateway.sync.places import SECRETS
 from services.gateway.sync.ports import Theirs, Trouble
 
-SECRETS = "connection_secrets"
 _MOST_TOKENS = 1_000
 
 

@@ -19,21 +19,19 @@ from services.gateway.ports import Catalog
 from services.gateway.sync.engine import Engine
 from services.gateway.sync.health import Doing
 from services.gateway.sync.links import Links
+from services.gateway.sync.places import CONNECTIONS, OF_INCIDENTS
 from services.gateway.sync.ports import Refused, Trouble
 from services.gateway.sync.reach import Reaching
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.telling import told
 
-CONNECTIONS = "connections"
 NOTED = "itsm.incident.v1.NoteAdded"
-_BEGINNING = "itsm.incident.v1.Incident"
 _HISTORY = "itsm.incident.v1.IncidentImported"
-PATTERN = f"{_BEGINNING}*"
 
 
 def concerns(event_type: str) -> bool:
     """Whether such an event may be news to another system. Imports tell what happened long ago."""
-    return event_type == NOTED or (event_type.startswith(_BEGINNING) and event_type != _HISTORY)
+    return event_type == NOTED or (event_type.startswith(OF_INCIDENTS) and event_type != _HISTORY)
 
 
 class Relaying:

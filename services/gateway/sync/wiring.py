@@ -5,18 +5,19 @@ from itsm.gateway import v1 as pb
 from chassis.assembly import Assembly
 from chassis.due import DueWorker
 from chassis.outbound import Outbound, Policy
+from chassis.sealing import Sealing
 from chassis.service import Stage
 from services.gateway import reactions
 from services.gateway.api.connections import ConnectionApi
 from services.gateway.catalog import Catalog
-from services.gateway.sealing import Sealing
 from services.gateway.sync import kept
 from services.gateway.sync.engine import Engine
 from services.gateway.sync.health import Doing
 from services.gateway.sync.http import LIMITS
 from services.gateway.sync.incidents import Incidents
 from services.gateway.sync.links import Links
-from services.gateway.sync.polling import DUE_FIELD, POLLS, Polling
+from services.gateway.sync.places import DUE_FIELD, POLLS
+from services.gateway.sync.polling import Polling
 from services.gateway.sync.reach import Reaching
 from services.gateway.sync.sending import Relaying, SyncSender
 from services.gateway.usecases.connections import Connections

@@ -16,11 +16,8 @@ from chassis.store import Delete, Insert, Store, Update
 from services.gateway.domain.connection import Connection
 from services.gateway.domain.delivery import Channel
 from services.gateway.ports import Catalog
-from services.gateway.sync.links import LINKS, Links
-from services.gateway.sync.polling import DUE_FIELD, POLLS, first_poll
-from services.gateway.sync.ports import Refused, Trouble
-from services.gateway.sync.reach import SECRETS, Reaching
-from services.gateway.sync.sending import CONNECTIONS, PATTERN
+from services.gateway.sync.places import CONNECTIONS, DUE_FIELD, LINKS, PATTERN, POLLS, SECRETS, first_poll
+from services.gateway.sync.ports import Pairs, Reach, Refused, Trouble
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
 from services.gateway.usecases.shelf import Shelf
@@ -44,8 +41,8 @@ class Connections:
         self,
         store: Store,
         log: Log,
-        links: Links,
-        reaching: Reaching,
+        links: Pairs,
+        reaching: Reach,
         listings: tuple[Listing, Listing],
         *,
         policy: Policy,

@@ -9,11 +9,11 @@ from chassis.errors import Invalid
 from chassis.listing import Listing
 from chassis.outbound import Policy
 from chassis.plugins import refuse_unknown
+from chassis.sealing import Sealing
 from chassis.store import Delete, Store, Transaction, Update
 from services.gateway.domain.chat_room import ChatRoom
 from services.gateway.domain.delivery import Channel
 from services.gateway.ports import ChannelPlugin
-from services.gateway.sealing import Sealing
 from services.gateway.templates.shipped import TEST
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.reading import Asked, Document, Paged

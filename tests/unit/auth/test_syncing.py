@@ -10,6 +10,7 @@ from chassis import context as ctx
 from chassis.errors import Busy, Denied, ForbiddenMove, Invalid, NotFound, Unavailable
 from chassis.outbound import Policy
 from chassis.races import again
+from chassis.sealing import Sealing
 from chassis.store import Store
 from chassis.testing import FakeClock, MemoryBackend, caller
 from services.auth.domain.directory import Directory, DirectoryGroup, DirectoryRun, Kind
@@ -21,7 +22,6 @@ from services.auth.store import INDEXES, KINDS, listings
 from services.auth.usecases.directories import Directories
 from services.auth.usecases.mirror import USERS
 from services.auth.usecases.people import GRANTS, People
-from services.auth.usecases.sealing import Sealing
 from services.auth.usecases.syncing import LINKS, SCHEDULES, SECRETS, Syncing
 from tests.unit.auth.test_credential import NOON
 
@@ -88,7 +88,7 @@ class House:
         self.in_desk: list[str] = []
         self.complete, self.failed, self.passwords = True, "", list[str]()
         self.people = People(self.store, self.clock)
-        self.sealing = Sealing("a secret", "directories")
+        self.sealing = Sealing(b"a secret", "directories")
         self.administrator("boss", "admin")
         self.open()
 
@@ -324,7 +324,7 @@ async def test_a_directory_that_is_gone_leaves_no_password_no_role_and_nothing_t
 async def test_the_password_is_nowhere_in_plain_text_and_lost_with_its_key(house: House) -> None:
     directory = await house.made()
     assert "secret-1" not in repr(house.backend.collections)
-    house.sealing = Sealing("another secret", "directories")
+    house.sealing = Sealing(b"another secret", "directories")
     house.open()
     run = await house.synced(directory)
     assert (run.state, "give it again" in run.problem, house.passwords) == ("FAILED", True, [])

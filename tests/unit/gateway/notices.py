@@ -13,6 +13,7 @@ from chassis.context import Actor, Context
 from chassis.errors import Unavailable
 from chassis.events.wire import Envelope
 from chassis.outbound import Limits, Outbound, Policy
+from chassis.sealing import Sealing
 from chassis.store import Store
 from chassis.telemetry import Metrics
 from chassis.testing import FakeClock, MemoryBackend
@@ -27,7 +28,6 @@ from services.gateway.deliveries.worker import Worker
 from services.gateway.domain.delivery import Channel
 from services.gateway.owners import Owners
 from services.gateway.ports import Person, Told
-from services.gateway.sealing import Sealing
 from services.gateway.usecases.addressing import Addressing
 from services.gateway.usecases.browsers import Browsers
 from services.gateway.usecases.log import DELIVERIES, Log

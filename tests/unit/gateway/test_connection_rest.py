@@ -9,14 +9,12 @@ from itsm.gateway import v1 as pb
 
 from chassis.policy import ANONYMOUS
 from chassis.rpc import Channels, Edge
+from chassis.sealing import Sealing
 from services.gateway.api.connections import ConnectionApi
 from services.gateway.rest.routes import declared
 from services.gateway.rest.transcode import Transcoder
 from services.gateway.rest.upstream import Upstream
-from services.gateway.sealing import Sealing
-from services.gateway.sync.links import LINKS
-from services.gateway.sync.polling import POLLS
-from services.gateway.sync.reach import SECRETS
+from services.gateway.sync.places import LINKS, POLLS, SECRETS
 from services.gateway.sync.wiring import CONNECTION
 from tests.support.services import a_service
 from tests.support.tickets.jira import Jira

@@ -21,6 +21,7 @@ from chassis.failpoints import OFF, Failpoints
 from chassis.outbound import Outbound
 from chassis.races import again
 from chassis.rpc import Channels, Edge
+from chassis.sealing import Sealing
 from chassis.store import Store
 from chassis.store.backend import Document
 from chassis.telemetry import Metrics
@@ -31,14 +32,14 @@ from services.gateway.catalog import Catalog
 from services.gateway.deliveries.worker import Worker
 from services.gateway.domain.connection import Connection, Kind
 from services.gateway.domain.delivery import Channel
-from services.gateway.sealing import Sealing
 from services.gateway.sync import kept as sync_kept
 from services.gateway.sync.engine import Engine
 from services.gateway.sync.health import Doing
 from services.gateway.sync.http import LIMITS
 from services.gateway.sync.incidents import Incidents as Adapter
-from services.gateway.sync.links import LINKS, Links
-from services.gateway.sync.polling import POLLS, Polling
+from services.gateway.sync.links import Links
+from services.gateway.sync.places import LINKS, POLLS
+from services.gateway.sync.polling import Polling
 from services.gateway.sync.reach import Reaching
 from services.gateway.sync.sending import Relaying, SyncSender, concerns
 from services.gateway.usecases.connections import Connections

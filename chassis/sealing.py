@@ -1,7 +1,8 @@
-"""Secrets that must be shown to others later, and are therefore kept: encrypted (AES-256-GCM) under a key of the installation.
+"""Secrets of others that have to be shown to them later, and are therefore kept: encrypted (AES-256-GCM) under a key of the
+installation.
 
 What is sealed is bound to what it is for (`about`): a copy of it beside another record opens nothing. Fails: `open` gives
-nothing for what was sealed under another key or for something else.
+nothing for what was sealed under another key or for something else; then whoever knows the secret gives it again.
 """
 
 import base64
@@ -27,10 +28,10 @@ class Sealing:
         nonce = secrets.token_bytes(_NONCE)
         return base64.b64encode(nonce + self._cipher.encrypt(nonce, plain.encode(), about.encode())).decode()
 
-    def open(self, sealed: str, about: str) -> str | None:
-        """The secret; None where it cannot be read any more."""
+    def open(self, sealed: str | bytes, about: str) -> str | None:
+        """The secret; None where it cannot be read any more. `bytes` are what is spelled out as text elsewhere."""
         try:
-            raw = base64.b64decode(sealed, validate=True)
+            raw = base64.b64decode(sealed, validate=True) if isinstance(sealed, str) else sealed
             return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], about.encode()).decode()
         except (InvalidTag, ValueError):
             return None
