@@ -93,6 +93,11 @@ RESOURCES: Mapping[str, Resource] = {
                                 ("name", "number", "resource", "active", "id")),
     "delegation": Resource("approvalDelegations", "Who votes while somebody is away.",
                            ("fromId", "toId", "startTime", "endTime", "id")),
+    "req": Resource("requests", "Requests: order, approve, fulfill.",
+                    ("number", "state", "priority", "title", "teamId", "assigneeId", "id")),
+    "task": Resource("tasks", "Tasks of records: what waits for what.",
+                     ("number", "state", "title", "about", "assigneeId", "dueTime", "id")),
+    "catalog": Resource("catalogItems", "What people can ask for.", ("title", "category", "state", "revision", "id")),
     "job": Resource("jobs", "Long work: bulk actions, exports, imports.", ("kind", "resource", "state", "progress", "id")),
 }  # fmt: skip
 
