@@ -215,8 +215,13 @@ class Approval(Aggregate):
         self._changed(told(choice=choice.value, voter_id=voter, by_id=act.by, stage=stage.rule.name), act)
 
     def replace(self, act: Act, *, voter_id: str, by_id: str, note: str) -> None:
-        """Somebody else takes the seat of a leaver, or where `voter_id` is empty a further one. Who voted is not replaced."""
+        """Somebody else takes the seat of a leaver, or where `voter_id` is empty a further one. Who voted is not replaced.
+
+        Whoever may not vote does not choose who does.
+        """
         stage = self._open("replace")
+        if act.by in self.barred_ids:
+            raise Denied("approvals.replace", "whoever asks for something or makes it does not name its voters")
         if not note.strip() or len(note) > COMMENT:
             raise Invalid({"note": f"must say why, in at most {COMMENT} characters"})
         if not by_id or by_id in self.barred_ids:

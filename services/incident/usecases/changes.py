@@ -207,6 +207,7 @@ class Changes:
             tx.save(change)
 
     async def _ask(self, change: Change, purpose: Purpose, expire: datetime | None) -> Approval:
+        """Whoever asks in somebody's name does not vote either: else one alone would name a requester and agree."""
         facts = Facts(
             resource=RESOURCE,
             purpose=purpose,
@@ -221,7 +222,7 @@ class Changes:
             facts,
             title=f"{change.number} {change.title}",
             requester_id=change.requester_id,
-            barred_ids=[change.implementer_id],
+            barred_ids=[change.implementer_id, act(self._store).by],
             expire_time=expire,
         )
 

@@ -240,6 +240,8 @@ def test_a_circle_is_frozen_when_its_stage_begins_and_leavers_are_replaced_with_
     for wrong in ({"note": " "}, {"by_id": "ann"}, {"by_id": "meg"}, {"voter_id": "nobody"}):
         with pytest.raises(Invalid):
             approval.replace(at("cm"), **{"voter_id": "eve", "by_id": "new", "note": "left us", **wrong})
+    with pytest.raises(Denied, match="does not name its voters"):
+        approval.replace(at("ann"), voter_id="eve", by_id="new", note="left us")
     approval.replace(at("cm"), voter_id="eve", by_id="new", note="left us")
     approval.take_recorded()
     assert "new votes instead of eve: left us" in approval.reasons[-1]

@@ -120,6 +120,16 @@ async def test_two_of_the_board_plan_a_change_and_it_is_made_in_its_window(board
     assert (await board.changes.close(change.id, "")).state is ChangeState.CLOSED
 
 
+async def test_whoever_asks_in_the_name_of_somebody_does_not_agree_to_it(board: Board):
+    await board.policy()
+    with ctx.use(caller(subject="eve")):
+        change = await board.submitted(requester_id="bob")
+    approval = await board.store.get(Approval, change.approval_id)
+    assert (approval.barred_ids, approval.voter_ids) == (["bob", "eve", "ian"], ["ann", "meg"])
+    with pytest.raises(Denied):
+        await board.vote(approval.id, "eve")
+
+
 async def test_a_refusal_takes_it_back_to_planning_with_its_reason(board: Board):
     await board.policy()
     change = await board.submitted()
