@@ -98,6 +98,13 @@ RESOURCES: Mapping[str, Resource] = {
     "task": Resource("tasks", "Tasks of records: what waits for what.",
                      ("number", "state", "title", "about", "assigneeId", "dueTime", "id")),
     "catalog": Resource("catalogItems", "What people can ask for.", ("title", "category", "state", "revision", "id")),
+    "prb": Resource("problems", "Problems: what makes incidents happen, what is known of it, what ends it.",
+                    ("number", "state", "priority", "knownError", "title", "teamId", "id")),
+    "auto-rule": Resource("automationRules", "Rules that act on what happens.", ("name", "enabled", "order", "ownerId", "id")),
+    "auto-run": Resource("ruleRuns", "What rules did.", ("createTime", "ruleName", "outcome", "subject", "message", "id")),
+    "route": Resource("routingRules", "Who gets which incidents.", ("name", "teamId", "method", "enabled", "order", "id")),
+    "profile": Resource("agentProfiles", "People: skills, capacity, what they have in hand.",
+                        ("userId", "teamIds", "skills", "openCount", "capacity", "away", "id")),
     "job": Resource("jobs", "Long work: bulk actions, exports, imports.", ("kind", "resource", "state", "progress", "id")),
 }  # fmt: skip
 
