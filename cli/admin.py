@@ -26,6 +26,7 @@ app = typer.Typer(no_args_is_help=True, help="Configuration as code: plan, apply
 KINDS = (
     "calendars", "slaPolicies", "assetClasses", "integrations", "notificationTargets", "checks", "alertRules",
     "maintenanceWindows", "approvalPolicies", "changeTemplates", "routingRules", "automationRules",
+    "followUpPolicies", "surveyPolicies", "ticketTemplates", "recurringTickets",
 )  # fmt: skip
 """In the order in which they are made: who refers comes after what is referred to."""
 _MARK = "@"
