@@ -26,8 +26,9 @@ KINDS = (
     Kind(AgentProfile, pb.AgentProfile, PROFILES),
 )
 
-# A tenant has few rules and people, which any order may sort without an index. What is open with somebody is counted in one.
+# A tenant has few rules and people, which any order may sort. What is open with somebody is counted in an index.
 INDEXES = (
+    *(Index(few, [("tenant", 1)]) for few in (RULES, ROUTING_RULES, PROFILES)),
     Index(RUNS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(RUNS, [("tenant", 1), ("rule_id", 1), ("create_time", -1), ("_id", 1)]),
     Index(RUNS, [("tenant", 1), ("event_id", 1)]),
