@@ -95,7 +95,7 @@ class Records:
         if plural != "incidents" or not self._target:
             return None
         try:
-            incident = await self._call("GetIncident", incident_pb.GetIncidentRequest(id=name))
+            incident = await self._call("GetIncident", incident_pb.GetIncidentRequest(id=name, as_is=True))
         except (NotFound, Invalid):  # the latter of what can be no id
             return None
         for field in personal_fields(incident.DESCRIPTOR):

@@ -158,7 +158,8 @@ class Clerk:
         if not record:
             mailbox = await self._postbox.mailbox(row["mailbox_id"])
             incident, his_own = await self._meant(row, mail, sender)
-            if incident is not None and incident.state not in _OVER:
+            # What was merged goes on in another: what its reporter answers is heard there.
+            if incident is not None and (incident.merged_into_id or incident.state not in _OVER):
                 left = await self._answered(row, mail, sender, incident, his_own=his_own)
             elif not sender.person and mailbox["strangers"] != Strangers.ACCEPTED.value:
                 return _nothing(MailState.REFUSED, "nobody here has its sender's address, and the mailbox takes no strangers")

@@ -40,7 +40,7 @@ class Incidents:
     async def read(self, id: str) -> Record | None:  # noqa: A002 - as its field
         """See `Ours`."""
         try:
-            return _record(await self._call("GetIncident", pb.GetIncidentRequest(id=id)))
+            return _record(await self._call("GetIncident", pb.GetIncidentRequest(id=id, as_is=True)))
         except NotFound:
             return None
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from services.incident.domain.blackout import Blackout, MarginAcceptance
 from services.incident.domain.change import Change
-from services.incident.domain.change_states import ChangeKind
+from services.incident.domain.change_states import ChangeKind, ChangeState
 
 
 class ConflictKind(StrEnum):
@@ -97,8 +97,10 @@ def _between(change: Change, other: Change, neighbors: Collection[str]) -> Confl
             text = f"{other.number} changes {asset_id} at the same time, which this depends on or takes down"
             return Conflict(kind=ConflictKind.NEIGHBOR_ASSET, text=text, target=target, asset_id=asset_id)
     if change.implementer_id and change.implementer_id == other.implementer_id:
-        text = f"who makes it makes {other.number} at the same time"
-        return Conflict(kind=ConflictKind.IMPLEMENTER, text=text, target=target)
+        # A window is wider than the work: nobody is held up before the other is really being made.
+        busy = other.state is ChangeState.IMPLEMENT
+        text = f"who makes it {'is making' if busy else 'makes'} {other.number} at the same time"
+        return Conflict(kind=ConflictKind.IMPLEMENTER, text=text, target=target, blocks=busy)
     return None
 
 
