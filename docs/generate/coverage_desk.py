@@ -125,4 +125,32 @@ MAJORS = (
     ),
 )
 
-DESK = (*TRIAGE, *KNOWLEDGE, *PROBLEMS)
+_REQUESTS = "e2e/test_requests.py"
+_JOINER = f"{_REQUESTS}::test_a_joiner_is_ordered_approved_and_fulfilled_though_the_service_dies_and_the_stock_room_is_empty"
+_UNSEEN = f"{_REQUESTS}::test_who_may_not_see_an_item_finds_nothing_and_nobody_reads_what_others_asked_for"
+
+REQUESTS = (
+    Capability(
+        "service catalog and forms: conditions, price, who sees and who orders what",
+        (_JOINER, _UNSEEN),
+        (_JOINER, _UNSEEN),
+        (_UNSEEN, *MATRIX),
+        ("unit/incident/test_forms.py", "unit/incident/test_requests.py"),
+    ),
+    Capability(
+        "requests: approval before work, clocks that begin with it, fulfillment, progress in plain words",
+        (_JOINER,),
+        (_JOINER, _UNSEEN),
+        (_JOINER, _UNSEEN, *MATRIX),
+        ("unit/incident/test_requests.py",),
+    ),
+    Capability(
+        "tasks of every record: parallel and serial, the next only when those before are done; assets from stock",
+        (_JOINER,),
+        (_JOINER,),
+        (_UNSEEN, *MATRIX),
+        ("unit/incident/test_tasks.py", "unit/incident/test_hooks.py"),
+    ),
+)
+
+DESK = (*TRIAGE, *KNOWLEDGE, *PROBLEMS, *REQUESTS)
