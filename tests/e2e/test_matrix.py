@@ -27,6 +27,7 @@ from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.auth.domain.roles import PEOPLE_ROLES, ROLES
 from tests.support.callers import Callers
 from tests.support.matrix_changes import agreed_on
+from tests.support.matrix_majors import handled
 from tests.support.rpcs import Rpc, complete, rpcs
 
 ALL = list(rpcs())
@@ -153,6 +154,7 @@ async def belongings(callers: Callers) -> Belongings:
     await _related(callers, admin)
     await _watched(callers, admin)
     await agreed_on(callers, BY_NAME, admin, CANARY)
+    await handled(callers, BY_NAME, admin, CANARY, opened.reply.id)
     ids |= await _hooked(callers, admin)
     ids |= await _told(callers, admin)
     ids |= await _written(callers, admin)
