@@ -17,7 +17,7 @@ from chassis.codec import has_behavior
 from chassis.errors import Invalid
 from chassis.rpc.methods import missing
 from services.gateway.ports import Plan
-from services.gateway.rest.exports import among, columns, exportable
+from services.gateway.rest.lists import among, columns, exportable
 from services.gateway.rest.route import Route
 from services.gateway.rest.routes import PREFIX, Routes
 

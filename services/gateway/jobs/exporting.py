@@ -22,7 +22,8 @@ from services.gateway.domain.job import FILE_KEPT, LONGEST, Format, Job, Progres
 from services.gateway.jobs.actions import Actions
 from services.gateway.jobs.hands import Hands, Over
 from services.gateway.jobs.ledger import Ledger
-from services.gateway.rest.exports import File, columns, file_of
+from services.gateway.rest.exports import File, file_of
+from services.gateway.rest.lists import columns
 from services.gateway.usecases.files import PIECE, Files
 
 LARGEST = 512 << 20

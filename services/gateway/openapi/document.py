@@ -19,7 +19,8 @@ from services.gateway.openapi.comments import comments, summary
 from services.gateway.openapi.samples import example
 from services.gateway.openapi.samples import parameter as parameter_sample
 from services.gateway.openapi.schemas import Schema, Schemas, Use
-from services.gateway.rest.exports import EXPORT, FORMATS, exportable
+from services.gateway.rest.exports import EXPORT, FORMATS
+from services.gateway.rest.lists import exportable
 from services.gateway.rest.manners import DRY_RUN, FIELDS
 from services.gateway.rest.route import BATCH, Route
 from services.gateway.rest.routes import PREFIX, Routes, declared, descriptors

@@ -14,7 +14,6 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import IO, Any, Protocol
@@ -27,7 +26,7 @@ from chassis.http.problems import Problem
 from services.gateway.rest.answers import Answer, refusal
 from services.gateway.rest.exchange import Exchange, Receive, Scope, Send
 from services.gateway.rest.limits import App
-from services.gateway.rest.route import Route
+from services.gateway.rest.lists import Listed, exportable
 from services.gateway.rest.routes import Routes
 
 EXPORT = ":export"
@@ -42,27 +41,6 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 _OWN = ("format", "fields")
 _AGAIN = frozenset({429, 503})
 _HIDDEN = frozenset({b"accept", b"accept-encoding", b"if-none-match", b"range"})
-
-
-@dataclass(frozen=True, slots=True)
-class _List:
-    """What a list answers with: the array's name, and the fields of a record, each with whether it is an instant."""
-
-    path: str
-    member: str
-    fields: Mapping[str, bool]
-    paged: bool  # a list of few is one page and takes no size of it
-
-    @classmethod
-    def of(cls, route: Route) -> "_List":
-        answer: Any = route.rpc.response.DESCRIPTOR
-        array = next(item for item in answer.fields if item.is_repeated)
-        instant = "google.protobuf.Timestamp"
-        fields = {
-            item.json_name: item.message_type is not None and item.message_type.full_name == instant
-            for item in array.message_type.fields
-        }
-        return cls(route.template, array.json_name, fields, bool(among(route, page_size=_PAGE)))
 
 
 class File(Protocol):
@@ -89,7 +67,7 @@ class Exports:
 
     def __init__(self, rest: App, routes: Routes) -> None:
         self._rest = rest
-        self._lists = {route.template + EXPORT: _List.of(route) for route in routes.all if exportable(route)}
+        self._lists = {route.template + EXPORT: Listed.of(route) for route in routes.all if exportable(route)}
         self._running: Counter[bytes] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +94,7 @@ class Exports:
             await refusal(problem, exchange).send(send)
 
     async def _export(
-        self, exchange: Exchange, found: _List, file: File, query: dict[str, str], receive: Receive, send: Send
+        self, exchange: Exchange, found: Listed, file: File, query: dict[str, str], receive: Receive, send: Send
     ) -> None:
         pages = self._pages(exchange.scope, found, query)
         first = await anext(pages)
@@ -150,7 +128,7 @@ class Exports:
         finally:
             gone.cancel()
 
-    async def _pages(self, scope: Scope, found: _List, query: dict[str, str]) -> AsyncIterator[list[Any] | Answer]:
+    async def _pages(self, scope: Scope, found: Listed, query: dict[str, str]) -> AsyncIterator[list[Any] | Answer]:
         """The pages of a list; an `Answer` where it refuses, and nothing after it."""
         token = ""
         while True:
@@ -164,7 +142,7 @@ class Exports:
             if not token:
                 return
 
-    async def _page(self, scope: Scope, found: _List, query: dict[str, str]) -> Answer:
+    async def _page(self, scope: Scope, found: Listed, query: dict[str, str]) -> Answer:
         """One page. A busy service is asked again, as it says itself when."""
         size = {"pageSize": str(_PAGE)} if found.paged else {}
         asked = {
@@ -193,28 +171,12 @@ class Exports:
         return answer
 
 
-def among(route: Route, **asked: Any) -> dict[str, Any]:
-    """Of what a list may be asked, what this one has fields for."""
-    known = route.rpc.request.DESCRIPTOR.fields_by_name
-    return {name: value for name, value in asked.items() if name in known}
-
-
-def columns(route: Route) -> Mapping[str, bool]:
-    """The columns that a list as a file may have, each with whether it is an instant."""
-    return _List.of(route).fields
-
-
 def file_of(form: str, chosen: Mapping[str, bool]) -> File:
     """An empty file of a kind, `csv`, with these columns."""
     return _FILES[form](chosen)
 
 
-def exportable(route: Route) -> bool:
-    """Whether it is a list of a whole resource."""
-    return route.verb == "GET" and route.paged and not route.variables and ":" not in route.template
-
-
-def _asked(exchange: Exchange, found: _List) -> tuple[File, dict[str, str]]:
+def _asked(exchange: Exchange, found: Listed) -> tuple[File, dict[str, str]]:
     """The file that is wanted, and the query of the list. Raises `Problem`."""
     if exchange.method != "GET":
         raise Problem(405, "method", "this address takes GET", headers={"allow": "GET"})
@@ -377,7 +339,7 @@ def _harmless(value: Any) -> str:
     return "'" + text if isinstance(value, str | list) and text.startswith(_FORMULA) else text
 
 
-async def _start(send: Send, found: _List, file: File, exchange: Exchange) -> None:
+async def _start(send: Send, found: Listed, file: File, exchange: Exchange) -> None:
     name = f"{found.path.rpartition('/')[2]}-{datetime.now(UTC):%Y-%m-%d}.{file.extension}"
     headers = [
         (b"content-type", file.media.encode()),
