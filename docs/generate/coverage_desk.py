@@ -153,4 +153,33 @@ REQUESTS = (
     ),
 )
 
-DESK = (*TRIAGE, *KNOWLEDGE, *PROBLEMS, *REQUESTS)
+_CHANGES = "e2e/test_changes.py"
+_BOARD = f"{_CHANGES}::test_two_of_the_board_agree_though_the_service_dies_between_and_a_pipeline_makes_it_in_its_window"
+_BACK = f"{_CHANGES}::test_an_edit_of_what_was_approved_and_a_window_that_passes_take_a_change_back"
+_URGENT = f"{_CHANGES}::test_an_emergency_is_confirmed_afterwards_and_a_failed_standard_change_suspends_its_template"
+
+CHANGES = (
+    Capability(
+        "changes: standard, normal, emergency; risk; windows; outcome and review; a gate for pipelines",
+        (_BOARD, _URGENT),
+        (_BOARD, _BACK),
+        (_BOARD, *MATRIX),
+        ("unit/incident/test_changes.py", "unit/incident/test_change_stories.py", "unit/cli/test_changes.py"),
+    ),
+    Capability(
+        "approvals by policy: quorum, veto, weights, stages, separation of duties, delegation, expiry, void edits, simulator",
+        (_BOARD, _BACK),
+        (_BOARD,),
+        (_BOARD, *MATRIX),
+        ("unit/incident/test_approvals.py", "unit/incident/test_change_stories.py"),
+    ),
+    Capability(
+        "templates of standard changes; confirmation of emergencies after the fact; agenda and minutes of the board",
+        (_URGENT, _BOARD),
+        (_URGENT,),
+        (_URGENT, *MATRIX),
+        ("unit/incident/test_change_stories.py",),
+    ),
+)
+
+DESK = (*CHANGES, *TRIAGE, *KNOWLEDGE, *PROBLEMS, *REQUESTS)
