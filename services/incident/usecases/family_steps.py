@@ -99,9 +99,9 @@ class FamilySteps:
 
     async def copy(self, row: Document, cursor: str) -> str:
         """What was said about what was merged is a private note of the other: its reporter is another."""
-        query: Document = {"about": _subject(row["incident_id"])}
-        if row["note_ids"]:
-            query = {**query, "_id": {"$in": row["note_ids"]}}
+        # What is told to its reporter since then comes from the other.
+        which = {"_id": {"$in": row["note_ids"]}} if row["note_ids"] else {"create_time": {"$lte": row["create_time"]}}
+        query: Document = {"about": _subject(row["incident_id"]), **which}
         rows = await self._store.find("notes", {"$and": [query, {"_id": {"$gt": cursor}}]}, sort=[("_id", 1)], limit=STEP)
         async with self._store.transaction() as tx:
             for note in rows:
