@@ -52,6 +52,13 @@ class AssetStock:
         request = pb.MoveAssetRequest(id=item.id, state=pb.Asset.IN_USE, reason=reason, etag=item.etag)
         return _item(await self._call("MoveAsset", request, key))
 
+    async def release(self, item: StockItem, key: str) -> StockItem:
+        """See `Stock`."""
+        asset = pb.Asset(attributes={MARK: value_pb2.Value(text="")})
+        mask = FieldMask(paths=["owner_id", "attributes"])
+        request = pb.UpdateAssetRequest(id=item.id, asset=asset, update_mask=mask, etag=item.etag)
+        return _item(await self._call("UpdateAsset", request, key))
+
     async def _call(self, method: str, request: Any, key: str = "") -> Any:
         if not self._target:
             raise Unavailable("no asset service is named in the settings")

@@ -212,6 +212,17 @@ class Task(Aggregate):
         self.attempts += 1
         self._changed(pb.TaskUpdated(), act)
 
+    def give_back(self, act: Act) -> None:
+        """What it set aside is not wanted any more: the platform puts it back, as soon as it can."""
+        if self.is_own and self.asset_id and self.state.is_over:
+            self.next_try_time = act.at
+            self._changed(pb.TaskUpdated(), act)
+
+    def given_back(self, act: Act) -> None:
+        """What it set aside is in stock again, or was somebody else's meanwhile."""
+        self.asset_id, self.next_try_time = "", None
+        self._changed(pb.TaskUpdated(), act)
+
     def _become_ready(self, act: Act) -> None:
         self.state, self.ready_time = TaskState.READY, act.at
         self.next_try_time = act.at if self.is_own else None

@@ -50,6 +50,9 @@ class Stock(Protocol):
     async def hand_over(self, item: StockItem, reason: str, key: str) -> StockItem:
         """Takes it out of stock into use."""
 
+    async def release(self, item: StockItem, key: str) -> StockItem:
+        """Makes it nobody's again."""
+
 
 class Hooks:
     """Called by the timer, in the context of the task's tenant. Late and doubled calls do no harm."""
@@ -67,6 +70,9 @@ class Hooks:
             return
         now = self._store.clock()
         if task.next_try_time is None or task.next_try_time > now:
+            return
+        if task.state.is_over:
+            await self._put_back(task)
             return
         if task.state is TaskState.READY:
             task = await self._tasks.start(id)
@@ -98,6 +104,16 @@ class Hooks:
         if item.in_stock:
             item = await self._stock.hand_over(item, f"{task.number} {task.title}", _key(task, "hand-over", item))
         return f"{item.name} was handed over" if task.kind is TaskKind.ASSIGN_ASSET else f"a seat of {item.name} was given"
+
+    async def _put_back(self, task: Task) -> None:
+        """Makes what it set aside nobody's again, unless somebody has it. Raises what the stock room does: later again."""
+        item = await self._stock.get(task.asset_id)
+        if item is not None and item.mark == task.number and item.in_stock:
+            await self._stock.release(item, _key(task, "release", item))
+        async with self._store.transaction() as tx:
+            current = await tx.get(Task, task.id)
+            current.given_back(act(self._store))
+            tx.save(current)
 
     async def _choose(self, task: Task) -> tuple[StockItem, Task]:
         for item in (await self._stock.free(task.asset_class))[:_CHOICES]:

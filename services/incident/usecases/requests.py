@@ -240,6 +240,7 @@ class Requests:
             if asked:
                 await self._asks.void(request, reason)
             await self._tasks.cancel_all(tx, f"requests/{request.id}", moment, reason)
+            await self._tasks.give_back(tx, f"requests/{request.id}", moment)
         return request
 
     async def _task_moved(self, tx: Transaction, id: str, _now: Act, verb: str, tasks: Sequence[Task]) -> None:  # noqa: A002

@@ -15,7 +15,7 @@ from chassis.store import Insert, Store, Transaction, Update
 from services.incident.domain import limits
 from services.incident.domain.moment import Act
 from services.incident.domain.plan import PlannedTask, next_of, outstanding
-from services.incident.domain.task import Task, TaskKind
+from services.incident.domain.task import Task, TaskKind, TaskState
 from services.incident.usecases.acting import act
 
 TURNS = "task_turns"
@@ -157,6 +157,15 @@ class Tasks:
         for task in await self.of(tx, about):
             if not task.state.is_over:
                 task.cancel(now, reason=reason, with_record=True)
+                tx.save(task)
+
+    async def give_back(self, tx: Transaction, about: str, now: Act) -> None:
+        """Puts back into stock what tasks of a record have set aside, but not what was handed over."""
+        tasks = await self.of(tx, about)
+        handed = {t.asset_id for t in tasks if t.state is TaskState.DONE and t.kind is not TaskKind.RESERVE_ASSET}
+        for task in tasks:
+            if task.asset_id not in handed:
+                task.give_back(now)
                 tx.save(task)
 
     async def of(self, tx: Transaction, about: str) -> list[Task]:

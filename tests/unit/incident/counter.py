@@ -96,6 +96,10 @@ class StockRoom:
         assert reason
         return self._change(item, "hand-over", key, in_stock=False)
 
+    async def release(self, item: StockItem, key: str) -> StockItem:
+        """See `Stock`."""
+        return self._change(item, "release", key, owner_id="", mark="")
+
     def _change(self, item: StockItem, what: str, key: str, **changed: Any) -> StockItem:
         self._answer()
         if key in self.keys:
