@@ -122,7 +122,7 @@ class Schemas:
 
     def _name(self, descriptor: Descriptor, use: Use) -> str:
         short = descriptor.full_name.removeprefix(f"{descriptor.file.package}.").replace(".", "")
-        name = short if short.endswith("Request") else f"{short}{use}"
+        name = short if short.endswith("Request") and short != "Request" else f"{short}{use}"  # which is a record
         owner = self._owners.setdefault(name, descriptor.full_name)
         if owner != descriptor.full_name:
             # The first keeps the plain name: documents are made in the order of the packages, so this is stable.

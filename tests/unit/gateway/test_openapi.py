@@ -82,7 +82,7 @@ def test_an_answer_has_all_that_is_always_there_and_a_change_needs_nothing(docum
 
 def test_the_body_of_a_verb_does_not_repeat_the_path(document: dict[str, Any]) -> None:
     schema = document["components"]["schemas"]["ResolveIncidentRequest"]
-    assert list(schema["properties"]) == ["resolutionCode", "resolution", "etag"]
+    assert list(schema["properties"]) == ["resolutionCode", "resolution", "etag", "resolveChildren"]
     assert schema["required"] == ["resolutionCode", "resolution"]
 
 
