@@ -125,6 +125,8 @@ class AutomationRules:
             rule = await tx.get(AutomationRule, id, etag=etag)
             rule.remove()
             tx.save(rule)
+        # Apart from its last event: of one transaction, what is removed goes before what is changed.
+        async with self._store.transaction() as tx:
             tx.write(Delete(RULES, {"_id": rule.id, "tenant": ctx.current().tenant}))
         self._known.pop(ctx.current().tenant, None)
         return rule

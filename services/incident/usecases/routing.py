@@ -17,7 +17,7 @@ from chassis.errors import AlreadyExists, Denied, Invalid
 from chassis.listing import Fields
 from chassis.listing.compiled import Predicate, compile_predicate
 from chassis.listing.filter import parse
-from chassis.store import Delete, Store, Transaction, Update
+from chassis.store import Delete, Insert, Store, Transaction, Update
 from services.incident.domain.incident import Incident
 from services.incident.domain.priority import Impact, Urgency, prioritize
 from services.incident.domain.routing import MOST_PEOPLE, MOST_RULES, AgentProfile, Choice, Method, RoutingRule, choose
@@ -70,7 +70,7 @@ class Routing:
             rule = await tx.get(RoutingRule, id, etag=etag)
             rule.remove()
             tx.save(rule)
-            tx.write(Delete(RULES, {"_id": rule.id, "tenant": ctx.current().tenant}))
+        await self._drop(RULES, rule.id)
         self._known.pop(ctx.current().tenant, None)
         return rule
 
@@ -102,7 +102,7 @@ class Routing:
             profile.remove()
             tx.save(profile)
             tx.release(PROFILE_CLAIM, profile.user_id)
-            tx.write(Delete(PROFILES, {"_id": profile.id, "tenant": ctx.current().tenant}))
+        await self._drop(PROFILES, profile.id)
         return profile
 
     async def set_away(self, away: bool, until: Any) -> AgentProfile:
@@ -145,8 +145,9 @@ class Routing:
     async def choice(self, tx: Transaction, incident: Incident, *, placed: bool) -> tuple[RoutingRule, Choice] | None:
         """The rule that holds for an incident, and whom it chooses; None where no rule fits.
 
-        With `placed` the team stays as it is, and only a rule that names it counts. Who was chosen in turn is kept at the end
-        of the transaction: of two that choose at the same time one runs again.
+        With `placed` the team stays as it is, and only a rule that names it counts. Choices for a team take turns, whose number
+        is read before the loads and raised with the choice: of two that choose at the same time one runs again, and sees what
+        the other gave.
         """
         known = [each for each in await self._rules() if not placed or each[0].team_id == incident.team_id]
         rule = _first(known, to_document(incident))
@@ -154,16 +155,21 @@ class Routing:
             return None
         if rule.method is Method.TEAM_ONLY:
             return rule, choose(rule, (), {}, "", self._store.clock())
+        turn = f"{ctx.current().tenant}|{rule.team_id}"
+        kept = (await tx.documents(TURNS, [turn])).get(turn)
         rows = await self._store.backend.find(PROFILES, {"tenant": ctx.current().tenant, "team_ids": rule.team_id})
         people = [from_document(row, AgentProfile) for row in rows]
         loads = await self.open_counts([each.user_id for each in people])
-        turn = f"{ctx.current().tenant}|{rule.id}"
-        kept = (await tx.documents(TURNS, [turn])).get(turn)
-        last = kept["last"] if kept is not None else ""
+        last = kept["last"].get(rule.id, "") if kept is not None else ""
         found = choose(rule, people, loads, last, self._store.clock())
-        if rule.method is Method.ROUND_ROBIN and found.user_id:
-            query = {"_id": turn, "tenant": ctx.current().tenant, **({"last": last} if kept is not None else {})}
-            tx.write(Update(TURNS, query, {"$set": {"last": found.user_id}}, strict=kept is not None, upsert=kept is None))
+        if not found.user_id:
+            return rule, found
+        named = {"_id": turn, "tenant": ctx.current().tenant}
+        if kept is None:
+            tx.write(Insert(TURNS, {**named, "number": 1, "last": {rule.id: found.user_id}}))
+        else:
+            said = {"number": kept["number"] + 1, "last": {**kept["last"], rule.id: found.user_id}}
+            tx.write(Update(TURNS, {**named, "number": kept["number"]}, {"$set": said}))
         return rule, found
 
     async def _rules(self) -> Sequence[tuple[RoutingRule, Predicate]]:
@@ -178,6 +184,11 @@ class Routing:
 
     def _compiled(self, rule: RoutingRule) -> Predicate:
         return compile_predicate(parse(rule.filter, self._fields), self._store.clock)
+
+    async def _drop(self, collection: str, id: str) -> None:  # noqa: A002 - as above
+        """Apart from its last event: of one transaction, what is removed goes before what is changed."""
+        async with self._store.transaction() as tx:
+            tx.write(Delete(collection, {"_id": id, "tenant": ctx.current().tenant}))
 
     async def _require_room(self, collection: str, most: int) -> None:
         if await self._store.count(collection, {}, limit=most) >= most:

@@ -5,7 +5,10 @@ in a transaction of its own, together with the entry in the log whose id follows
 an action is done once or not yet; and a rule that fails neither holds up the stream nor undoes what others did.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -36,6 +39,7 @@ class Automation:
     ) -> None:
         self._store, self._rules, self._routing, self._doing = store, rules, routing, doing
         self._events, self._rights = events, rights
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def heard(self, data: Mapping[str, Any], envelope: Envelope) -> None:
         """Writes down what is to be done about an event, if anything."""
@@ -145,16 +149,21 @@ class Automation:
         )
         key, now = item["subject"].partition("/")[2], self._store.clock()
         try:
-            with ctx.use(context):
-                async with self._store.transaction() as tx:
-                    rule_id, name, why = await self._doing.route(key, placed=True)
-                    run_id = _run_id(rule_id, item["event_id"])
-                    if rule_id and await self._is_new(run_id):
-                        told = {"id": run_id, "rule_id": rule_id, "rule_name": name, "event_id": item["event_id"]}
-                        about = {"event_type": item["type"], "subject": item["subject"], "owner_id": ""}
-                        tx.add(RuleRun.ran(at=now, outcome=Outcome.DONE, steps=[why], **told, **about))
+            # Those of this process wait for each other instead of running again and again.
+            async with self._turns[current.tenant]:
+                with ctx.use(context):
+                    await self._give(key, item, now)
         except NotFound:
             return
+
+    async def _give(self, key: str, item: Mapping[str, Any], now: datetime) -> None:
+        async with self._store.transaction() as tx:
+            rule_id, name, why = await self._doing.route(key, placed=True)
+            run_id = _run_id(rule_id, item["event_id"])
+            if rule_id and await self._is_new(run_id):
+                told = {"id": run_id, "rule_id": rule_id, "rule_name": name, "event_id": item["event_id"]}
+                about = {"event_type": item["type"], "subject": item["subject"], "owner_id": ""}
+                tx.add(RuleRun.ran(at=now, outcome=Outcome.DONE, steps=[why], **told, **about))
 
     async def _is_new(self, run_id: str) -> bool:
         return await self._store.backend.find_one(RUNS, {"_id": run_id, "tenant": ctx.current().tenant}) is None
