@@ -1,6 +1,8 @@
 """To whom incidents go: by rules when they are opened, by people's skills, room and presence afterwards."""
 
+import asyncio
 from collections import Counter
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import context as ctx
-from chassis.errors import AlreadyExists, Denied, Invalid
+from chassis.errors import AlreadyExists, Busy, Denied, Invalid
 from chassis.testing import caller
 from services.incident.domain.incident import Incident
 from services.incident.domain.routing import AgentProfile, Method, OnCallShift, RoutingRule, choose
@@ -170,3 +172,20 @@ async def test_a_rule_that_was_changed_or_removed_counts_at_once_here_and_a_seco
     assert (await machine.incidents.open({"title": "two"})).team_id == "u"
     await machine.routing.delete_rule(made.id)
     assert (await machine.incidents.open({"title": "three"})).team_id == ""
+
+
+async def test_of_two_who_choose_at_the_same_time_one_sees_what_the_other_gave(machine: Machine) -> None:
+    await machine.routing.create_rule({"name": "all", "team_id": "t", "method": Method.LEAST_LOADED})
+    for user in ("a", "b"):
+        await machine.routing.create_profile({"user_id": user, "team_ids": ["t"], "capacity": 2})
+    opened = [await machine.incidents.open({"title": str(at)}) for at in range(4)]
+    outside = copy_context()
+    await machine.doing.route(opened[0].id, placed=True)
+    with pytest.raises(Busy):
+        async with machine.store.transaction() as tx:
+            incident = await tx.get(Incident, opened[1].id)
+            assert (await machine.routing.choice(tx, incident, placed=True))[1].user_id == "b"
+            await asyncio.get_running_loop().create_task(machine.doing.route(opened[2].id, placed=True), context=outside)
+    await machine.doing.route(opened[1].id, placed=True)
+    given = [(await machine.store.get(Incident, each.id)).assignee_id for each in opened[:3]]
+    assert given == ["a", "a", "b"]
