@@ -14,7 +14,7 @@ EXCEPTIONS: dict[str, str] = {}
 ROOMS = {"__init__", "__main__", "app", "domain", "usecases", "ports", "api", "reactions", "store", "README"}
 EXTRA_ROOMS = {
     "auth": {"directory_api", "keycloak", "ldap", "realm", "provision"},
-    "analytics": {"projections"},
+    "analytics": {"projections", "following", "owners", "tantivy_index"},
     "incident": {"triage"},
     "monitor": {"ingest", "probes"},
     "gateway": None,  # an edge, not an owner of aggregates: it has rooms of its own
