@@ -74,6 +74,7 @@ class Families:
             "create_time": now,
             "cursor": "",
             "steps": 0,
+            "over": False,
             DUE_FIELD: now,
             **said,
         }
@@ -119,7 +120,7 @@ class Families:
 
     async def under_way(self, incident_id: str) -> int:
         """How much was begun for its family and is not done yet."""
-        query = {"tenant": ctx.current().tenant, "incident_id": incident_id}
+        query = {"tenant": ctx.current().tenant, "incident_id": incident_id, "over": False}
         return await self._store.backend.count(FAMILY_WORK, query, limit=100)
 
 
@@ -140,20 +141,22 @@ class Stepper:
 
     async def _once(self, tenant: str, id: str) -> bool:  # noqa: A002 - as above
         row = await self._store.backend.find_one(FAMILY_WORK, {"_id": id, "tenant": tenant})
-        if row is None:
+        if row is None or row["over"]:
+            await self._forget(tenant, id)
             return True
         from_here = {"_id": id, "tenant": tenant, "steps": row["steps"]}
         with ctx.use(_for(row)):
             async with self._store.transaction() as tx:
                 last = await self._steps[Task(row["task"])](row, row["cursor"])
-                if last:
-                    moved = {"cursor": last, "steps": row["steps"] + 1, DUE_FIELD: self._store.clock()}
-                    tx.write(Update(FAMILY_WORK, from_here, {"$set": moved}))
-                else:
-                    # First as a compare-and-set: a removal alone would not notice that another did this step.
-                    tx.write(Update(FAMILY_WORK, from_here, {"$set": {"steps": row["steps"] + 1}}))
-                    tx.write(Delete(FAMILY_WORK, {"_id": id, "tenant": tenant}))
+                # A removal alone would not notice that another did this step.
+                moved = {"cursor": last, "steps": row["steps"] + 1, "over": not last, DUE_FIELD: self._store.clock()}
+                tx.write(Update(FAMILY_WORK, from_here, {"$set": moved}))
+        if not last:
+            await self._forget(tenant, id)
         return not last
+
+    async def _forget(self, tenant: str, id: str) -> None:  # noqa: A002 - as above
+        await self._store.backend.write([Delete(FAMILY_WORK, {"_id": id, "tenant": tenant})])
 
     def _later(self) -> datetime:
         return self._store.clock() + timedelta(milliseconds=1)
