@@ -21,10 +21,10 @@ from chassis.store.changes import SNAPSHOT_FIELD
 from services.incident.domain.alarm import Alarm, Criticality, Severity
 from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
-from services.incident.usecases.surveys import Surveys
 from services.incident.usecases.automation import OWN
 from services.incident.usecases.impacts import Impacts
 from services.incident.usecases.running import Automation
+from services.incident.usecases.surveys import Surveys
 
 RAISING = (monitor.AlertFired, monitor.AlertRouted, monitor.AlertUnsuppressed)
 KNOWING = (asset.AssetCreated, asset.AssetUpdated, asset.AssetMoved)
