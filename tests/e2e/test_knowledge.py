@@ -49,6 +49,14 @@ async def test_what_helped_in_a_ticket_becomes_an_article_that_helps_others(
     seen = await requester.get(path)
     assert (seen["summary"], seen["edition"], seen["state"]) == ("Empty the queue.", 1, "PUBLISHED")
 
+    await agent.send("PATCH", path, {"body": "Ask the badger."}, version=seen["etag"])
+    assert "badger" not in (await requester.send("GET", path)).text
+    assert (await agent.get(path))["draft"]["body"] == "Ask the badger."
+    await agent.post(f"{path}:submit", {})
+    await manager.post(f"{path}:reject", {"reason": "Which badger?"})
+    refused = await manager.send("POST", f"{path}:publish", {})
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:itsm:problem:conflict")
+
 
 async def test_readers_see_their_language_and_teams_what_is_theirs_alone_and_a_death_loses_none_of_it(
     breakable: Breakable, stack: dict[str, Any], agent: Gateway, manager: Gateway, requester: Gateway
