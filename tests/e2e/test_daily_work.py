@@ -8,10 +8,13 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.gateway import Gateway, answered
 from tests.support.platform import Breakable
+from tests.support.push import Browser
+from tests.support.receiver import receiving
 
-SECONDS = 60
+SECONDS = 120
 
 
 @pytest.fixture
@@ -47,22 +50,37 @@ async def gone(gateway: Gateway, path: str) -> None:
     answered(await gateway.send("DELETE", path, version=etag))
 
 
-async def test_who_is_named_watches_and_each_of_it_is_on_the_timeline(
+async def test_who_is_named_watches_and_hears_of_it_and_each_of_it_is_on_the_timeline(
     agent: Gateway, manager: Gateway, requester: Gateway
 ) -> None:
-    incident = await requester.post("incidents", {"title": "The door does not open"})
-    path = f"incidents/{incident['number']}"
-    named = await me(manager)
-    note = await agent.post(f"{path}/notes", {"text": "@manager, a look?", "mentionedIds": [named]})
-    assert note["mentionedIds"] == [named]
-    watched = await requester.post(f"{path}:watch", version=(await requester.get(path))["etag"])
-    assert watched["watcherIds"] == [named, incident["requesterId"]]
-    refused = await requester.send("POST", f"{path}:watch", {"userIds": [named]}, version=watched["etag"])
-    assert refused.status_code == 422
-    left = await requester.post(f"{path}:unwatch", version=watched["etag"])
-    assert left["watcherIds"] == [named]
-    seen = [entry["type"].rpartition(".")[2] for entry in (await agent.get(f"{path}/timeline"))["entries"]]
-    assert seen == ["IncidentWatched", "IncidentWatched", "NoteAdded", "IncidentWatched", "IncidentOpened"]
+    async with receiving(201) as service:
+        browser = Browser(service.url)
+        kept = await manager.post("pushSubscriptions", browser.subscription)
+        incident = await requester.post("incidents", {"title": "The door does not open"})
+        path, number = f"incidents/{incident['number']}", incident["number"]
+        named = await me(manager)
+        note = await agent.post(f"{path}/notes", {"text": "@manager, a look?", "mentionedIds": [named]})
+        assert note["mentionedIds"] == [named]
+        watched = await requester.post(f"{path}:watch", version=(await requester.get(path))["etag"])
+        assert watched["watcherIds"] == [named, incident["requesterId"]]
+        refused = await requester.send("POST", f"{path}:watch", {"userIds": [named]}, version=watched["etag"])
+        assert refused.status_code == 422
+        left = await requester.post(f"{path}:unwatch", version=watched["etag"])
+        assert left["watcherIds"] == [named]
+        seen = [entry["type"].rpartition(".")[2] for entry in (await agent.get(f"{path}/timeline"))["entries"]]
+        assert seen == ["IncidentWatched", "IncidentWatched", "NoteAdded", "IncidentWatched", "IncidentOpened"]
+
+        def told() -> list[str]:
+            titles = [browser.read(sent.body)["title"] for sent in service.seen]
+            return [title for title in titles if title.startswith(f"[{number}]")]
+
+        await eventually(told, within=SECONDS)
+        resolved = {"resolutionCode": "fixed", "resolution": "It was locked."}
+        await agent.post(f"{path}:resolve", resolved, version=left["etag"])
+        await eventually(lambda: len(told()) >= 2, within=SECONDS)
+        await gone(manager, f"pushSubscriptions/{kept['id']}")
+    assert told()[0] == f"[{number}] You are named: The door does not open"
+    assert len(told()) == 2
 
 
 async def test_views_macros_replies_templates_and_time_through_a_morning(
@@ -134,7 +152,28 @@ async def test_views_macros_replies_templates_and_time_through_a_morning(
         assert (await manager.send("GET", path)).status_code == 404
 
 
-async def test_what_recurs_is_opened_once_though_the_service_dies_before_and_after(
+async def closing_in_a_minute(manager: Gateway, mark: str) -> str:
+    """What closes the resolved after a business day, of a calendar that is open now and whose days have a minute."""
+    today = datetime.now(UTC).date()
+    calendar = await manager.post(
+        "calendars",
+        {
+            "name": mark,
+            "zone": "UTC",
+            "windows": [{"weekday": "MONDAY", "start": "12:00", "end": "12:01"}],
+            "holidays": [
+                {"date": str(today + timedelta(days=day)), "name": "open", "hours": [{"start": "00:00", "end": "24:00"}]}
+                for day in range(2)
+            ],
+        },
+    )
+    policy = await manager.post(
+        "followUpPolicies", {"name": mark, "stage": "RESOLVED", "closeAfterDays": 1, "calendarId": calendar["id"]}
+    )
+    return f"followUpPolicies/{policy['id']}"
+
+
+async def test_what_recurs_is_opened_and_what_is_resolved_is_closed_once_though_the_service_dies(
     breakable: Breakable, agent: Gateway, manager: Gateway
 ) -> None:
     mark = uuid4().hex[:12]
@@ -145,18 +184,31 @@ async def test_what_recurs_is_opened_once_though_the_service_dies_before_and_aft
     assert (await manager.send("POST", "recurringTickets:preview", said | {"rule": "FREQ=SECONDLY"})).status_code == 422
     body = said | {"name": mark, "templateId": template["id"], "zone": "UTC"}
     assert (await agent.send("POST", "recurringTickets", body)).status_code == 403
-    start = (datetime.now(UTC) + timedelta(seconds=10)).strftime("%Y-%m-%dT%H:%M:%S")
-    ticket = await manager.post("recurringTickets", body | {"start": start})
-    assert ticket["nextTime"].startswith(start)
-    breakable.stack.process("incident").kill()
-    await breakable.stack.restart("incident")
-    opened = await until(manager, f"recurringTickets/{ticket['id']}", lambda found: found["count"] == 1)
-    assert opened["nextTime"][:10] > start[:10]
-    breakable.stack.process("incident").kill()
-    await breakable.stack.restart("incident")
-    found = (await agent.get("incidents", filter=f'category = "{mark}"'))["incidents"]
-    assert [each["id"] for each in found] == [opened["lastIncidentId"]]
-    await gone(manager, f"recurringTickets/{ticket['id']}")
+    made = await closing_in_a_minute(manager, mark)
+    try:
+        done = await agent.post("incidents", {"title": "The tape was full"})
+        path = f"incidents/{done['id']}"
+        resolved = {"resolutionCode": "fixed", "resolution": "Another tape."}
+        assert (await agent.post(f"{path}:resolve", resolved, version=done["etag"]))["state"] == "RESOLVED"
+        start = (datetime.now(UTC) + timedelta(seconds=10)).strftime("%Y-%m-%dT%H:%M:%S")
+        ticket = await manager.post("recurringTickets", body | {"start": start})
+        assert ticket["nextTime"].startswith(start)
+        breakable.stack.process("incident").kill()
+        await breakable.stack.restart("incident")
+        opened = await until(manager, f"recurringTickets/{ticket['id']}", lambda found: found["count"] == 1)
+        assert opened["nextTime"][:10] > start[:10]
+        breakable.stack.process("incident").kill()
+        await breakable.stack.restart("incident")
+        found = (await agent.get("incidents", filter=f'category = "{mark}"'))["incidents"]
+        assert [each["id"] for each in found] == [opened["lastIncidentId"]]
+        await gone(manager, f"recurringTickets/{ticket['id']}")
+        await until(agent, path, lambda found: found["state"] == "CLOSED")
+        entries = (await agent.get(f"{path}/timeline"))["entries"]
+        (closed,) = [entry for entry in entries if entry["type"].endswith(".IncidentClosed")]
+        (before,) = [entry for entry in entries if entry["type"].endswith(".IncidentResolved")]
+        assert datetime.fromisoformat(closed["time"]) - datetime.fromisoformat(before["time"]) >= timedelta(minutes=1)
+    finally:
+        await gone(manager, made)
 
 
 async def test_how_what_waits_is_followed_up_is_said_once_for_a_stage_and_by_managers(agent: Gateway, manager: Gateway) -> None:
