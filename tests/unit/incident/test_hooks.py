@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.errors import Denied
+from chassis.errors import Denied, Unavailable
+from services.incident.domain.plan import PlannedTask
 from services.incident.domain.task import PATIENCE, Task, TaskKind, TaskState
+from services.incident.usecases.catalog import MAKES
 from services.incident.usecases.hooks import StockItem
 from services.incident.usecases.tasks import HANDS_OUT
 from tests.unit.incident.counter import Counter
@@ -19,7 +21,8 @@ ABOUT = "things/thing_1"
 
 @pytest.fixture
 def counter() -> Any:
-    with ctx.use(Context(tenant="main", actor=Actor(id="itsm-incident", kind="service"), permissions=frozenset({HANDS_OUT}))):
+    actor = Actor(id="itsm-incident", kind="service")
+    with ctx.use(Context(tenant="main", actor=actor, permissions=frozenset({HANDS_OUT, MAKES}))):
         yield Counter()
 
 
@@ -159,3 +162,38 @@ async def dying(counter: Counter, key: str, at: int) -> None:
         counter.store.recent.clear()
     finally:
         counter.backend.write = write  # type: ignore[method-assign]
+
+
+async def test_what_was_set_aside_for_a_request_that_is_withdrawn_goes_back_into_stock(counter: Counter) -> None:
+    counter.stock.add("ast_1", "computer")
+    plan = [
+        PlannedTask(key="reserve", title="Set one aside", kind=TaskKind.RESERVE_ASSET, asset_class="computer"),
+        PlannedTask(key="sign", title="Sign for it", depends_on=["reserve"]),
+    ]
+    item = await counter.offer(plan=plan)
+    request = await counter.requests.create({"catalog_item_id": item.id})
+    (reserving, _sign) = await counter.tasks_of(f"requests/{request.id}")
+    assert (await counter.hook(reserving.id)).asset_id == "ast_1"
+    await counter.requests.cancel(request.id, "not wanted")
+    counter.stock.broken = 1
+    with pytest.raises(Unavailable):  # the timer comes again
+        await counter.hook(reserving.id)
+    after = await counter.hook(reserving.id)
+    assert (after.state, after.asset_id, after.next_try_time) == (TaskState.DONE, "", None)
+    kept = counter.stock.items["ast_1"]
+    assert (kept.owner_id, kept.mark, kept.in_stock) == ("", "", True)
+
+
+async def test_what_was_handed_over_stays_where_it_is(counter: Counter) -> None:
+    counter.stock.add("ast_1", "computer")
+    plan = [
+        PlannedTask(key="give", title="Give one", kind=TaskKind.ASSIGN_ASSET, asset_class="computer"),
+        PlannedTask(key="sign", title="Sign for it", depends_on=["give"]),
+    ]
+    item = await counter.offer(plan=plan)
+    request = await counter.requests.create({"catalog_item_id": item.id})
+    giving = (await counter.tasks_of(f"requests/{request.id}"))[0]
+    await counter.hook(giving.id)
+    await counter.requests.cancel(request.id, "not wanted")
+    assert (await counter.hook(giving.id)).asset_id == "ast_1"
+    assert counter.stock.items["ast_1"].owner_id == request.receiver_id

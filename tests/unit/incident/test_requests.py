@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.errors import Denied, ForbiddenMove, Invalid, NotFound, Unavailable
+from chassis.errors import Denied, ForbiddenMove, Invalid, NotFound
 from chassis.store import CHANGES
 from services.incident.domain.catalog import Audience, CatalogItem, Money
 from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.plan import PlannedTask
 from services.incident.domain.request import REQUEST_MOVES, Request, RequestState
 from services.incident.domain.states import HoldReason
-from services.incident.domain.task import TaskKind, TaskState
+from services.incident.domain.task import TaskState
 from services.incident.usecases.catalog import MAKES
 from services.incident.usecases.reading import Asked
 from tests.unit.incident.counter import POLICY, Counter
@@ -260,41 +260,6 @@ async def test_a_request_that_is_withdrawn_takes_its_tasks_with_it(counter: Coun
     assert {task.state for task in await counter.tasks_of(f"requests/{request.id}")} == {TaskState.CANCELLED}
     gone = await counter.store.get(Request, request.id)
     assert {each.state for each in gone.clocks} == {ClockState.CANCELLED}
-
-
-async def test_what_was_set_aside_for_a_request_that_is_withdrawn_goes_back_into_stock(counter: Counter) -> None:
-    counter.stock.add("ast_1", "computer")
-    plan = [
-        PlannedTask(key="reserve", title="Set one aside", kind=TaskKind.RESERVE_ASSET, asset_class="computer"),
-        PlannedTask(key="sign", title="Sign for it", depends_on=["reserve"]),
-    ]
-    item = await counter.offer(plan=plan)
-    request = await counter.requests.create({"catalog_item_id": item.id})
-    (reserving, _sign) = await counter.tasks_of(f"requests/{request.id}")
-    assert (await counter.hook(reserving.id)).asset_id == "ast_1"
-    await counter.requests.cancel(request.id, "not wanted")
-    counter.stock.broken = 1
-    with pytest.raises(Unavailable):  # the timer comes again
-        await counter.hook(reserving.id)
-    after = await counter.hook(reserving.id)
-    assert (after.state, after.asset_id, after.next_try_time) == (TaskState.DONE, "", None)
-    kept = counter.stock.items["ast_1"]
-    assert (kept.owner_id, kept.mark, kept.in_stock) == ("", "", True)
-
-
-async def test_what_was_handed_over_stays_where_it_is(counter: Counter) -> None:
-    counter.stock.add("ast_1", "computer")
-    plan = [
-        PlannedTask(key="give", title="Give one", kind=TaskKind.ASSIGN_ASSET, asset_class="computer"),
-        PlannedTask(key="sign", title="Sign for it", depends_on=["give"]),
-    ]
-    item = await counter.offer(plan=plan)
-    request = await counter.requests.create({"catalog_item_id": item.id})
-    giving = (await counter.tasks_of(f"requests/{request.id}"))[0]
-    await counter.hook(giving.id)
-    await counter.requests.cancel(request.id, "not wanted")
-    assert (await counter.hook(giving.id)).asset_id == "ast_1"
-    assert counter.stock.items["ast_1"].owner_id == request.receiver_id
 
 
 async def test_a_missed_promise_is_told_once_at_its_instant(counter: Counter) -> None:
