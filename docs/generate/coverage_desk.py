@@ -185,9 +185,9 @@ MAJORS = (
 )
 
 _DAILY = "e2e/test_daily_work.py"
-_HEARS = f"{_DAILY}::test_who_is_named_watches_and_each_of_it_is_on_the_timeline"
+_HEARS = f"{_DAILY}::test_who_is_named_watches_and_hears_of_it_and_each_of_it_is_on_the_timeline"
 _MORNING = f"{_DAILY}::test_views_macros_replies_templates_and_time_through_a_morning"
-_RECURS = f"{_DAILY}::test_what_recurs_is_opened_once_though_the_service_dies_before_and_after"
+_RECURS = f"{_DAILY}::test_what_recurs_is_opened_and_what_is_resolved_is_closed_once_though_the_service_dies"
 _FOLLOWS = f"{_DAILY}::test_how_what_waits_is_followed_up_is_said_once_for_a_stage_and_by_managers"
 _ASKED = f"{_DAILY}::test_who_reported_it_says_how_it_was_once_and_drafts_and_presence_are_of_the_moment"
 
@@ -222,8 +222,15 @@ DAILY = (
         ("unit/incident/test_recurring_tickets.py",),
     ),
     Capability(
-        "reminders, then an end; what is resolved is closed; in office hours",
+        "what is resolved is closed by itself after business days",
+        (_RECURS,),
         (_FOLLOWS,),
+        (_FOLLOWS, *MATRIX),
+        ("unit/incident/test_follow_ups.py",),
+    ),
+    Capability(
+        "reminders while it waits, then an end; in office hours",
+        (),
         (_FOLLOWS,),
         (_FOLLOWS, *MATRIX),
         ("unit/incident/test_follow_ups.py",),
