@@ -255,7 +255,7 @@ class Approval(Aggregate):
             return False
         stage.due_time = None
         objected = any(vote.choice is Choice.REJECT for vote in stage.votes)
-        if stage.rule.silence_approves and self.risk is Risk.LOW and not objected:
+        if stage.rule.silence_approves and self.risk is Risk.LOW and not objected and not stage.short:
             self._pass(stage, StageState.APPROVED, f"nobody objected in {stage.rule.hours} hours", act)
             decided = self.state is not ApprovalState.WAITING
             self._changed(pb.ApprovalDecided(stage=stage.rule.name) if decided else pb.ApprovalEscalated(), act)

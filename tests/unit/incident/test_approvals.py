@@ -267,6 +267,14 @@ def test_silence_is_consent_only_where_the_policy_says_so_and_the_risk_is_low():
     assert objected.state is ApprovalState.WAITING
 
 
+def test_silence_of_nobody_is_no_consent():
+    quiet = stage(silence_approves=True, hours=1, risks=[Risk.LOW])
+    approval = asked("ann", rules=(quiet,), risk=Risk.LOW)
+    assert approval.falls_due(at("timer", NOON + DAY), ())
+    assert (approval.state, approval.voter_ids) == (ApprovalState.WAITING, [])
+    assert "further voters have to be named" in approval.reasons[-1]
+
+
 def test_it_expires_with_its_window_and_what_is_over_takes_no_votes():
     approval = asked("eve", expire_time=NOON + DAY)
     assert approval.next_due_time == NOON + DAY
