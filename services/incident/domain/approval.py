@@ -200,6 +200,8 @@ class Approval(Aggregate):
     ) -> None:
         """A vote of somebody in their own name, or as a delegate in that of `for_id` or of whoever is away."""
         stage = self._open("vote")
+        if self.expire_time is not None and self.expire_time <= act.at:  # the timer may be late
+            raise ForbiddenMove(self.state, "vote", "its time is over")
         if len(comment) > COMMENT:
             raise Invalid({"comment": f"may have {COMMENT} characters, not {len(comment)}"})
         if act.by in self.barred_ids:

@@ -76,6 +76,8 @@ class Changes:
             fixed = [name for name in _FIXED & fields.keys() if getattr(change, name) != fields[name]]
             if fixed:
                 raise Invalid(dict.fromkeys(sorted(fixed), "cannot be changed"))
+            if "service_ids" in fields and fields["service_ids"] != change.service_ids:
+                change.record_before = await self._record(fields["service_ids"])
             if change.edit(now, **fields):
                 await self._void(change, "what was approved was edited")
         return change

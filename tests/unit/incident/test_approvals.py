@@ -285,6 +285,14 @@ def test_it_expires_with_its_window_and_what_is_over_takes_no_votes():
         vote(approval, "eve")
 
 
+def test_a_vote_after_its_time_counts_no_more_though_the_timer_is_late():
+    approval = asked("eve", expire_time=NOON + DAY)
+    with pytest.raises(ForbiddenMove, match="its time is over"):
+        vote(approval, "eve", when=NOON + DAY)
+    vote(approval, "eve", when=NOON + DAY - timedelta(seconds=1))
+    assert approval.state is ApprovalState.APPROVED
+
+
 def test_what_is_void_says_why_and_what_was_refused_stays_refused():
     approval = asked("eve")
     vote(approval, "eve")

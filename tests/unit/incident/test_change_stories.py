@@ -205,6 +205,22 @@ async def test_an_approved_change_that_nobody_made_loses_its_approval(board: Boa
     assert (await board.store.get(Approval, change.approval_id)).state is ApprovalState.EXPIRED
 
 
+async def test_other_services_bring_their_own_past_into_the_risk(board: Board):
+    for _ in range(5):
+        change = await board.proposed(ChangeKind.EMERGENCY, service_ids=["ast_mail"])
+        await board.changes.expedite(change.id, "eve", "by phone")
+        board.clock.advance(hours=1)
+        await board.changes.start(change.id)
+        await board.changes.finish(change.id, Outcome.FAILED, "the disk was broken")
+    change = await board.proposed(service_ids=["ast_web"])
+    assert not any("went wrong" in each for each in change.risk_reasons)
+    worse = await board.changes.update(change.id, {"service_ids": ["ast_mail"]})
+    assert worse.risk_reasons[-1] == "10: 5 of the last 5 changes there went wrong"
+    assert worse.risk_score == change.risk_score + 10
+    better = await board.changes.update(change.id, {"service_ids": ["ast_web"]})
+    assert better.risk_score == change.risk_score
+
+
 async def test_an_emergency_by_word_of_mouth_is_confirmed_afterwards_by_others(board: Board):
     await board.policy()
     change = await board.proposed(ChangeKind.EMERGENCY)
