@@ -63,10 +63,7 @@ class Doing:
 
     def judge(self, action: RuleAction, plural: str) -> None:
         """Raises `Invalid` for what can never be done to such records, `Denied` where the caller may not do it himself."""
-        if action.kind in _INCIDENTS_ONLY and plural != "incidents":
-            raise Invalid({"kind": f"{action.kind} is for incidents, and these events are of {plural}"})
-        if action.kind in _WORKED_ON and plural not in self._worked:
-            raise Invalid({"kind": f"{action.kind} is for {' and '.join(sorted(self._worked))}, not for {plural}"})
+        self._require_fit(action, plural)
         if (needed := needs(action, plural)) not in ctx.current().permissions:
             raise Denied(needed, f"a rule does no more than you may do: {action.kind} needs the permission {needed}")
         if action.kind is ActionKind.SET_FIELDS:
@@ -98,8 +95,12 @@ class Doing:
                 return f"add a task: {filled(action.fields.get('title', ''), record)}"
 
     async def do(self, action: RuleAction, subject: str, record: Record, acting: Acting) -> None:
-        """Does one action to the record that `subject` names; `record` is its state in the event."""
+        """Does one action to the record that `subject` names; `record` is its state in the event.
+
+        What a note is about is known only by now: raises `Invalid` where the action is not for such records.
+        """
         plural, _, key = subject.partition("/")
+        self._require_fit(action, plural)
         with ctx.use(acting.doing(needs(action, plural))):
             match action.kind:
                 case ActionKind.ASSIGN:
@@ -140,6 +141,12 @@ class Doing:
             await self._incidents.assign(id, rule.team_id, choice.user_id)
         given_to = f"{rule.team_id}, {choice.user_id}" if choice.user_id else rule.team_id
         return rule.id, rule.name, f"{given_to}: {choice.why}"
+
+    def _require_fit(self, action: RuleAction, plural: str) -> None:
+        if action.kind in _INCIDENTS_ONLY and plural != "incidents":
+            raise Invalid({"kind": f"{action.kind} is for incidents, and these events are of {plural}"})
+        if action.kind in _WORKED_ON and plural not in self._worked:
+            raise Invalid({"kind": f"{action.kind} is for {' and '.join(sorted(self._worked))}, not for {plural}"})
 
     async def _say(self, action: RuleAction, plural: str, key: str, record: Record) -> None:
         kind = self._kinds.get(plural)

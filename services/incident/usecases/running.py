@@ -2,10 +2,12 @@
 
 The consumer only writes down, in the transaction of its batch, which events are to be acted on. A worker then acts: each rule
 in a transaction of its own, together with the entry in the log whose id follows from rule and event. Whatever dies in between,
-an action is done once or not yet; and a rule that fails neither holds up the stream nor undoes what others did.
+an action is done once or not yet; and a rule that fails neither holds up the stream nor undoes what others did. What fails in
+a way that nobody foresaw is tried `TRIES` times; then it has failed, and what happened afterwards gets its turn.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +18,7 @@ import orjson
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.errors import Busy, Error, NotFound, Unavailable
+from chassis.errors import Busy, DeadlinePassed, Error, NotFound, Unavailable
 from chassis.events.wire import Envelope
 from chassis.store import Delete, Store, Update
 from services.incident.domain.automation import OFTEN, OFTEN_IN, AutomationRule, Outcome, RuleRun, circle
@@ -25,9 +27,13 @@ from services.incident.usecases.doing import Doing
 from services.incident.usecases.rights import Rights
 from services.incident.usecases.routing import Routing
 
+_log = logging.getLogger(__name__)
+
 WORK, DUE_FIELD = "rule_work", "due_time"
 RUNS = "rule_runs"
 OPENED = "itsm.incident.v1.IncidentOpened"
+TRIES = 5
+"""So often is tried what fails in a way that nobody foresaw: within seconds, as the timer's delays grow."""
 _AT_ONCE = 50
 
 
@@ -81,7 +87,7 @@ class Automation:
 
     async def _act(self, item: Mapping[str, Any]) -> None:
         if item["routes"]:
-            await self._route(item)
+            await self._route_or_leave(item)
         record = self._events.record(item["type"], orjson.loads(item["data"]))
         chain: Sequence[str] | None = None
         for rule_id in item["rules"]:
@@ -95,9 +101,19 @@ class Automation:
             if not self._rules.wants(rule, item["type"], record, item["time"]):
                 continue
             chain = await self._chain(item["causation_id"], item["actor"]) if chain is None else chain
-            await self._run(rule, run_id, item, record, chain)
+            await self._run_or_fail(rule, run_id, item, record, chain)
 
-    async def _run(
+    async def _route_or_leave(self, item: Mapping[str, Any]) -> None:
+        try:
+            await self._route(item)
+        except (Busy, Unavailable, DeadlinePassed):
+            raise
+        except Exception as error:  # whatever it is, what happens to the record afterwards must not wait for ever
+            if await self._tried(item, "routing") < TRIES:
+                raise
+            _log.error("An incident could not be routed.", extra={"subject": item["subject"]}, exc_info=error)
+
+    async def _run_or_fail(
         self, rule: AutomationRule, run_id: str, item: Mapping[str, Any], record: Mapping[str, Any], chain: Sequence[str]
     ) -> None:
         told = {
@@ -110,6 +126,32 @@ class Automation:
             "owner_id": rule.owner_id,
             "caused_by_rule_ids": list(chain),
         }
+        try:
+            await self._run(rule, told, item, record, chain)
+        except (Busy, Unavailable, DeadlinePassed):
+            raise
+        except Exception as error:  # as above
+            if await self._tried(item, rule.id) < TRIES:
+                raise
+            _log.error("A rule could not act.", extra={"rule": rule.id, "subject": item["subject"]}, exc_info=error)
+            message = str(error) if isinstance(error, Error) else f"{type(error).__name__}, {TRIES} times"
+            async with self._store.transaction() as tx:
+                tx.add(RuleRun.ran(at=self._store.clock(), outcome=Outcome.FAILED, message=message, **told))
+
+    async def _tried(self, item: Mapping[str, Any], what: str) -> int:
+        """How often a part of the work on an event failed unforeseen, this time included."""
+        of = {"_id": item["_id"], "tenant": ctx.current().tenant}
+        kept = await self._store.backend.find_one_and_update(WORK, of, {"$inc": {f"tries.{what}": 1}})
+        return TRIES if kept is None else int(kept["tries"][what])
+
+    async def _run(
+        self,
+        rule: AutomationRule,
+        told: dict[str, Any],
+        item: Mapping[str, Any],
+        record: Mapping[str, Any],
+        chain: Sequence[str],
+    ) -> None:
         if why := circle(rule.id, chain, await self._recent(rule.id, item["subject"])):
             await self._suppressed(told, why)
             return

@@ -18,7 +18,8 @@ from services.incident.domain.note import Note
 from services.incident.domain.problem import Problem
 from services.incident.domain.states import HoldReason, State
 from services.incident.domain.task import Task
-from services.incident.usecases.running import WORK
+from services.incident.usecases.incidents import Incidents
+from services.incident.usecases.running import TRIES, WORK
 from tests.unit.incident.machine import MANAGER, Machine
 
 OPENED = "itsm.incident.v1.IncidentOpened"
@@ -317,3 +318,46 @@ def test_runs_are_forgotten_after_a_month() -> None:
     names = ("id", "rule_id", "rule_name", "event_id", "event_type", "subject", "owner_id")
     run = RuleRun.ran(at=at, outcome=Outcome.DONE, **dict.fromkeys(names, "x"))
     assert run.expire_time - at == timedelta(days=30)
+
+
+async def test_a_note_on_a_change_fails_what_is_not_for_changes_and_holds_up_no_later_event(machine: Machine) -> None:
+    noted = "itsm.incident.v1.NoteAdded"
+    for action in (
+        RuleAction(kind=ActionKind.ASSIGN, team_id="team_1"),
+        fields(category="x"),
+        RuleAction(kind=ActionKind.START),
+        RuleAction(kind=ActionKind.NOTIFY, text="look", user_ids=["eve"]),
+    ):
+        await machine.rules.create(rule(action, name=action.kind, event_types=[noted]))
+    at = machine.clock.now
+    async with machine.store.transaction() as tx:
+        tx.add(Note.said(id="note_1", about="changes/chg_1", text="seen", public=True, by="bob", at=at))
+    await machine.settle()
+    runs = await machine.runs()
+    assert [run.outcome for run in runs] == [Outcome.FAILED] * 4
+    assert all("changes" in run.message for run in runs)
+    assert machine.backend.collections[WORK] == {}
+
+
+async def test_what_fails_unforeseen_is_tried_some_times_and_then_has_failed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await machine.rules.create(rule(RuleAction(kind=ActionKind.ASSIGN, team_id="t"), name="breaks"))
+    await machine.rules.create(rule(note("whole"), name="works", order=1))
+    await machine.incidents.open({"title": "one"})
+    await machine.hear()
+
+    async def broken(*_: Any) -> None:
+        raise KeyError("changes")
+
+    monkeypatch.setattr(Incidents, "assign", broken)
+    for _ in range(TRIES - 1):
+        with pytest.raises(KeyError):
+            await machine.work()
+    assert await machine.runs() == []
+    await machine.settle()
+    assert [(run.rule_name, run.outcome) for run in await machine.runs()] == [
+        ("breaks", Outcome.FAILED),
+        ("works", Outcome.DONE),
+    ]
+    assert machine.backend.collections[WORK] == {}
