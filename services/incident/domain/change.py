@@ -104,7 +104,7 @@ class Change(Aggregate):
         limits.check(fields)
         if "kind" in fields:
             self._check_kind(fields["kind"])
-        if self.kind is ChangeKind.STANDARD and (fixed := sorted({*_PLANS, "questions"} & fields.keys())):
+        if self.kind is ChangeKind.STANDARD and (fixed := sorted({*_PLANS, "questions", "category"} & fields.keys())):
             raise Invalid(dict.fromkeys(fixed, "comes from the template of a standard change"))
         for name, value in fields.items():
             setattr(self, name, value)

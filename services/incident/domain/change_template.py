@@ -4,7 +4,7 @@ An edit of what was approved is a new revision and needs a new approval; a chang
 somebody reviewed why. Verbs raise as those of a change do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -136,6 +136,11 @@ class ChangeTemplate(Aggregate):
             raise ForbiddenMove(self.state, "use", f"the template {self.name} is {self.state}, not approved")
         if revision != self.revision:
             raise ForbiddenMove(self.state, "use", f"the template {self.name} has a newer version: propose the change anew")
+
+    def check_scope(self, service_ids: Iterable[str]) -> None:
+        """Raises `Invalid` for services that its approval does not cover."""
+        if beyond := sorted(set(service_ids) - set(self.service_ids)):
+            raise Invalid({"service_ids": f"the template {self.name} was not approved for {', '.join(beyond)}"})
 
     def _check(self) -> None:
         limits.check({"title": self.name, **{name: getattr(self, name) for name in ("description", "category", "service_ids")}})

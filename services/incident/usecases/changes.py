@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -46,6 +47,14 @@ class Objections(Protocol):
         """What stands against it now, in words. `verb` is `submit`, `schedule` or `start`, or `gate` for a look."""
 
 
+async def template_of(store: Store, change: Change) -> ChangeTemplate | None:
+    """What a standard change is made from, as it is now; nothing for others."""
+    if not change.template_id:
+        return None
+    with ctx.use(replace(ctx.current(), scope={})):  # a row scope bounds what its caller may read, never what was approved
+        return await store.get(ChangeTemplate, change.template_id)
+
+
 class Changes:
     """What people may do with changes. `etag` is the version that the caller decided on, or empty.
 
@@ -77,6 +86,8 @@ class Changes:
             if fixed:
                 raise Invalid(dict.fromkeys(sorted(fixed), "cannot be changed"))
             if "service_ids" in fields and fields["service_ids"] != change.service_ids:
+                if template := await template_of(self._store, change):
+                    template.check_scope(fields["service_ids"])
                 change.record_before = await self._record(fields["service_ids"])
             if change.edit(now, **fields):
                 await self._void(change, "what was approved was edited")
@@ -114,10 +125,8 @@ class Changes:
         """May be made in its window."""
         async with self._changing(id, etag) as (change, now):
             await self._unopposed(change, "schedule")
-            if change.template_id:
-                async with self._store.transaction() as tx:
-                    template = await tx.get(ChangeTemplate, change.template_id)
-                    template.check_usable(change.template_version)
+            if template := await template_of(self._store, change):
+                template.check_usable(change.template_version)
             change.schedule(now, "by its template" if change.template_id else "its approval is given")
         return change
 
@@ -132,6 +141,8 @@ class Changes:
         """It is being made."""
         async with self._changing(id, etag) as (change, now):
             await self._unopposed(change, "start")
+            if template := await template_of(self._store, change):  # it may have been suspended since
+                template.check_usable(change.template_version)
             change.start(now)
         return change
 
@@ -239,6 +250,7 @@ class Changes:
         if own:
             raise Invalid(dict.fromkeys(own, "comes from the template of a standard change"))
         begun = {"kind": ChangeKind.STANDARD, "service_ids": template.service_ids, **fields, **copied}
+        template.check_scope(begun["service_ids"])
         return begun | {"template_id": template.id}
 
     @asynccontextmanager

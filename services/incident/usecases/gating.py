@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from chassis.errors import ForbiddenMove
 from chassis.store import Store
 from services.incident.domain.change import Change
 from services.incident.domain.change_states import ChangeState
 from services.incident.domain.spans import shifted
-from services.incident.usecases.changes import CHANGES, Objections
+from services.incident.usecases.changes import CHANGES, Objections, template_of
 
 AGENDA = 200
 AHEAD = timedelta(weeks=4)
@@ -54,6 +55,11 @@ class Gating:
         """Whether a pipeline may make the change now."""
         change = await self._store.get(Change, id)
         against = [each for objecting in self._objections for each in await objecting.against(change, "gate")]
+        if template := await template_of(self._store, change):
+            try:
+                template.check_usable(change.template_version)
+            except ForbiddenMove as unusable:
+                against.append(unusable.message)
         return judged(change, self._store.clock(), against)
 
     async def agenda(self, start: datetime | None, end: datetime | None) -> list[Document]:

@@ -86,6 +86,16 @@ class Board:
             await self.changes.assess(change.id)
         return await self.changes.submit(change.id)
 
+    async def standard(self, **more: Any) -> dict[str, Any]:
+        """What a change is opened with that is made from an approved template, in a window that has begun."""
+        await self.policy(resource="changeTemplates")
+        template = await self.templates.create({"name": "swap a disk", **PLANS, **more})
+        asked = await self.templates.submit(template.id)
+        for voter in ("eve", "meg"):
+            await self.vote(asked.approval_id, voter)
+        window = {"start_time": self.clock.now, "end_time": self.clock.now + HOUR}
+        return {"title": "a disk", "template_id": template.id, "implementer_id": "ian", **window}
+
     async def vote(self, approval_id: str, by: str, choice: Choice = Choice.APPROVE, for_id: str = "") -> Approval:
         with ctx.use(caller(subject=by)):
             return await self.approving.vote(approval_id, choice, "", for_id)
@@ -264,6 +274,33 @@ async def test_a_template_is_approved_once_and_suspended_by_a_change_that_goes_w
         await board.changes.schedule(other.id)
     await board.templates.reinstate(template.id, "a bad lot of disks")
     assert (await board.changes.schedule(other.id)).state is ChangeState.SCHEDULED
+
+
+async def test_a_standard_change_stays_within_the_services_that_its_template_was_approved_for(board: Board):
+    given = await board.standard(service_ids=["ast_mail", "ast_web"])
+    with pytest.raises(Invalid, match="not approved for ast_bank"):
+        await board.changes.open({**given, "service_ids": ["ast_mail", "ast_bank"]})
+    change = await board.changes.open({**given, "service_ids": ["ast_mail"]})
+    with pytest.raises(Invalid, match="not approved for ast_bank"):
+        await board.changes.update(change.id, {"service_ids": ["ast_bank"]})
+    assert (await board.changes.update(change.id, {"service_ids": ["ast_web"]})).service_ids == ["ast_web"]
+    assert (await board.changes.open(given)).service_ids == ["ast_mail", "ast_web"]
+
+
+async def test_a_suspended_template_starts_no_change_that_was_planned_before(board: Board):
+    given = await board.standard()
+    wrong, waiting = [await board.changes.open(given) for _ in range(2)]
+    for each in (wrong, waiting):
+        await board.changes.schedule(each.id)
+    assert (await board.gating.gate(waiting.id)).open
+    await board.changes.start(wrong.id)
+    await board.changes.finish(wrong.id, Outcome.FAILED, "the new disk was broken")
+    gate = await board.gating.gate(waiting.id)
+    assert (gate.open, gate.reasons) == (False, ["the template swap a disk is SUSPENDED, not approved"])
+    with pytest.raises(ForbiddenMove, match="SUSPENDED"):
+        await board.changes.start(waiting.id)
+    await board.templates.reinstate(given["template_id"], "a bad lot of disks")
+    assert (await board.changes.start(waiting.id)).state is ChangeState.IMPLEMENT
 
 
 async def test_an_edited_template_needs_a_new_approval_and_its_former_changes_are_proposed_anew(board: Board):

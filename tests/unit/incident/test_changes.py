@@ -219,6 +219,8 @@ def test_a_standard_change_comes_from_a_template_and_takes_its_plans_from_there(
         planned(ChangeKind.NORMAL, template_id="ctp_1")
     with pytest.raises(Invalid, match="template"):
         planned(ChangeKind.STANDARD).edit(at(), test_plan="none")
+    with pytest.raises(Invalid, match="template"):
+        planned(ChangeKind.STANDARD).edit(at(), category="network")
 
 
 def test_a_window_that_passes_takes_the_approval_with_it():
