@@ -99,7 +99,8 @@ class Planning:
         return acceptance
 
     async def calendar(self, start: datetime | None, end: datetime | None) -> Planned:
-        """What touches a period. Raises `Invalid` for one that ends before it begins, or is too long."""
+        """What touches a period, as far as the caller may list it. Raises `Invalid` for one that ends before it begins, or is
+        too long."""
         begin = start or self._store.clock()
         until = end or begin + AHEAD
         if not begin < until <= begin + LONGEST:
@@ -108,16 +109,19 @@ class Planning:
         alive = {"state": {"$ne": ChangeState.CANCELLED.value}}
         sort = [("start_time", 1), ("_id", 1)]
         changes = await self._store.find(CHANGES, {**touching, **alive}, sort=sort, limit=MOST + 1)
-        releases = await self._find(RELEASES, {**touching, **alive}, sort)
+        may = ctx.current().permissions
+        releases: Sequence[dict[str, Any]] = []
+        if "releases.list" in may:
+            releases = await self._store.find(RELEASES, {**touching, **alive}, sort=sort, limit=MOST + 1)
         times: list[tuple[Blackout, Span]] = []
-        for blackout in await self._blackouts():
+        for blackout in await self._blackouts() if "blackouts.list" in may else ():
             for span in blackout.times(begin, until):
                 times.append((blackout, span))
                 if len(times) > MOST:
                     break
         times.sort(key=lambda each: (each[1].start, each[0].id))
         cut = max(len(changes), len(releases), len(times)) > MOST
-        return Planned(changes[:MOST], releases[:MOST], times[:MOST], cut)
+        return Planned(changes[:MOST], list(releases[:MOST]), times[:MOST], cut)
 
     async def _placed(self, change: Change, start: datetime, end: datetime) -> list[Change]:
         """Changes that have their place in the calendar at that time, whoever may see them."""

@@ -27,6 +27,7 @@ from services.incident.usecases.releases import Releases
 from tests.unit.incident.desk import MONDAY, Again, Desk
 
 HOUR = timedelta(hours=1)
+PLANS_READ = frozenset({"changes.list", "releases.list", "blackouts.list"})
 FIRST = datetime.fromisoformat("2020-01-01")
 
 
@@ -253,7 +254,8 @@ async def test_the_calendar_has_what_touches_the_period(room: Room) -> None:
     await room.blackouts.create(
         {"title": "nights", "start_time": MONDAY - 9 * HOUR, "end_time": MONDAY - 8 * HOUR, "repeat": Repeat.DAILY}
     )
-    planned = await room.planning.calendar(MONDAY, MONDAY + timedelta(days=3))
+    with ctx.use(caller(subject="alice", permissions=PLANS_READ)):
+        planned = await room.planning.calendar(MONDAY, MONDAY + timedelta(days=3))
     assert [row["_id"] for row in planned.changes] == [change.id]
     assert [row["_id"] for row in planned.releases] == [release.id]
     assert [span.start for _, span in planned.blackouts] == [MONDAY + (15 + 24 * day) * HOUR for day in range(3)]
@@ -261,6 +263,23 @@ async def test_the_calendar_has_what_touches_the_period(room: Room) -> None:
     for wrong in (MONDAY, MONDAY + timedelta(days=500)):
         with pytest.raises(Invalid, match="behind the start"):
             await room.planning.calendar(MONDAY, wrong)
+
+
+async def test_the_calendar_shows_releases_and_blackouts_to_nobody_who_may_not_list_them(room: Room) -> None:
+    change = await room.change(requester_id="rita")
+    await room.change(requester_id="bob")
+    await room.releases.open({"title": "4.2", "start_time": MONDAY, "end_time": MONDAY + HOUR})
+    await room.blackouts.create({"title": "sale", "start_time": MONDAY, "end_time": MONDAY + HOUR})
+    own = {"requester_id": "rita"}
+    for permissions, releases, blackouts in (
+        ({"changes.list"}, 0, 0),
+        ({"changes.list", "releases.list"}, 0, 0),
+        ({"changes.list", "blackouts.list"}, 0, 1),
+    ):
+        with ctx.use(caller(subject="rita", permissions=frozenset(permissions), scope=own)):
+            planned = await room.planning.calendar(MONDAY, None)
+        assert [row["_id"] for row in planned.changes] == [change.id]
+        assert (len(planned.releases), len(planned.blackouts)) == (releases, blackouts)
 
 
 async def test_a_release_goes_as_far_as_its_changes(room: Room) -> None:
