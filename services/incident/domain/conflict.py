@@ -54,10 +54,13 @@ def conflicts(
     blackouts: Iterable[Blackout],
     landscape: Landscape | None,
     accepted: Sequence[MarginAcceptance],
+    *,
+    cut: bool = False,
 ) -> list[Conflict]:
     """Everything that stands against a change that has a window, what blocks first. An emergency is told and not held up.
 
-    `others` are those that have their place in the calendar; no `landscape` means that it could not be asked.
+    `others` are those that have their place in the calendar; no `landscape` means that it could not be asked,
+    `cut` that there is more in the window than was looked at.
     """
     start, end = change.start_time, change.end_time
     if start is None or end is None:
@@ -71,6 +74,9 @@ def conflicts(
     ]
     if landscape is None:
         text = "the landscape of assets does not answer: nobody knows what this change meets"
+        found.append(Conflict(kind=ConflictKind.NOT_KNOWN, text=text))
+    if cut:
+        text = "more is planned at that time than can be looked at: nobody knows whether the window is free"
         found.append(Conflict(kind=ConflictKind.NOT_KNOWN, text=text))
     if change.kind is ChangeKind.EMERGENCY:
         found = [Conflict(kind=c.kind, text=c.text, target=c.target, asset_id=c.asset_id, blocks=False) for c in found]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from chassis import context as ctx
@@ -10,7 +10,8 @@ from chassis.codec import from_document
 from chassis.domain import Ids, new_id
 from chassis.errors import Denied, ForbiddenMove, Invalid, Unavailable
 from chassis.store import Store
-from services.incident.domain.blackout import Blackout, MarginAcceptance, Span
+from services.incident.domain.blackout import LONGEST as LONGEST_BLACKOUT
+from services.incident.domain.blackout import Blackout, MarginAcceptance, Repeat, Span
 from services.incident.domain.change import Change
 from services.incident.domain.change_states import ChangeState
 from services.incident.domain.conflict import Conflict, ConflictKind, Landscape, conflicts
@@ -24,6 +25,7 @@ MOST = 1_000
 """Changes, releases, blackouts and times of them that are looked at together."""
 MOST_OUT = 100
 """Assets beside its own that are taken as failed."""
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD, LONGEST = timedelta(weeks=4), timedelta(days=400)
 _PLACED = (ChangeState.AUTHORIZE, ChangeState.SCHEDULED, ChangeState.IMPLEMENT)
 _FIRST_LOOK = frozenset({ConflictKind.REDUNDANCY_USED_UP, ConflictKind.NOT_KNOWN})
@@ -75,7 +77,10 @@ class Planning:
             except (Unavailable, Denied):
                 landscape = None
         accepted = await self._accepted(change)
-        found = conflicts(change, others, await self._blackouts(), landscape, accepted)
+        blackouts = await self._blackouts(change.start_time, change.end_time)
+        found = conflicts(
+            change, others[:MOST], blackouts[:MOST], landscape, accepted, cut=max(len(others), len(blackouts)) > MOST
+        )
         return sorted(found, key=lambda each: not each.blocks)
 
     async def accept(self, id: str, reason: str) -> MarginAcceptance:  # noqa: A002 - as above
@@ -114,13 +119,14 @@ class Planning:
         if "releases.list" in may:
             releases = await self._store.find(RELEASES, {**touching, **alive}, sort=sort, limit=MOST + 1)
         times: list[tuple[Blackout, Span]] = []
-        for blackout in await self._blackouts() if "blackouts.list" in may else ():
+        blackouts = await self._blackouts(begin, until) if "blackouts.list" in may else []
+        for blackout in blackouts[:MOST]:
             for span in blackout.times(begin, until):
                 times.append((blackout, span))
                 if len(times) > MOST:
                     break
         times.sort(key=lambda each: (each[1].start, each[0].id))
-        cut = max(len(changes), len(releases), len(times)) > MOST
+        cut = max(len(changes), len(releases), len(blackouts), len(times)) > MOST
         return Planned(changes[:MOST], list(releases[:MOST]), times[:MOST], cut)
 
     async def _placed(self, change: Change, start: datetime, end: datetime) -> list[Change]:
@@ -144,8 +150,15 @@ class Planning:
         rows = await self._find(ACCEPTANCES, {"about": self._store.kinds[Change].subject(change.id)}, [("create_time", -1)])
         return [from_document(row, MarginAcceptance) for row in rows]
 
-    async def _blackouts(self) -> list[Blackout]:
-        rows = await self._find(BLACKOUTS, {"delete_time": None}, [("create_time", -1), ("_id", 1)])
+    async def _blackouts(self, start: datetime, end: datetime) -> list[Blackout]:
+        """Those that can touch a period: there is no end to those that are over."""
+        once = {"repeat": Repeat.ONCE.value, "end_time": {"$gt": start}}
+        again = {"repeat": {"$ne": Repeat.ONCE.value}}
+        # `until_time` bounds when one begins; it may last for the longest that one may, and what the clock is moved by.
+        recent = {"until_time": {"$gte": max(start, _FIRST) - LONGEST_BLACKOUT - timedelta(days=1)}}
+        touching = [once, {**again, "until_time": None}, {**again, **recent}]
+        query = {"delete_time": None, "start_time": {"$lt": end}, "$or": touching}
+        rows = await self._find(BLACKOUTS, query, [("create_time", -1), ("_id", 1)])
         return [from_document(row, Blackout) for row in rows]
 
     async def _find(self, collection: str, query: dict[str, Any], sort: list[tuple[str, int]]) -> list[dict[str, Any]]:

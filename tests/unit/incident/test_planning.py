@@ -21,7 +21,7 @@ from services.incident.domain.moment import Act
 from services.incident.domain.release import REACHED, RELEASE_MOVES, Release, ReleaseState
 from services.incident.domain.risk import Record
 from services.incident.usecases.blackouts import Blackouts
-from services.incident.usecases.planning import Planning
+from services.incident.usecases.planning import MOST, Planning
 from services.incident.usecases.reading import Asked
 from services.incident.usecases.releases import Releases
 from tests.unit.incident.desk import MONDAY, Again, Desk
@@ -123,6 +123,32 @@ async def test_a_blackout_of_a_service_follows_what_the_service_stands_on(room: 
     assert (await room.blackouts.page(Asked()))[0] == []
     with pytest.raises(ForbiddenMove):
         await room.blackouts.update(blackout.id, {"title": "x"})
+
+
+async def keep_blackouts(room: Room, count: int, **fields: Any) -> None:
+    """Rows as the store keeps them, newer than what was made before."""
+    (row,) = [row for row in room.backend.collections["blackouts"].values() if row["title"] == "sale"]
+    newer = {**row, "create_time": MONDAY + HOUR, **fields}
+    for at in range(count):
+        room.backend.collections["blackouts"][f"blk_{at}"] = {**newer, "_id": f"blk_{at}"}
+
+
+async def test_no_number_of_blackouts_that_are_over_hides_one_that_holds(room: Room) -> None:
+    change = await room.change()
+    await room.blackouts.create({"title": "sale", "start_time": MONDAY, "end_time": MONDAY + HOUR})
+    over = {"start_time": MONDAY - 50 * HOUR, "end_time": MONDAY - 40 * HOUR}
+    await keep_blackouts(room, MOST + 1, title="over", **over)
+    assert await room.kinds(change) == [(ConflictKind.BLACKOUT, True)]
+    await keep_blackouts(room, MOST + 1, title="over", repeat="DAILY", until_time=MONDAY - timedelta(days=500), **over)
+    assert await room.kinds(change) == [(ConflictKind.BLACKOUT, True)]
+
+
+async def test_a_window_with_more_than_can_be_looked_at_is_not_free(room: Room) -> None:
+    change, urgent = await room.change(), await room.change(kind=ChangeKind.EMERGENCY)
+    await room.blackouts.create({"title": "sale", "start_time": MONDAY, "end_time": MONDAY + HOUR})
+    await keep_blackouts(room, MOST, asset_ids=["elsewhere"])
+    assert (ConflictKind.NOT_KNOWN, True) in await room.kinds(change)
+    assert (ConflictKind.NOT_KNOWN, False) in await room.kinds(urgent)
 
 
 async def test_a_landscape_that_does_not_answer_holds_up_what_is_made_and_not_what_is_asked_for(room: Room) -> None:
