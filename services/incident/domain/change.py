@@ -24,9 +24,10 @@ MATERIAL = frozenset(
     {
         *("asset_ids", "service_ids", "start_time", "end_time", "questions", "implementer_id"),
         *("implementation_plan", "test_plan", "back_out_plan"),
+        *("requester_id", "category"),  # by these it was chosen who votes and who may not
     }
 )
-"""What approvers approved: scope, assets, window, plans, risk, and who makes it. An edit of these voids their votes."""
+"""What approvers approved: scope, assets, window, plans, risk, who makes it and for whom. An edit voids their votes."""
 _PLANS = ("implementation_plan", "test_plan", "back_out_plan")
 MISSED, OVERRUN, OVERDUE = "window-missed", "window-overrun", "retrospective-overdue"
 """What may be late about a change."""
@@ -75,10 +76,13 @@ class Change(Aggregate):
     create_time: datetime
     update_time: datetime
     close_time: datetime | None = None
-    # Kept inside: when the timer looks again, what it has told, and what became of the changes before it.
+    # Kept inside: when the timer looks again, what it has told, what became of the changes before it, who opened it and who
+    # edited last what is approved.
     next_due_time: datetime | None = None
     told: list[str] = field(default_factory=list)
     record_before: Record = field(default_factory=Record)
+    opened_by_id: str = ""
+    edited_by_id: str = ""
 
     @classmethod
     def open(cls, act: Act, *, id: str, number: str, title: str, record: Record, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -86,6 +90,7 @@ class Change(Aggregate):
         limits.check({"title": title, **given})
         given.setdefault("requester_id", act.by)
         change = cls(id=id, number=number, title=title, record_before=record, create_time=act.at, update_time=act.at, **given)
+        change.opened_by_id = act.by
         change._check_window()
         if (change.kind is ChangeKind.STANDARD) is not bool(change.template_id):
             raise Invalid({"template_id": "a standard change, and no other, is made from a template"})
@@ -108,6 +113,8 @@ class Change(Aggregate):
             raise Invalid(dict.fromkeys(fixed, "comes from the template of a standard change"))
         for name, value in fields.items():
             setattr(self, name, value)
+        if material:
+            self.edited_by_id = act.by
         self._check_window()
         self._weigh()
         void = material and not self.state.is_planning
@@ -115,6 +122,11 @@ class Change(Aggregate):
             self._replan(ApprovalStanding.VOID)
         self._changed(pb.ChangeUpdated(material=void), act)
         return void
+
+    @property
+    def barred_ids(self) -> list[str]:
+        """Who does not agree to it: whoever asks for it, wrote it or makes it."""
+        return sorted({self.requester_id, self.opened_by_id, self.edited_by_id, self.implementer_id} - {""})
 
     def assign(self, act: Act, *, team_id: str, assignee_id: str = "") -> None:
         """Gives it to a team and, where named, to a person; the same owner again changes nothing."""
@@ -176,10 +188,10 @@ class Change(Aggregate):
         self._changed(pb.ChangeScheduled(reason=reason), act)
 
     def expedite(self, act: Act, *, approver_id: str, words: str) -> None:
-        """An emergency that was approved by word of mouth, by somebody who neither asked for it nor makes it."""
+        """An emergency that was approved by word of mouth, by somebody who neither asked for it, nor wrote it, nor makes it."""
         limits.check({"approver_id": approver_id, "reason": words}, required=True)
-        if approver_id in (self.requester_id, self.implementer_id):
-            raise Invalid({"approver_id": "whoever asks for a change or makes it does not approve it"})
+        if approver_id in self.barred_ids:
+            raise Invalid({"approver_id": "whoever asks for a change, wrote or makes it does not approve it"})
         self._move("expedite")
         self._check_plan(act, "expedite")
         self.spoken_by_id, self.spoken_words, self.approval = approver_id, words, ApprovalStanding.APPROVED

@@ -69,6 +69,8 @@ class ChangeTemplate(Aggregate):
     requester_id: str = ""
     create_time: datetime
     update_time: datetime
+    # Kept inside: who edited last what is approved.
+    edited_by_id: str = ""
 
     @classmethod
     def made(cls, act: Act, *, id: str, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -92,6 +94,7 @@ class ChangeTemplate(Aggregate):
         if material:
             self.state = moved(MOVES, self.state, "edit")
             self.revision += 1
+            self.edited_by_id = act.by
         self._changed(pb.ChangeTemplateUpdated(), act)
         return material
 

@@ -53,7 +53,11 @@ class ChangeTemplates:
                 category=template.category,
             )
             approval = await self._approving.ask(
-                f"{RESOURCE}/{template.id}", facts, title=template.name, requester_id=template.requester_id, barred_ids=[now.by]
+                f"{RESOURCE}/{template.id}",
+                facts,
+                title=template.name,
+                requester_id=template.requester_id,
+                barred_ids=[template.edited_by_id, now.by],
             )
             template.submitted(now, approval.id)
             tx.save(template)

@@ -235,7 +235,7 @@ class Changes:
             facts,
             title=f"{change.number} {change.title}",
             requester_id=change.requester_id,
-            barred_ids=[change.implementer_id, act(self._store).by],
+            barred_ids=[*change.barred_ids, act(self._store).by],
             expire_time=expire,
         )
 

@@ -140,6 +140,41 @@ async def test_whoever_asks_in_the_name_of_somebody_does_not_agree_to_it(board: 
         await board.vote(approval.id, "eve")
 
 
+async def test_whoever_proposed_or_edited_a_change_does_not_agree_to_it_though_another_submits_it(board: Board):
+    await board.policy()
+    with ctx.use(caller(subject="eve")):
+        change = await board.proposed()
+    with ctx.use(caller(subject="meg")):
+        await board.changes.update(change.id, {"back_out_plan": "buy another"})
+    with ctx.use(caller(subject="sue")):
+        await board.changes.update(change.id, {"description": "words that nobody approves"})
+    await board.changes.assess(change.id)
+    asked = await board.store.get(Approval, (await board.changes.submit(change.id)).approval_id)
+    assert asked.barred_ids == ["ann", "eve", "ian", "meg"]
+    for author in ("eve", "meg"):
+        with pytest.raises(Denied):
+            await board.vote(asked.id, author)
+
+
+async def test_whoever_edited_a_template_does_not_agree_to_it_though_another_submits_it(board: Board):
+    await board.policy(resource="changeTemplates")
+    template = await board.templates.create({"name": "swap a disk", **PLANS})
+    with ctx.use(caller(subject="eve")):
+        await board.templates.update(template.id, {"test_plan": "read it twice"})
+    with ctx.use(caller(subject="sue")):
+        asked = await board.store.get(Approval, (await board.templates.submit(template.id)).approval_id)
+    assert asked.barred_ids == ["ann", "eve", "sue"]
+
+
+@pytest.mark.parametrize("edit", [{"category": "easy"}, {"requester_id": "bob"}])
+async def test_what_chose_the_voters_is_not_edited_under_their_hands(board: Board, edit: dict[str, Any]):
+    await board.policy()
+    change = await board.submitted()
+    edited = await board.changes.update(change.id, edit)
+    assert (edited.state, edited.approval) == (ChangeState.ASSESS, ApprovalStanding.VOID)
+    assert (await board.store.get(Approval, change.approval_id)).state is ApprovalState.VOID
+
+
 async def test_a_refusal_takes_it_back_to_planning_with_its_reason(board: Board):
     await board.policy()
     change = await board.submitted()
