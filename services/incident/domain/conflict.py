@@ -55,6 +55,7 @@ def conflicts(
     landscape: Landscape | None,
     accepted: Sequence[MarginAcceptance],
     *,
+    now: datetime,
     cut: bool = False,
 ) -> list[Conflict]:
     """Everything that stands against a change that has a window, what blocks first. An emergency is told and not held up.
@@ -68,7 +69,7 @@ def conflicts(
     near = landscape or Landscape(neighbors=change.asset_ids)
     services = {*near.services, *change.service_ids}
     found = [
-        *(conflict for other in others if (conflict := _between(change, other, near.neighbors)) is not None),
+        *(conflict for other in others if (conflict := _between(change, other, near.neighbors, now)) is not None),
         *(_during(each) for each in blackouts if _protects(each, near.neighbors, services) and any(each.times(start, end))),
         *_margins(near, accepted, start, end),
     ]
@@ -83,15 +84,17 @@ def conflicts(
     return found
 
 
-def overlap(one: Change, other: Change) -> bool:
-    """Whether two windows, which end before their last instant, have an instant in common."""
+def overlap(one: Change, other: Change, now: datetime) -> bool:
+    """Whether two windows, which end before their last instant, have an instant in common. `other` goes on for as long as it
+    is being made, until `now` at least."""
     if one.start_time is None or one.end_time is None or other.start_time is None or other.end_time is None:
         return False
-    return one.start_time < other.end_time and other.start_time < one.end_time
+    overruns = other.state is ChangeState.IMPLEMENT and one.start_time <= now
+    return (one.start_time < other.end_time or overruns) and other.start_time < one.end_time
 
 
-def _between(change: Change, other: Change, neighbors: Collection[str]) -> Conflict | None:
-    if other.id == change.id or not overlap(change, other):
+def _between(change: Change, other: Change, neighbors: Collection[str], now: datetime) -> Conflict | None:
+    if other.id == change.id or not overlap(change, other, now):
         return None
     target = f"changes/{other.id}"
     for asset_id in other.asset_ids:

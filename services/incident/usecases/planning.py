@@ -78,9 +78,8 @@ class Planning:
                 landscape = None
         accepted = await self._accepted(change)
         blackouts = await self._blackouts(change.start_time, change.end_time)
-        found = conflicts(
-            change, others[:MOST], blackouts[:MOST], landscape, accepted, cut=max(len(others), len(blackouts)) > MOST
-        )
+        cut, now = max(len(others), len(blackouts)) > MOST, self._store.clock()
+        found = conflicts(change, others[:MOST], blackouts[:MOST], landscape, accepted, now=now, cut=cut)
         return sorted(found, key=lambda each: not each.blocks)
 
     async def accept(self, id: str, reason: str) -> MarginAcceptance:  # noqa: A002 - as above
@@ -130,8 +129,12 @@ class Planning:
         return Planned(changes[:MOST], list(releases[:MOST]), times[:MOST], cut)
 
     async def _placed(self, change: Change, start: datetime, end: datetime) -> list[Change]:
-        """Changes that have their place in the calendar at that time, whoever may see them."""
-        query = {"state": {"$in": [state.value for state in _PLACED]}, "start_time": {"$lt": end}, "end_time": {"$gt": start}}
+        """Changes that have their place in the calendar at that time, whoever may see them; what is being made counts until
+        it is finished."""
+        there: list[dict[str, Any]] = [{"end_time": {"$gt": start}}]
+        if start <= self._store.clock():
+            there.append({"state": ChangeState.IMPLEMENT.value})
+        query = {"state": {"$in": [state.value for state in _PLACED]}, "start_time": {"$lt": end}, "$or": there}
         rows = await self._find(CHANGES, {**query, "_id": {"$ne": change.id}}, [("start_time", 1), ("_id", 1)])
         return [from_document(row, Change) for row in rows]
 

@@ -99,6 +99,22 @@ async def test_two_changes_meet_at_an_asset_beside_it_and_in_who_makes_them(room
     assert "elsewhere" in room.land.out, "what others change meanwhile is out"
 
 
+async def test_what_is_being_made_counts_until_it_is_finished_though_its_window_is_over(room: Room) -> None:
+    late = await room.change(ChangeState.IMPLEMENT, after=-5, asset_ids=["db"], implementer_id="bob")
+    same = await room.change(asset_ids=["db"])
+    busy = await room.change(asset_ids=["web"], implementer_id="bob")
+    later = await room.change(after=3, asset_ids=["db"])
+    assert await room.kinds(same) == [(ConflictKind.SAME_ASSET, True)]
+    assert await room.kinds(busy) == [(ConflictKind.IMPLEMENTER, True)]
+    assert await room.kinds(later) == [], "nobody knows yet whether it lasts until then"
+    async with room.store.transaction() as tx:
+        done = await tx.get(Change, late.id)
+        done.state = ChangeState.REVIEW
+        done.assign(Act(MONDAY, "alice"), team_id="team_1")
+        tx.save(done)
+    assert await room.kinds(same) == []
+
+
 async def test_an_emergency_is_told_and_not_held_up(room: Room) -> None:
     await room.change(asset_ids=["db"])
     urgent = await room.change(asset_ids=["db"], kind=ChangeKind.EMERGENCY)
