@@ -27,6 +27,7 @@ from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.auth.domain.roles import PEOPLE_ROLES, ROLES
 from tests.support.callers import Callers
 from tests.support.matrix_changes import agreed_on
+from tests.support.matrix_desk import worked
 from tests.support.matrix_majors import handled
 from tests.support.rpcs import Rpc, complete, rpcs
 
@@ -161,6 +162,7 @@ async def belongings(callers: Callers) -> Belongings:
     ids |= await _connected(callers, admin)
     ids |= await _listed(callers, admin)
     ids |= await _asked_for(callers, admin)
+    ids |= await worked(callers, BY_NAME, admin, TENANT, CANARY)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
             started = await callers.call(rpc, complete(rpc), await callers.person(_able(rpc), TENANT))
