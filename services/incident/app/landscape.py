@@ -4,35 +4,46 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
 from itsm.asset import v1 as pb
 
 from chassis import context as ctx
-from chassis.errors import NotFound, Unavailable
+from chassis.errors import DeadlinePassed, Unavailable
 from chassis.rpc import Channels, call
 from chassis.service_account import ServiceAccount
 from services.incident.domain.conflict import Landscape
 
 _SECONDS = 5.0
+"""For all that is asked about a change together: its caller waits, and has a deadline too."""
 _PAGE = 200
 _PAGES = 10
 """So many pages of hits are read; further away than that, two changes hardly meet."""
 _ALONE = 20
 """So many assets of a change are looked at one by one."""
+_TOGETHER = 30
+"""So many assets are asked for in one filter, which has a longest length."""
 _DOWN, _UP = pb.GetImpactRequest.DOWN, pb.GetImpactRequest.UP
 
 
 class AssetLandscape:
     """See `services.incident.usecases.planning.Landscapes`."""
 
-    def __init__(self, channels: Channels, target: str, account: ServiceAccount) -> None:
-        self._channels, self._target, self._account = channels, target, account
+    def __init__(self, channels: Channels, target: str, account: ServiceAccount, *, seconds: float = _SECONDS) -> None:
+        self._channels, self._target, self._account, self._seconds = channels, target, account, seconds
 
     async def look(self, asset_ids: Sequence[str], out_ids: Sequence[str]) -> Landscape:
         """See `Landscapes`. What falls by one of its assets alone falls as it is planned to: no redundancy is lost by that."""
-        asset_ids = await self._known(asset_ids)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._look(asset_ids, out_ids)
+        except TimeoutError:
+            raise DeadlinePassed("the landscape of assets does not answer in time") from None
+
+    async def _look(self, asset_ids: Sequence[str], out_ids: Sequence[str]) -> Landscape:
+        known = await self._known(dict.fromkeys([*asset_ids, *out_ids]))
+        asset_ids, out_ids = ([each for each in some if each in known] for some in (asset_ids, out_ids))
         if not asset_ids:
             return Landscape()
-        out_ids = await self._known(out_ids) if out_ids else []
         own, together = await asyncio.gather(self._down(asset_ids), self._down([*asset_ids, *out_ids]))
         alone = await asyncio.gather(*(self._down([each]) for each in asset_ids[:_ALONE]))
         above = await asyncio.gather(*(self._hits(each, _UP) for each in asset_ids[:_ALONE]))
@@ -44,18 +55,18 @@ class AssetLandscape:
         neighbors = {*asset_ids, *below, *(hit.asset_id for hits in above for hit in hits)}
         return Landscape(neighbors=neighbors, lost=lost, used_up={hit.asset_id: hit.name for hit in spent})
 
-    async def _known(self, asset_ids: Iterable[str]) -> list[str]:
+    async def _known(self, asset_ids: Iterable[str]) -> set[str]:
         """Those that are there: a change may name what the landscape does not know yet."""
 
-        async def known(asset_id: str) -> str | None:
-            try:
-                await self._ask(pb.AssetServiceStub, "GetAsset", pb.GetAssetRequest(id=asset_id))
-            except NotFound:
-                return None
-            return asset_id
+        async def known(some: Sequence[str]) -> list[str]:
+            among = ", ".join(orjson.dumps(each).decode() for each in some)
+            request = pb.ListAssetsRequest(filter=f"id IN ({among})", page_size=len(some))
+            return [each.id for each in (await self._ask(pb.AssetServiceStub, "ListAssets", request)).assets]
 
-        found = await asyncio.gather(*(known(each) for each in asset_ids))
-        return [each for each in found if each is not None]
+        asked = list(asset_ids)
+        parts = (asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER))
+        found = await asyncio.gather(*map(known, parts))
+        return {each for some in found for each in some}
 
     async def _down(self, roots: Sequence[str]) -> list[Any]:
         return await self._hits(roots[0], _DOWN, roots[1 : 1 + 100])
@@ -80,6 +91,6 @@ class AssetLandscape:
             request,
             token=await self._account.token(),
             tenant=ctx.current().tenant,
-            timeout=_SECONDS,
+            timeout=self._seconds,
             repeatable=True,
         )

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 from chassis import context as ctx
 from chassis.codec import from_document
 from chassis.domain import Ids, new_id
-from chassis.errors import Denied, ForbiddenMove, Invalid, Unavailable
+from chassis.errors import DeadlinePassed, Denied, ForbiddenMove, Invalid, NotFound, Unavailable
 from chassis.store import Store
 from services.incident.domain.blackout import LONGEST as LONGEST_BLACKOUT
 from services.incident.domain.blackout import Blackout, MarginAcceptance, Repeat, Span
 from services.incident.domain.change import Change
-from services.incident.domain.change_states import ChangeState
+from services.incident.domain.change_states import ChangeKind, ChangeState
 from services.incident.domain.conflict import Conflict, ConflictKind, Landscape, conflicts
 from services.incident.domain.incident import Source
 from services.incident.domain.states import OPEN
@@ -36,7 +36,10 @@ class Landscapes(Protocol):
     """The landscape of assets."""
 
     async def look(self, asset_ids: Sequence[str], out_ids: Sequence[str]) -> Landscape:
-        """What changing these assets meets while others are out. Raises `Unavailable` or `Denied` where it cannot be asked."""
+        """What changing these assets meets while others are out.
+
+        Raises `Unavailable`, `DeadlinePassed`, `Denied` or `NotFound` where it cannot be asked or does not answer in time.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ class Planning:
         self._store, self._landscapes, self._ids = store, landscapes, ids
 
     async def against(self, change: Change, verb: str) -> Sequence[str]:
-        """What keeps the change from being made in its window, in words."""
+        """What keeps the change from being made in its window, in words. Nothing keeps an emergency: nobody is asked."""
+        if change.kind is ChangeKind.EMERGENCY:
+            return ()
         passed_over = _FIRST_LOOK if verb == "submit" else frozenset()
         return [each.text for each in await self.conflicts(change) if each.blocks and each.kind not in passed_over]
 
@@ -74,7 +79,7 @@ class Planning:
             out = await self._out(change, others)
             try:
                 landscape = await self._landscapes.look(change.asset_ids, out)
-            except (Unavailable, Denied):
+            except (Unavailable, DeadlinePassed, Denied, NotFound):
                 landscape = None
         accepted = await self._accepted(change)
         blackouts = await self._blackouts(change.start_time, change.end_time)

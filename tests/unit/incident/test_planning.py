@@ -119,7 +119,7 @@ async def test_an_emergency_is_told_and_not_held_up(room: Room) -> None:
     await room.change(asset_ids=["db"])
     urgent = await room.change(asset_ids=["db"], kind=ChangeKind.EMERGENCY)
     assert await room.kinds(urgent) == [(ConflictKind.SAME_ASSET, False)]
-    assert await room.planning.against(urgent, "start") == []
+    assert list(await room.planning.against(urgent, "start")) == []
 
 
 async def test_a_blackout_of_a_service_follows_what_the_service_stands_on(room: Room) -> None:
