@@ -1,9 +1,11 @@
 """What the search needs from elsewhere: the words of records, and an index that finds them."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Protocol, TypeVar
 
 from services.analytics.domain.searching import Reach, Text, Wanted
+
+T = TypeVar("T")
 
 
 class Owners(Protocol):
@@ -34,5 +36,7 @@ class Index(Protocol):
     async def known(self, keys: Sequence[str]) -> dict[str, Text]:
         """What is known of records by key, without their bodies."""
 
-    async def find(self, tenant: str, wanted: Wanted, reaches: Sequence[Reach], limit: int) -> list[Text]:
-        """The best first; nothing outside of `reaches`."""
+    async def find(
+        self, tenant: str, wanted: Wanted, reaches: Sequence[Reach], limit: int, shown: Callable[[Text], T]
+    ) -> list[T]:
+        """The best first, as `shown` makes them beside the event loop; nothing outside of `reaches`."""

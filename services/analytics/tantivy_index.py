@@ -97,21 +97,23 @@ class TantivyIndex:
         query = Query.term_set_query(self._schema, "key", list(keys))
         return {text.key: text for text in await self._read(lambda: self._found(query, len(keys)))}
 
-    async def find(self, tenant: str, wanted: Wanted, reaches: Sequence[Reach], limit: int) -> list[Text]:
+    async def find(
+        self, tenant: str, wanted: Wanted, reaches: Sequence[Reach], limit: int, shown: Callable[[Text], T]
+    ) -> list[T]:
         """See `ports.Index`. Slips are forgiven where little is found without, and half of the words do where nothing has all:
         either costs many times what an exact word does. Raises `Exhausted`.
         """
         if self._asked >= _WAITING:
             raise Exhausted("the search is busy", timedelta(seconds=1))
 
-        def find() -> list[Text]:
+        def find() -> list[T]:
             within, every = self._within(tenant, reaches), len(wanted.words)
             found = self._found(self._whole(wanted, within, every, forgiving=False), limit)
             if len(found) < min(_FEW, limit):
                 found = self._found(self._whole(wanted, within, every, forgiving=True), limit)
             if not found and every > 1:
                 found = self._found(self._whole(wanted, within, (every + 1) // 2, forgiving=True), limit)
-            return found
+            return [shown(text) for text in found]
 
         self._asked += 1
         try:

@@ -13,6 +13,9 @@ LONGEST_QUERY = 200
 MOST_WORDS = 12
 LONGEST_WORD = 40
 EXCERPT = 240
+_BEFORE = 40
+MOST_PLACES = 200
+"""Places beyond these are not looked for: what is shown has room for fewer."""
 NOTES = "notes"
 KINDS = ("articles", "assets", "changes", "incidents", "majors", "notes", "problems", "releases", "requests", "tasks")
 """Every kind that may be asked for; what a service does not have is not found."""
@@ -102,11 +105,16 @@ def slips(word: str) -> int:
 
 
 def matches(text: str, wanted: Wanted) -> list[tuple[int, int]]:
-    """Where words that are looked for stand in a text: place and length, in characters."""
-    found = []
+    """Where words that are looked for stand in a text, in their order: place and length, in characters."""
+    found: list[tuple[int, int]] = []
+    known: dict[str, bool] = {}
     for start, end, word in words_of(text):
-        if any(_meant(word, asked, last=asked is wanted.words[-1]) for asked in wanted.words):
+        if word not in known:
+            known[word] = any(_meant(word, asked, last=asked is wanted.words[-1]) for asked in wanted.words)
+        if known[word]:
             found.append((start, end - start))
+            if len(found) == MOST_PLACES:
+                break
     return found
 
 
@@ -116,10 +124,15 @@ def excerpt(text: str, wanted: Wanted) -> tuple[str, list[tuple[int, int]]]:
     places = matches(flat, wanted)
     if not places:
         return flat[:EXCERPT], []
-    best = max(places, key=lambda place: sum(place[0] <= other[0] < place[0] + EXCERPT - 40 for other in places))
-    start = max(0, best[0] - 40)
+    best, most, end = places[0][0], 0, 0
+    for begun, (place, _) in enumerate(places):
+        while end < len(places) and places[end][0] < place + EXCERPT - _BEFORE:
+            end += 1
+        if end - begun > most:
+            best, most = place, end - begun
+    start = max(0, best - _BEFORE)
     if start:
-        start = flat.find(" ", start, best[0]) + 1 or start
+        start = flat.find(" ", start, best) + 1 or start
     part = flat[start : start + EXCERPT]
     return part, [(at - start, length) for at, length in places if at >= start and at + length <= start + len(part)]
 

@@ -42,8 +42,7 @@ class Search:
         reaches = await self._reaches(asked_kinds(kinds))
         if not reaches:
             return []
-        texts = await self._index.find(ctx.current().tenant, wanted, reaches, limit)
-        return [_shown(text, wanted) for text in texts]
+        return await self._index.find(ctx.current().tenant, wanted, reaches, limit, lambda text: _shown(text, wanted))
 
     async def _reaches(self, kinds: Collection[str]) -> list[Reach]:
         reaches = []

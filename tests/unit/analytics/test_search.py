@@ -1,5 +1,6 @@
 """The search: what is meant is found, the best first, by whoever may read it and by nobody else, whatever is asked."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from chassis import context as ctx
 from chassis.context import Context
 from chassis.errors import Invalid
-from services.analytics.domain.searching import EXCERPT, KINDS, Wanted, excerpt, matches
+from services.analytics.domain.searching import EXCERPT, KINDS, MOST_PLACES, Wanted, excerpt, matches
 from services.auth.domain.roles import SCOPES
 from services.incident.app.texts import FACTS
 from tests.unit.analytics.search_room import AMY, RITA, ROB, SearchRoom, person, searching
@@ -164,6 +165,28 @@ def test_what_is_shown_as_found_stands_where_it_is_said_to(query: str, text: str
 def test_what_is_found_is_shown() -> None:
     part, places = excerpt("word " * 100 + "the printer on floor 3 burns " + "word " * 100, Wanted.of("prniter bur"))
     assert [part[start : start + length] for start, length in places] == ["printer", "burns"]
+
+
+def test_a_text_with_endless_finds_is_gone_through_no_further_than_what_is_shown_takes() -> None:
+    text = "a " * 100_000
+    found = matches(text, Wanted.of("a"))
+    assert (len(found), found[-1]) == (MOST_PLACES, (2 * MOST_PLACES - 2, 1))
+    part, places = excerpt("a " + "- " * 300 + "a " * 9, Wanted.of("a"))
+    assert (part[-3:], len(places)) == ("a a", 9)  # where most of them stand together
+
+
+async def test_what_is_shown_is_made_beside_the_event_loop(room: SearchRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def noted(text: str, wanted: Wanted) -> tuple[str, list[tuple[int, int]]]:
+        made.append(threading.get_ident())
+        return excerpt(text, wanted)
+
+    monkeypatch.setattr("services.analytics.usecases.search.excerpt", noted)
+    await room.has("incidents/inc_1", "canary")
+    assert await room.finds(AMY, "canary") == ["incidents/inc_1"]
+    assert made
+    assert threading.get_ident() not in made
 
 
 def test_the_index_has_every_field_that_bounds_somebody() -> None:
