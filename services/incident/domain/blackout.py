@@ -16,6 +16,8 @@ from services.incident.domain import limits
 from services.incident.domain.moment import Act
 
 LONGEST = timedelta(days=366)
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Between these lies every instant of a plan: beyond the first and the last year there is no date to reckon with."""
 
 
 class Repeat(StrEnum):
@@ -105,15 +107,19 @@ class Blackout(Aggregate):
         return not self.service_ids and not self.asset_ids
 
     def times(self, start: datetime, end: datetime) -> Iterator[Span]:
-        """Each time of it that touches a period, the soonest first."""
+        """Each time of it that touches a period, the soonest first. It begins and ends by the clock on the wall."""
         zone, length = ZoneInfo(self.zone), self.end_time - self.start_time
         first = self.start_time.astimezone(zone)
+        lasts = self.end_time.astimezone(zone).replace(tzinfo=None) - first.replace(tzinfo=None)
+        start, end = max(start, EARLIEST), min(end, LATEST)
         for count in self._counts(first.date(), (start - length).astimezone(zone).date()):
-            local = first.replace(tzinfo=None)
-            begun = datetime.combine(self._day(first.date(), count), local.time(), zone).astimezone(UTC)
+            local = datetime.combine(self._day(first.date(), count), first.replace(tzinfo=None).time())
+            begun = local.replace(tzinfo=zone).astimezone(UTC)
             if begun >= end or (self.until_time is not None and begun > self.until_time):
                 return
-            span = Span(begun, begun + length)
+            ended = (local + lasts).replace(tzinfo=zone).astimezone(UTC)
+            # Of the first its maker named the end; where the clock was set back within one, the wall says nothing of it.
+            span = Span(begun, ended if count and ended > begun else begun + length)
             if span.touches(start, end):
                 yield span
 
@@ -143,11 +149,14 @@ class Blackout(Aggregate):
         limits.check({"title": self.title, "description": self.description, "asset_ids": self.asset_ids})
         limits.check({"service_ids": self.service_ids})
         wrong: dict[str, str] = {}
-        if not self.start_time < self.end_time <= self.start_time + _SHORTEST[self.repeat]:
+        if not timedelta() < self.end_time - self.start_time <= _SHORTEST[self.repeat]:
             days = _SHORTEST[self.repeat].days
             wrong["end_time"] = f"must lie behind the start, by {days} days at most where it is {self.repeat}"
         if self.until_time is not None and self.until_time < self.start_time:
             wrong["until_time"] = "lies before the first time"
+        for name in ("start_time", "end_time", "until_time"):
+            if (at := getattr(self, name)) is not None and not EARLIEST <= at < LATEST:
+                wrong[name] = f"must lie between the years {EARLIEST.year} and {LATEST.year}"
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):

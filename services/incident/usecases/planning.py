@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from chassis import context as ctx
@@ -10,8 +10,8 @@ from chassis.codec import from_document
 from chassis.domain import Ids, new_id
 from chassis.errors import DeadlinePassed, Denied, ForbiddenMove, Invalid, NotFound, Unavailable
 from chassis.store import Store
+from services.incident.domain.blackout import EARLIEST, LATEST, Blackout, MarginAcceptance, Repeat, Span
 from services.incident.domain.blackout import LONGEST as LONGEST_BLACKOUT
-from services.incident.domain.blackout import Blackout, MarginAcceptance, Repeat, Span
 from services.incident.domain.change import Change
 from services.incident.domain.change_states import ChangeKind, ChangeState
 from services.incident.domain.conflict import Conflict, ConflictKind, Landscape, conflicts
@@ -25,7 +25,6 @@ MOST = 1_000
 """Changes, releases, blackouts and times of them that are looked at together."""
 MOST_OUT = 100
 """Assets beside its own that are taken as failed."""
-_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD, LONGEST = timedelta(weeks=4), timedelta(days=400)
 _PLACED = (ChangeState.AUTHORIZE, ChangeState.SCHEDULED, ChangeState.IMPLEMENT)
 _FIRST_LOOK = frozenset({ConflictKind.REDUNDANCY_USED_UP, ConflictKind.NOT_KNOWN})
@@ -111,6 +110,8 @@ class Planning:
         """What touches a period, as far as the caller may list it. Raises `Invalid` for one that ends before it begins, or is
         too long."""
         begin = start or self._store.clock()
+        if not EARLIEST <= begin < LATEST:
+            raise Invalid({"start_time": f"must lie between the years {EARLIEST.year} and {LATEST.year}"})
         until = end or begin + AHEAD
         if not begin < until <= begin + LONGEST:
             raise Invalid({"end_time": f"must lie behind the start, by {LONGEST.days} days at most"})
@@ -163,7 +164,7 @@ class Planning:
         once = {"repeat": Repeat.ONCE.value, "end_time": {"$gt": start}}
         again = {"repeat": {"$ne": Repeat.ONCE.value}}
         # `until_time` bounds when one begins; it may last for the longest that one may, and what the clock is moved by.
-        recent = {"until_time": {"$gte": max(start, _FIRST) - LONGEST_BLACKOUT - timedelta(days=1)}}
+        recent = {"until_time": {"$gte": max(start, EARLIEST) - LONGEST_BLACKOUT - timedelta(days=1)}}
         touching = [once, {**again, "until_time": None}, {**again, **recent}]
         query = {"delete_time": None, "start_time": {"$lt": end}, "$or": touching}
         rows = await self._find(BLACKOUTS, query, [("create_time", -1), ("_id", 1)])
