@@ -56,6 +56,7 @@ INSIDE = {
     "Change.record_before": "what became of the changes before it",
     "Change.opened_by_id": "who does not agree to it, having proposed it",
     "Change.edited_by_id": "who does not agree to it, having written it",
+    "Change.finished_by_id": "who does not confirm it, having said how it ended",
     "Note.version": "shown as etag",
     "Problem.version": "shown as etag",
     "AutomationRule.version": "shown as etag",

@@ -29,6 +29,8 @@ MATERIAL = frozenset(
 )
 """What approvers approved: scope, assets, window, plans, risk, who makes it and for whom. An edit voids their votes."""
 _PLANS = ("implementation_plan", "test_plan", "back_out_plan")
+CONFIRMED_WITHIN = timedelta(days=3)
+"""Until when after it was made an emergency change has to be confirmed."""
 MISSED, OVERRUN, OVERDUE = "window-missed", "window-overrun", "retrospective-overdue"
 """What may be late about a change."""
 
@@ -76,13 +78,14 @@ class Change(Aggregate):
     create_time: datetime
     update_time: datetime
     close_time: datetime | None = None
-    # Kept inside: when the timer looks again, what it has told, what became of the changes before it, who opened it and who
-    # edited last what is approved.
+    # Kept inside: when the timer looks again, what it has told, what became of the changes before it, who opened it, who
+    # edited last what is approved, and who said that it ended.
     next_due_time: datetime | None = None
     told: list[str] = field(default_factory=list)
     record_before: Record = field(default_factory=Record)
     opened_by_id: str = ""
     edited_by_id: str = ""
+    finished_by_id: str = ""
 
     @classmethod
     def open(cls, act: Act, *, id: str, number: str, title: str, record: Record, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -125,8 +128,14 @@ class Change(Aggregate):
 
     @property
     def barred_ids(self) -> list[str]:
-        """Who does not agree to it: whoever asks for it, wrote it or makes it."""
-        return sorted({self.requester_id, self.opened_by_id, self.edited_by_id, self.implementer_id} - {""})
+        """Who does not agree to it: whoever asks for it, wrote it, makes it or said that it was made."""
+        wrote = {self.opened_by_id, self.edited_by_id, self.finished_by_id}
+        return sorted({self.requester_id, self.implementer_id, *wrote} - {""})
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether its approval after the fact is still to be asked for."""
+        return self.retrospective is ApprovalStanding.WAITING and not self.retrospective_id
 
     def assign(self, act: Act, *, team_id: str, assignee_id: str = "") -> None:
         """Gives it to a team and, where named, to a person; the same owner again changes nothing."""
@@ -206,16 +215,17 @@ class Change(Aggregate):
         self._changed(pb.ChangeStarted(), act)
 
     def finish(self, act: Act, outcome: Outcome, note: str = "") -> None:
-        """Making it ended."""
+        """Making it ended. An emergency has to be confirmed from now on, whoever can be asked."""
         self._move("finish")
         limits.check({"outcome_note": note}, required=outcome is not Outcome.SUCCESSFUL)
-        self.outcome, self.outcome_note, self.work_end_time = outcome, note, act.at
+        self.outcome, self.outcome_note, self.work_end_time, self.finished_by_id = outcome, note, act.at, act.by
+        if self.kind is ChangeKind.EMERGENCY:
+            self.retrospective, self.retrospective_due_time = ApprovalStanding.WAITING, act.at + CONFIRMED_WITHIN
         self._changed(pb.ChangeFinished(outcome=outcome.value), act)
 
-    def confirming(self, act: Act, approval_id: str, due: datetime) -> None:
-        """The approval after the fact was asked for, to be decided until an instant."""
-        self.retrospective_id, self.retrospective_due_time = approval_id, due
-        self.retrospective = ApprovalStanding.WAITING
+    def confirming(self, act: Act, approval_id: str) -> None:
+        """The approval after the fact was asked for."""
+        self.retrospective_id = approval_id
         self._changed(pb.ChangeConfirmed(), act)
 
     def confirmed(self, act: Act, standing: ApprovalStanding) -> None:
@@ -235,7 +245,9 @@ class Change(Aggregate):
         self._changed(pb.ChangeClosed(), act)
 
     def cancel(self, act: Act, *, reason: str) -> None:
-        """Will not be made."""
+        """Will not be made. What was begun is finished instead, with what became of it."""
+        if self.state is ChangeState.IMPLEMENT:
+            raise ForbiddenMove(self.state, "cancel", "it was begun: finish it, as BACKED_OUT or FAILED where it is given up")
         self._move("cancel")
         limits.check({"reason": reason}, required=True)
         self._unapprove(ApprovalStanding.VOID)
@@ -323,8 +335,10 @@ class Change(Aggregate):
 
     def _changed(self, event: Event, act: Act) -> None:
         self.update_time = act.at
-        dues = self._dues()
-        self.next_due_time = dues[0][1] if dues else None
+        dues = [at for _, at in self._dues()]
+        if self.is_unasked and self.work_end_time is not None:
+            dues.append(self.work_end_time)
+        self.next_due_time = min(dues, default=None)
         self.record(event)
 
 

@@ -7,6 +7,9 @@ assess and authorize, an emergency skips assess. Added, because daily work needs
   where it is planned, ASSESS for a normal change and NEW for the others;
 - `expedite`: an emergency that was approved by word of mouth is scheduled at once, and confirmed afterwards.
 
+Left out: `cancel` does not lead out of IMPLEMENT. What was begun has an outcome, of which templates, confirmations and the risk
+of the next changes hear.
+
 CLOSED and CANCELLED are final: work after them is a new change with a link.
 """
 
@@ -93,7 +96,7 @@ MOVES: Mapping[ChangeKind, Table] = {
         **_MAKING,
         "schedule": _move(_SCHEDULED, _NEW),
         "replan": _move(_NEW, _SCHEDULED),
-        "cancel": _move(ChangeState.CANCELLED, _NEW, _SCHEDULED, _IMPLEMENT),
+        "cancel": _move(ChangeState.CANCELLED, _NEW, _SCHEDULED),
     },
     ChangeKind.NORMAL: {
         **_MAKING,
@@ -102,7 +105,7 @@ MOVES: Mapping[ChangeKind, Table] = {
         "schedule": _move(_SCHEDULED, _AUTHORIZE),
         "replan": _move(_ASSESS, _AUTHORIZE, _SCHEDULED),
         "revise": _move(_NEW, _ASSESS, _AUTHORIZE),
-        "cancel": _move(ChangeState.CANCELLED, _NEW, _ASSESS, _AUTHORIZE, _SCHEDULED, _IMPLEMENT),
+        "cancel": _move(ChangeState.CANCELLED, _NEW, _ASSESS, _AUTHORIZE, _SCHEDULED),
     },
     ChangeKind.EMERGENCY: {
         **_MAKING,
@@ -111,7 +114,7 @@ MOVES: Mapping[ChangeKind, Table] = {
         "expedite": _move(_SCHEDULED, _NEW, _AUTHORIZE),
         "replan": _move(_NEW, _AUTHORIZE, _SCHEDULED),
         "revise": _move(_NEW, _AUTHORIZE),
-        "cancel": _move(ChangeState.CANCELLED, _NEW, _AUTHORIZE, _SCHEDULED, _IMPLEMENT),
+        "cancel": _move(ChangeState.CANCELLED, _NEW, _AUTHORIZE, _SCHEDULED),
     },
 }
 

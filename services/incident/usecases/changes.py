@@ -1,9 +1,9 @@
 """Proposing changes and moving them on: one public method per command, one transaction each."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from google.api import field_behavior_pb2
@@ -12,10 +12,10 @@ from itsm.incident import v1 as pb
 from chassis import context as ctx
 from chassis.codec import Descriptor, has_behavior
 from chassis.domain import Ids, new_id
-from chassis.errors import ForbiddenMove, Invalid, NotFound
+from chassis.errors import Error, ForbiddenMove, Invalid, NotFound
 from chassis.store import Store, Transaction
 from services.incident.domain.approval import Approval, ApprovalState
-from services.incident.domain.approval_policy import Facts, Purpose
+from services.incident.domain.approval_policy import DEFAULT_POLICY_ID, Facts, Purpose
 from services.incident.domain.change import MISSED, Change
 from services.incident.domain.change_states import ApprovalStanding, ChangeKind, Outcome
 from services.incident.domain.change_template import ChangeTemplate
@@ -31,8 +31,6 @@ from services.incident.usecases.notes import Notes
 CHANGES = "planned_changes"
 """Where they are kept: `changes` are the rows that tell of every save of every record."""
 RESOURCE = "changes"
-RETROSPECTIVE_WITHIN = timedelta(days=3)
-"""Until when after it was made an emergency change has to be confirmed."""
 LOOKED_BACK = 50
 """So many of the last changes of a service say how well such changes go."""
 
@@ -156,10 +154,9 @@ class Changes:
                 template.suspend(now, change.id)
                 tx.save(template)
             tx.save(change)
-            if change.kind is ChangeKind.EMERGENCY:
-                approval = await self._ask(change, Purpose.RETROSPECTIVE, None)
-                change.confirming(now, approval.id, now.at + RETROSPECTIVE_WITHIN)
-                tx.save(change)
+            # What keeps people from being asked keeps nobody from saying that it ended: the timer asks again, and fails aloud.
+            with suppress(Error):
+                await self._confirm(tx, change, now)
         return change
 
     async def close(self, id: str, review: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
@@ -201,6 +198,9 @@ class Changes:
                 if step == MISSED and change.approval_id:
                     await self._approving.end(change.approval_id, ApprovalState.EXPIRED, "its window has passed")
                 tx.save(change)
+        if change.is_unasked:
+            async with self._store.transaction() as tx:  # of its own: what is late is told though nobody can be asked
+                await self._confirm(tx, await tx.get(Change, change.id), now)
 
     async def _decided(self, approval: Approval) -> None:
         """One of its approvals was decided, in the transaction of the vote."""
@@ -219,7 +219,18 @@ class Changes:
                 change.approved(now, approval.reasons[-1])
             tx.save(change)
 
-    async def _ask(self, change: Change, purpose: Purpose, expire: datetime | None) -> Approval:
+    async def _confirm(self, tx: Transaction, change: Change, now: Act) -> None:
+        """Asks for its approval after the fact where that is still to be done."""
+        if not change.is_unasked:
+            return
+        try:
+            approval = await self._ask(change, Purpose.RETROSPECTIVE, None)
+        except ForbiddenMove:  # the policy has no stage for its risk, but what was made is confirmed by somebody
+            approval = await self._ask(change, Purpose.RETROSPECTIVE, None, policy_id=DEFAULT_POLICY_ID)
+        change.confirming(now, approval.id)
+        tx.save(change)
+
+    async def _ask(self, change: Change, purpose: Purpose, expire: datetime | None, *, policy_id: str = "") -> Approval:
         """Whoever asks in somebody's name does not vote either: else one alone would name a requester and agree."""
         facts = Facts(
             resource=RESOURCE,
@@ -237,6 +248,7 @@ class Changes:
             requester_id=change.requester_id,
             barred_ids=[*change.barred_ids, act(self._store).by],
             expire_time=expire,
+            policy_id=policy_id,
         )
 
     async def _void(self, change: Change, reason: str) -> None:

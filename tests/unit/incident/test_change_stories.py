@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chassis import context as ctx
-from chassis.errors import Denied, ForbiddenMove, Invalid
+from chassis.errors import Denied, ForbiddenMove, Invalid, Unavailable
 from chassis.store import Store
 from chassis.testing import FakeClock, MemoryBackend, caller
 from services.incident import store as kept
@@ -38,8 +38,11 @@ class Realm:
     def __init__(self) -> None:
         self.teams = {"board": ["eve", "meg", "ann"], "net": ["nat"]}
         self.roles = {"change-manager": ["cm"], "admin": ["root"]}
+        self.away = False
 
     async def members(self, team_id: str) -> Sequence[str]:
+        if self.away:
+            raise Unavailable("auth does not answer")
         return self.teams.get(team_id, [])
 
     async def holders(self, role: str) -> Sequence[str]:
@@ -283,6 +286,50 @@ async def test_an_emergency_by_word_of_mouth_is_confirmed_afterwards_by_others(b
         await board.vote(done.retrospective_id, voter)
     closed = await board.changes.close(change.id, "well")
     assert (closed.state, closed.retrospective) == (ChangeState.CLOSED, ApprovalStanding.APPROVED)
+
+
+async def made_by_word_of_mouth(board: Board) -> Change:
+    """An emergency that is being made."""
+    change = await board.proposed(ChangeKind.EMERGENCY)
+    await board.changes.expedite(change.id, "eve", "by phone at noon")
+    board.clock.advance(hours=1)
+    return await board.changes.start(change.id)
+
+
+async def test_an_emergency_ends_though_nobody_can_be_asked_and_the_timer_asks_later(board: Board):
+    await board.policy()
+    change = await made_by_word_of_mouth(board)
+    board.realm.away = True
+    with ctx.use(caller(subject="fin")):
+        done = await board.changes.finish(change.id, Outcome.SUCCESSFUL, "")
+    assert (done.state, done.retrospective, done.retrospective_id) == (ChangeState.REVIEW, ApprovalStanding.WAITING, "")
+    assert (done.next_due_time, done.retrospective_due_time) == (board.clock.now, board.clock.now + 72 * HOUR)
+    with pytest.raises(ForbiddenMove, match="after the fact"):
+        await board.changes.close(change.id, "well")
+    board.clock.advance(days=4)
+    with pytest.raises(Unavailable), ctx.use(caller(subject="timer")):
+        await board.changes.escalate("main", change.id)
+    assert (await board.change(change.id)).told[-1].startswith("retrospective-overdue")
+    board.realm.away = False
+    with ctx.use(caller(subject="timer")):
+        for _ in range(2):
+            await board.changes.escalate("main", change.id)
+    asked = await board.change(change.id)
+    approval = await board.store.get(Approval, asked.retrospective_id)
+    assert (asked.next_due_time, approval.voter_ids) == (None, ["eve", "meg"])
+    assert "fin" in approval.barred_ids
+    for voter in ("eve", "meg"):
+        await board.vote(approval.id, voter)
+    assert (await board.changes.close(change.id, "well")).retrospective is ApprovalStanding.APPROVED
+
+
+async def test_an_emergency_whose_policy_has_no_stage_for_its_risk_is_confirmed_by_the_built_in_one(board: Board):
+    stages = [StageRule(name="low", voters=[VoterRule(team_id="board")], risks=[Risk.LOW])]
+    await board.approving.create_policy({"name": "low alone", "stages": stages})
+    change = await made_by_word_of_mouth(board)
+    done = await board.changes.finish(change.id, Outcome.SUCCESSFUL, "")
+    approval = await board.store.get(Approval, done.retrospective_id)
+    assert (approval.policy_id, approval.voter_ids) == ("default", ["cm"])
 
 
 async def test_a_template_is_approved_once_and_suspended_by_a_change_that_goes_wrong(board: Board):

@@ -42,7 +42,7 @@ ALLOWED = {
         "cancel": "CANCELLED",
     },
     ("EMERGENCY", "SCHEDULED"): {"start": "IMPLEMENT", "replan": "NEW", "cancel": "CANCELLED"},
-    **{(kind.value, "IMPLEMENT"): {"finish": "REVIEW", "cancel": "CANCELLED"} for kind in ChangeKind},
+    **{(kind.value, "IMPLEMENT"): {"finish": "REVIEW"} for kind in ChangeKind},
     **{(kind.value, "REVIEW"): {"close": "CLOSED"} for kind in ChangeKind},
 }
 
@@ -262,17 +262,29 @@ def test_an_emergency_closes_only_when_it_was_confirmed_in_time_or_told_to_be_la
     change.take_recorded()
     change.finish(at(NOON + HOUR), Outcome.SUCCESSFUL)
     change.take_recorded()
-    change.confirming(at(NOON + HOUR), "apr_2", NOON + 9 * HOUR)
+    assert change.is_unasked
+    assert (change.retrospective_due_time, change.next_due_time) == (NOON + 73 * HOUR, NOON + HOUR)
+    change.confirming(at(NOON + HOUR), "apr_2")
     change.take_recorded()
     with pytest.raises(ForbiddenMove, match="after the fact"):
         change.close(at(), review="all well")
     change.state = ChangeState.REVIEW
-    assert change.escalate(at(NOON + 10 * HOUR)) == "retrospective-overdue"
+    assert change.next_due_time == NOON + 73 * HOUR
+    assert change.escalate(at(NOON + 74 * HOUR)) == "retrospective-overdue"
     change.take_recorded()
-    change.confirmed(at(NOON + 11 * HOUR), ApprovalStanding.APPROVED)
+    change.confirmed(at(NOON + 75 * HOUR), ApprovalStanding.APPROVED)
     change.take_recorded()
-    change.close(at(NOON + 11 * HOUR), review="all well")
+    change.close(at(NOON + 75 * HOUR), review="all well")
     assert change.state is ChangeState.CLOSED
+
+
+@pytest.mark.parametrize("kind", ChangeKind)
+def test_what_was_begun_is_finished_and_not_canceled(kind: ChangeKind):
+    change = planned(kind, state=ChangeState.IMPLEMENT, work_start_time=NOON)
+    with pytest.raises(ForbiddenMove, match="finish it, as BACKED_OUT or FAILED"):
+        change.cancel(at(), reason="nobody needs to know")
+    change.finish(at(), Outcome.BACKED_OUT, "the new disk was broken")
+    assert change.state is ChangeState.REVIEW
 
 
 def test_what_went_wrong_is_said_and_reviewed():
