@@ -61,10 +61,12 @@ class ApprovalApi(pb.ApprovalServiceServicer):
         )
 
     async def GetApproval(self, request: pb.GetApprovalRequest, context: Any) -> pb.Approval:
-        return document_to_message(await self._reading.get(Approval, request.id), pb.Approval)
+        async with self._approving.standing_in():
+            return document_to_message(await self._reading.get(Approval, request.id), pb.Approval)
 
     async def ListApprovals(self, request: pb.ListApprovalsRequest, context: Any) -> pb.ListApprovalsResponse:
-        rows, token = await self._reading.page(Approval, asked(request))
+        async with self._approving.standing_in():
+            rows, token = await self._reading.page(Approval, asked(request))
         return pb.ListApprovalsResponse(
             approvals=[document_to_message(row, pb.Approval) for row in rows], next_page_token=token
         )

@@ -6,7 +6,8 @@
 `ask`, `end` and the handler join the transaction that is under way, so that record and approval never disagree.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -101,7 +102,7 @@ class Approving:
     async def vote(self, id: str, choice: Choice, comment: str, for_id: str, *, etag: str = "") -> Approval:  # noqa: A002 - as above
         """A vote of the caller, in their own name or as a delegate."""
         now = act(self._store)
-        async with self._store.transaction() as tx:
+        async with self.standing_in(), self._store.transaction() as tx:
             approval = await tx.get(Approval, id, etag=etag)
             approval.vote(now, choice, comment, await self._delegations({"to_id": now.by}), for_id=for_id)
             await self._tell(approval)  # before it is saved itself: what is saved last is the answer
@@ -109,6 +110,18 @@ class Approving:
             await self._begin(approval, now)
             tx.save(approval)
         return approval
+
+    @asynccontextmanager
+    async def standing_in(self) -> AsyncIterator[None]:
+        """Who sees only the approvals that wait for them sees meanwhile those too that wait for whom they vote for now."""
+        context = ctx.current()
+        if not context.scope:
+            yield
+            return
+        now = act(self._store)
+        absent = [each.from_id for each in await self._delegations({"to_id": now.by}) if each.holds(now.at)]
+        with ctx.use(replace(context, scope={"$or": [dict(context.scope), {"voter_ids": {"$in": absent}}]})):
+            yield
 
     async def replace(self, id: str, voter_id: str, by_id: str, note: str, *, etag: str = "") -> Approval:  # noqa: A002 - as above
         """Somebody else votes instead of a leaver, or too."""

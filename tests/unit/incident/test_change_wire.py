@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from itsm.incident import v1 as pb
 
 from chassis import context as ctx
-from chassis.errors import Invalid
+from chassis.errors import Invalid, NotFound
 from chassis.testing import caller
 from services.incident import store as kept
 from services.incident.api.approvals import ApprovalApi
@@ -105,6 +105,34 @@ async def test_an_update_without_a_mask_takes_what_its_body_holds_and_a_kind_of_
     fixed = pb.UpdateChangeRequest(id=change.id, change=pb.Change(template_id="ctp_1"))
     with pytest.raises(Invalid, match="cannot be changed"):
         await wire.changes.UpdateChange(fixed, None)
+
+
+async def test_a_delegate_who_sees_only_what_waits_for_him_reads_and_votes_for_whom_he_stands_in_for(wire: Wire):
+    board = wire.board
+    await board.policy()
+    change = await board.submitted()
+    for subject, start in (("eve", NOON), ("meg", NOON + timedelta(days=1))):
+        with ctx.use(caller(subject=subject)):
+            await board.approving.delegate({"to_id": "sam", "start_time": start, "end_time": start + timedelta(hours=1)})
+    mine = pb.GetApprovalRequest(id=change.approval_id)
+    with ctx.use(caller(subject="tom", scope={"voter_ids": "tom"})):
+        with pytest.raises(NotFound):
+            await wire.approvals.GetApproval(mine, None)
+        with pytest.raises(NotFound):
+            await wire.approvals.VoteApproval(pb.VoteApprovalRequest(id=change.approval_id, choice=pb.Approval.APPROVE), None)
+    with ctx.use(caller(subject="sam", scope={"voter_ids": "sam"})):
+        assert (await wire.approvals.GetApproval(mine, None)).voter_ids == ["eve", "meg"]
+        listed = await wire.approvals.ListApprovals(pb.ListApprovalsRequest(), None)
+        assert [each.id for each in listed.approvals] == [change.approval_id]
+        voted = await wire.approvals.VoteApproval(
+            pb.VoteApprovalRequest(id=change.approval_id, choice=pb.Approval.APPROVE), None
+        )
+        assert [(each.voter_id, each.by_id) for each in voted.stages[0].votes] == [("eve", "sam")]
+        # What waits for somebody else alone is not shown before the delegation of that one begins, nor after it ended.
+        for seen in ([], [change.approval_id], []):
+            listed = await wire.approvals.ListApprovals(pb.ListApprovalsRequest(), None)
+            assert [each.id for each in listed.approvals] == seen
+            board.clock.advance(days=1)
 
 
 async def test_templates_meetings_and_delegations_go_in_and_come_out(wire: Wire):
