@@ -63,6 +63,7 @@ INSIDE = {
     "AutomationRule.limits": "what its owner might do when he decided on it",
     "RuleRun.version": "shown as etag",
     "RuleRun.expire_time": "when it is forgotten",
+    "AgentProfile.removed": "its row goes in a moment",
     "RoutingRule.version": "shown as etag",
     "AgentProfile.version": "shown as etag",
     "Problem.words": "by which a known error is found",

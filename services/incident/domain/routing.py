@@ -102,6 +102,8 @@ class AgentProfile(Aggregate):
     on_call: list[OnCallShift] = field(default_factory=list)
     create_time: datetime
     update_time: datetime
+    # Kept inside: its row goes after its last event, and until then nobody is given work by it.
+    removed: bool = False
 
     @classmethod
     def made(cls, *, id: str, at: datetime, **given: Any) -> Self:  # noqa: A002 - as its field
@@ -119,6 +121,7 @@ class AgentProfile(Aggregate):
 
     def remove(self) -> None:
         """It is gone."""
+        self.removed = True
         self.record(pb.AgentProfileDeleted())
 
     def is_away(self, at: datetime) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from chassis import context as ctx
 from chassis.codec import from_document, to_document
 from chassis.domain import Ids, new_id
-from chassis.errors import AlreadyExists, Denied, Invalid
+from chassis.errors import AlreadyExists, Invalid, NotFound
 from chassis.listing import Fields
 from chassis.listing.compiled import Predicate, compile_predicate
 from chassis.listing.filter import parse
@@ -78,6 +78,7 @@ class Routing:
         """A new profile. Raises `AlreadyExists` where the person has one."""
         await self._require_room(PROFILES, MOST_PEOPLE)
         profile = AgentProfile.made(id=self._ids("agp"), at=self._store.clock(), **_said(given))
+        await self._finish_removal(profile.user_id)
         async with self._store.transaction() as tx:
             if (holder := await tx.holder(PROFILE_CLAIM, profile.user_id)) is not None:
                 raise AlreadyExists("agent profile", holder, f"{holder} is this person's profile")
@@ -88,7 +89,7 @@ class Routing:
     async def update_profile(self, id: str, given: Mapping[str, Any], *, etag: str = "") -> AgentProfile:  # noqa: A002 - as above
         """Changes the named fields. Raises `Invalid` for another person."""
         async with self._store.transaction() as tx:
-            profile = await tx.get(AgentProfile, id, etag=etag)
+            profile = _still_there(await tx.get(AgentProfile, id, etag=etag))
             if given.get("user_id", profile.user_id) != profile.user_id:
                 raise Invalid({"user_id": "cannot be changed"})
             profile.edit(self._store.clock(), **_said(given))
@@ -96,23 +97,23 @@ class Routing:
         return profile
 
     async def delete_profile(self, id: str, *, etag: str = "") -> AgentProfile:  # noqa: A002 - as above
-        """Removes it: routing gives the person nothing any more."""
+        """Removes it: routing gives the person nothing any more. Again finishes what died half way."""
         async with self._store.transaction() as tx:
             profile = await tx.get(AgentProfile, id, etag=etag)
-            profile.remove()
-            tx.save(profile)
-            tx.release(PROFILE_CLAIM, profile.user_id)
-        await self._drop(PROFILES, profile.id)
+            if not profile.removed:
+                profile.remove()
+                tx.save(profile)
+        await self._forget(profile.id, profile.user_id)
         return profile
 
     async def set_away(self, away: bool, until: Any) -> AgentProfile:
-        """The caller is away, or back. Raises `Denied` for who has no profile."""
+        """The caller is away, or back. Raises `NotFound` for who has no profile."""
         who = ctx.current().actor.id
         async with self._store.transaction() as tx:
             holder = await tx.holder(PROFILE_CLAIM, who)
             if holder is None:
-                raise Denied("agentProfiles.away", "you have no profile: somebody who manages the desk makes it")
-            profile = await tx.get(AgentProfile, holder)
+                raise NotFound("agent profile", f"of {who}: somebody who manages the desk makes it")
+            profile = _still_there(await tx.get(AgentProfile, holder))
             profile.edit(self._store.clock(), away=away, away_until=until if away else None)
             tx.save(profile)
         return profile
@@ -157,7 +158,8 @@ class Routing:
             return rule, choose(rule, (), {}, "", self._store.clock())
         turn = f"{ctx.current().tenant}|{rule.team_id}"
         kept = (await tx.documents(TURNS, [turn])).get(turn)
-        rows = await self._store.backend.find(PROFILES, {"tenant": ctx.current().tenant, "team_ids": rule.team_id})
+        there = {"tenant": ctx.current().tenant, "team_ids": rule.team_id, "removed": {"$ne": True}}
+        rows = await self._store.backend.find(PROFILES, there)
         people = [from_document(row, AgentProfile) for row in rows]
         loads = await self.open_counts([each.user_id for each in people])
         last = kept["last"].get(rule.id, "") if kept is not None else ""
@@ -190,9 +192,28 @@ class Routing:
         async with self._store.transaction() as tx:
             tx.write(Delete(collection, {"_id": id, "tenant": ctx.current().tenant}))
 
+    async def _forget(self, id: str, user_id: str) -> None:  # noqa: A002 - as above
+        """Lets go of the person, where it is this profile that holds him, and of the row of a removed one."""
+        async with self._store.transaction() as tx:
+            if await tx.holder(PROFILE_CLAIM, user_id) == id:
+                tx.release(PROFILE_CLAIM, user_id)
+            tx.write(Delete(PROFILES, {"_id": id, "tenant": ctx.current().tenant}))
+
+    async def _finish_removal(self, user_id: str) -> None:
+        """What died half way keeps nobody from having a profile again."""
+        left = {"tenant": ctx.current().tenant, "user_id": user_id, "removed": True}
+        for row in await self._store.backend.find(PROFILES, left):
+            await self._forget(row["_id"], user_id)
+
     async def _require_room(self, collection: str, most: int) -> None:
         if await self._store.count(collection, {}, limit=most) >= most:
             raise Invalid({"": f"there may be {most} at most"})
+
+
+def _still_there(profile: AgentProfile) -> AgentProfile:
+    if profile.removed:
+        raise NotFound("agent profile", profile.id)
+    return profile
 
 
 def _first(known: Sequence[tuple[RoutingRule, Predicate]], document: Mapping[str, Any]) -> RoutingRule | None:

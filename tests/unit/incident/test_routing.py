@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import context as ctx
-from chassis.errors import AlreadyExists, Busy, Denied, Invalid
+from chassis.errors import AlreadyExists, Busy, Invalid, NotFound, Unavailable
 from chassis.testing import caller
 from services.incident.domain.incident import Incident
 from services.incident.domain.routing import AgentProfile, Method, OnCallShift, RoutingRule, choose
 from services.incident.domain.states import State
-from tests.unit.incident.desk import MONDAY
+from tests.unit.incident.desk import MONDAY, Again
 from tests.unit.incident.machine import MANAGER, Machine
 
 
@@ -142,10 +142,52 @@ async def test_people_say_when_they_are_away_and_have_one_profile(machine: Machi
         away = await machine.routing.set_away(True, machine.clock.now + timedelta(days=1))
     assert away.is_away(machine.clock.now)
     assert not away.is_away(machine.clock.now + timedelta(days=1))
-    with ctx.use(caller(subject="b")), pytest.raises(Denied):
+    with ctx.use(caller(subject="b")), pytest.raises(NotFound):
         await machine.routing.set_away(True, None)
     await machine.routing.delete_profile(made.id)
     assert (await machine.routing.create_profile({"user_id": "a"})).capacity == 10
+
+
+async def test_a_profile_whose_removal_dies_half_way_gets_no_work_and_is_never_there_twice(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await machine.routing.create_rule({"name": "all", "team_id": "t", "method": Method.LEAST_LOADED})
+    made = await machine.routing.create_profile({"user_id": "a", "team_ids": ["t"]})
+    incident = await machine.incidents.open({"title": "one"})
+    write, writes = machine.backend.write, list[Any]()
+
+    async def dies(given: Any) -> None:
+        writes.append(given)
+        if len(writes) > 1:
+            raise Unavailable("it died")
+        await write(given)
+
+    monkeypatch.setattr(machine.backend, "write", dies)
+    with pytest.raises(Unavailable):
+        await machine.routing.delete_profile(made.id)
+    monkeypatch.undo()
+    machine.clock.advance(minutes=1)
+    await machine.doing.route(incident.id)
+    assert (await machine.store.get(Incident, incident.id)).assignee_id == ""
+    with pytest.raises(NotFound):
+        await Again(machine.routing).update_profile(made.id, {"capacity": 1})
+    with ctx.use(caller(subject="a")), pytest.raises(NotFound):
+        await Again(machine.routing).set_away(True, None)
+    again = await machine.routing.create_profile({"user_id": "a", "team_ids": ["t"]})
+    assert [row["_id"] for row in machine.backend.collections["agent_profiles"].values()] == [again.id]
+    with pytest.raises(AlreadyExists):
+        await machine.routing.create_profile({"user_id": "a"})
+
+
+async def test_a_removal_lets_go_of_nobody_whom_another_profile_holds(machine: Machine) -> None:
+    old = await machine.routing.create_profile({"user_id": "a", "team_ids": ["t"]})
+    machine.backend.collections["agent_profiles"]["agp_old"] = {
+        **machine.backend.collections["agent_profiles"][old.id],
+        "_id": "agp_old",
+    }
+    await machine.routing.delete_profile("agp_old")
+    with pytest.raises(AlreadyExists):
+        await machine.routing.create_profile({"user_id": "a"})
 
 
 async def test_what_is_wrong_with_rules_and_people_is_told_by_field(machine: Machine) -> None:
