@@ -23,6 +23,7 @@ from services.incident.usecases.alerts import Alerts
 from services.incident.usecases.assets import Assets
 from services.incident.usecases.automation import OWN
 from services.incident.usecases.impacts import Impacts
+from services.incident.usecases.incidents import ALERT_KEYS
 from services.incident.usecases.running import Automation
 from services.incident.usecases.surveys import Surveys
 
@@ -147,7 +148,7 @@ def alarm_of(alert: Any) -> Alarm:
 def key_of(alert: Any) -> str:
     """Which alerts share an incident: apart from what people and other systems use as keys."""
     key = alert.group_key or alert.fingerprint
-    return f"alert/{key if len(key) <= _KEY else sha256(key.encode()).hexdigest()}"
+    return f"{ALERT_KEYS}{key if len(key) <= _KEY else sha256(key.encode()).hexdigest()}"
 
 
 _CRITICALITIES = {number: Criticality(name) for name, number in asset.Asset.Criticality.items() if number}

@@ -127,6 +127,7 @@ class Alerts:
                 "impact": rules.impact(known.criticality),
                 "urgency": rules.urgency(alarm.severity),
                 "requester_id": ctx.current().actor.id,
-            }
+            },
+            of_alert=True,
         )
         return incident.id

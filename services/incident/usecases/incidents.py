@@ -32,11 +32,14 @@ LATEST_CLAIM = "latest-incident"
 """Points from a key of alerts to the incident that was the last to be open for it, for as long as it may come back."""
 LATEST_SPARE = timedelta(hours=1)
 """For how much longer than the grace period it does: the clock that removes it is the database's."""
+ALERT_KEYS = "alert/"
+"""How the keys begin that alerts share an incident by."""
 LONGEST_CHAIN = 20
 """Parents are followed this far; a longer chain is refused, so that no walk over incidents is without an end."""
 
 _DESCRIPTOR: Descriptor = pb.Incident.DESCRIPTOR
 _FIXED = frozenset(field.name for field in _DESCRIPTOR.fields if has_behavior(field, field_behavior_pb2.IMMUTABLE))
+_OF_ALL = ("dedup_key", "alert_ids", "blocked_by_children", "ends_with_children")
 
 
 class Incidents:
@@ -62,8 +65,13 @@ class Incidents:
         self._notes, self._linking = Notes(store, ids=ids), Linking(store)
         self._uses = ArticleUses(store)
 
-    async def open(self, fields: Mapping[str, Any]) -> Incident:
-        """A new incident. Raises `AlreadyExists` with the holder's id when one with this dedup key is open."""
+    async def open(self, fields: Mapping[str, Any], *, of_alert: bool = False) -> Incident:
+        """A new incident. Raises `AlreadyExists` with the holder's id when one with this dedup key is open.
+
+        Keys of alerts are for what opens incidents of them, which says `of_alert`. Raises `Invalid` for anybody else's.
+        """
+        if not of_alert:
+            _check_opening(fields)
         number, moment = await self._store.number("INC"), await self._policies.moment()
         if ctx.current().scope:  # who sees only some incidents reports for nobody else
             fields = {**fields, "requester_id": moment.by}
@@ -76,6 +84,7 @@ class Incidents:
 
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Incident:  # noqa: A002 - as its field
         """Changes the named fields. Raises `Invalid` for one that is fixed once it is open."""
+        _check_alone(fields)
         async with self._changing(id, etag) as (incident, moment):
             if fields.get("ends_with_children") and not incident.ends_with_children:
                 await self._families.begin(Task.SETTLE, incident.id)
@@ -297,6 +306,21 @@ class Incidents:
             up = next((each.target for each in above.links if each.kind is LinkKind.PARENT), None)
             above = await self._store.get(Incident, up.rpartition("/")[2]) if up else None
         raise ForbiddenMove(incident.state, "link", f"more than {LONGEST_CHAIN} incidents would stand above each other")
+
+
+def _check_opening(fields: Mapping[str, Any]) -> None:
+    """Raises `Invalid` for what only this service says of an incident, and of who sees only some for what concerns others."""
+    if str(fields.get("dedup_key", "")).startswith(ALERT_KEYS):
+        raise Invalid({"dedup_key": f"keys that begin with {ALERT_KEYS} are those of alerts"})
+    _check_alone(fields)
+    if ctx.current().scope and fields.get("source") is Source.ALERT:
+        raise Invalid({"source": "you are no alert"})
+
+
+def _check_alone(fields: Mapping[str, Any]) -> None:
+    """Raises `Invalid` where who sees only some incidents would decide about those, and the alerts, of others."""
+    if ctx.current().scope and (wrong := [name for name in _OF_ALL if fields.get(name)]):
+        raise Invalid(dict.fromkeys(wrong, "is for those who see all incidents"))
 
 
 def _watchers(user_ids: Sequence[str], caller: str) -> Sequence[str]:

@@ -19,7 +19,7 @@ from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.incident import Incident
 from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.priority import Impact, Priority, Urgency
-from services.incident.domain.states import MOVES, HoldReason, State
+from services.incident.domain.states import MOVES, HoldReason, Source, State
 from tests.unit.incident.desk import Desk
 
 VERBS = (*MOVES, "urgent", "calm")
@@ -276,10 +276,33 @@ async def test_links_are_kept_once_and_make_no_circle(desk: Desk) -> None:
 
 
 async def test_who_sees_only_their_own_incidents_reports_for_nobody_else(desk: Desk) -> None:
-    await desk.incidents.open({"title": "no mail", "dedup_key": "mail"})
     with ctx.use(caller(subject="rita", scope={"requester_id": "rita"})):
-        incident = await desk.incidents.open({"title": "no mail", "requester_id": "alice"})
-        assert incident.requester_id == "rita"
-        with pytest.raises(AlreadyExists) as taken:
-            await desk.incidents.open({"title": "no mail", "dedup_key": "mail"})
-        assert taken.value.facts["id"] == ""
+        incident = await desk.incidents.open({"title": "no mail", "requester_id": "alice", "source": Source.MAIL})
+        assert (incident.requester_id, incident.source) == ("rita", Source.MAIL)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"dedup_key": "mail"},
+        {"dedup_key": "alert/db-down"},
+        {"source": Source.ALERT},
+        {"alert_ids": ["alr_1"]},
+        {"blocked_by_children": True},
+        {"ends_with_children": True},
+    ],
+)
+async def test_who_sees_only_their_own_incidents_decides_nothing_about_alerts_and_others(desk: Desk, field: Any) -> None:
+    with ctx.use(caller(subject="rita", scope={"requester_id": "rita"})):
+        incident = await desk.incidents.open({"title": "no mail"})
+        with pytest.raises(Invalid) as refused:
+            await desk.incidents.open({"title": "my mouse", **field})
+        assert set(refused.value.violations) == set(field)
+        with pytest.raises(Invalid):
+            await desk.incidents.update(incident.id, field)
+
+
+async def test_the_keys_of_alerts_are_taken_by_nobody_who_opens_an_incident_himself(desk: Desk) -> None:
+    with pytest.raises(Invalid, match="dedup_key"):
+        await desk.incidents.open({"title": "no mail", "dedup_key": "alert/db-down"})
+    assert (await desk.incidents.open({"title": "no mail", "dedup_key": "con_1:7"})).dedup_key == "con_1:7"
