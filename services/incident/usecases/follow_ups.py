@@ -73,6 +73,9 @@ class FollowUps:
             if not calendar.is_open(moment.at):
                 self._plan(tx, incident, calendar.next_opening(moment.at))
                 return None
+            if step is Step.CLOSE and (due := await self._answered(incident, policy, calendar)) and due > moment.at:
+                self._plan(tx, incident, due)
+                return None
             if step is Step.REMIND:
                 incident.remind(moment)
                 tx.save(incident)
@@ -83,6 +86,19 @@ class FollowUps:
                 self._plan(tx, incident, calendar.add(moment.at, LATER))
                 return None
             return step
+
+    async def _answered(self, incident: Incident, policy: FollowUpPolicy, calendar: BusinessCalendar) -> datetime | None:
+        """When it is to be closed after what its reporter has said since it was resolved, so that somebody reads that first;
+        None where he said nothing. Notes leave the incident alone, so only here is it known."""
+        query = {
+            "tenant": ctx.current().tenant,
+            "about": self._store.kinds[Incident].subject(incident.id),
+            "public": True,
+            "create_time": {"$gt": incident.resolve_time},
+            "author_id": incident.requester_id,
+        }
+        notes = await self._store.backend.find("notes", query, sort=[("create_time", -1)], limit=1)
+        return policy.due(incident.reminded, notes[0]["create_time"], calendar) if notes else None
 
     async def _end(self, id: str, policy: FollowUpPolicy, step: Step) -> None:  # noqa: A002 - as above
         if step is Step.CLOSE:

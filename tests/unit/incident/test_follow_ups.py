@@ -158,3 +158,24 @@ async def test_a_policy_that_says_nothing_sensible_is_refused(desk: Waiting, fie
     with pytest.raises(Invalid) as refused:
         await desk.rules.create({**REMINDING, **fields})
     assert field in refused.value.violations
+
+
+async def test_what_its_reporter_says_is_still_broken_is_closed_only_after_as_long_again(desk: Waiting) -> None:
+    desk: Waiting,
+) -> None:
+    await desk.rules.create({"name": "close", "stage": Stage.RESOLVED, "close_after_days": 3})
+    key = (await desk.incidents.open({"title": "no mail", "requester_id": "ann"})).id
+    with ctx.use(caller(subject="ann", scope={"requester_id": "ann"})):
+        await desk.incidents.note(key, "since nine", True)
+    await desk.incidents.resolve(key, "fixed", "restarted")
+    resolved = desk.clock.now
+    desk.clock.advance(hours=60)
+    await desk.incidents.note(key, "what we did", True)
+    with ctx.use(caller(subject="ann", scope={"requester_id": "ann"})):
+        await desk.incidents.note(key, "It still does not work!", True)
+    desk.clock.now = resolved + timedelta(days=3)
+    assert await desk.follow_ups.follow("main", key) is None
+    assert (await desk.store.get(Incident, key)).state is State.RESOLVED
+    assert await desk.due(key) == resolved + timedelta(days=3, hours=60)
+    desk.clock.now = resolved + timedelta(days=3, hours=60)
+    assert await desk.follow_ups.follow("main", key) is Step.CLOSE
