@@ -107,11 +107,11 @@ class Incident(Replayed, Joined):
         self._changed(pb.IncidentAssigned(reassigned=reassigned), moment)
 
     def start(self, moment: Moment) -> None:
-        """Work begins, by the caller where nobody was assigned."""
+        """Work begins, by the caller where nobody was assigned and a person calls: no rule or key owns work."""
         self._move("start", moment)
-        if not self.assignee_id:
-            self._hand_over(self.team_id, moment.by)
         if moment.by_person:
+            if not self.assignee_id:
+                self._hand_over(self.team_id, moment.by)
             self._acknowledge(moment)
         self._changed(pb.IncidentStarted(), moment)
 

@@ -160,6 +160,8 @@ class Doing:
 
     async def _open(self, action: RuleAction, subject: str, record: Record) -> None:
         fields = _made(action, pb.Incident, Incident, record)
+        # A rule hears no answer: it is for whom the record is, else for whoever made the rule.
+        fields.setdefault("requester_id", record.get("requesterId") or ctx.current().act)
         incident = await self._incidents.open(fields)
         await self._incidents.link(incident.id, Link(kind=LinkKind.RELATED, target=subject))
 

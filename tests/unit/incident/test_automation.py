@@ -361,3 +361,18 @@ async def test_what_fails_unforeseen_is_tried_some_times_and_then_has_failed(
         ("works", Outcome.DONE),
     ]
     assert machine.backend.collections[WORK] == {}
+
+
+async def test_no_rule_owns_what_it_starts_or_opens(machine: Machine) -> None:
+    opens = RuleAction(kind=ActionKind.CREATE_INCIDENT, fields={"title": "Watch {{number}}"})
+    await machine.rules.create(rule(RuleAction(kind=ActionKind.START), opens, filter='title:"mail"'))
+    await machine.rules.create(rule(opens, name="p", event_types=["itsm.incident.v1.ProblemOpened"]))
+    with machine.by("rita"):
+        incident = await machine.incidents.open({"title": "No mail"})
+    problem = await machine.problems.open({"title": "leaks"})
+    await machine.settle()
+    started = await machine.store.get(Incident, incident.id)
+    assert (started.state, started.assignee_id) == (State.IN_PROGRESS, "")
+    requesters = {row["title"]: row["requester_id"] for row in machine.backend.collections["incidents"].values()}
+    assert requesters[f"Watch {incident.number}"] == "rita"
+    assert requesters[f"Watch {problem.number}"] == MANAGER
