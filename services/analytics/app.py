@@ -70,7 +70,7 @@ def _search(settings: Settings, assembly: Assembly) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     index = TantivyIndex(folder)
     owners = AskedOwners(assembly, {"incident": settings.incident_target, "asset": settings.asset_target})
-    following = Following(settings, Indexing(index, owners), folder)
+    following = Following(settings, Indexing(index, owners), index.folder)
     search = Search(index, assembly.guard.policy, AskedTeams(assembly.channels, settings.auth_target))
     assembly.serve(SEARCH, pb.add_SearchServiceServicer_to_server, SearchApi(search, lambda: following.building))
     service = assembly.service

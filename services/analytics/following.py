@@ -1,8 +1,8 @@
 """Follows the events of the owners into the index of this process: one reader a process, without a group.
 
-How far it is stands in a file beside the index and is written after each commit of it: a death in between has some records
-read twice, which changes nothing. Without the file, or where the topics no longer hold what it points at, the index is made
-anew by a walk over everything, and what happened since the walk began follows.
+How far it is stands in a file within the folder of the index, with which it is thrown away, and is written after each commit
+of it: a death in between has some records read twice, which changes nothing. Without the file, or where the topics no longer
+hold what it points at, the index is made anew by a walk over everything, and what happened since the walk began follows.
 
 Fails: never by itself. While Kafka or an owner is away the index stays as it is, and what it missed comes later.
 """

@@ -52,11 +52,12 @@ def _schema() -> tantivy.Schema:
 
 
 class TantivyIndex:
-    """See `ports.Index`."""
+    """See `ports.Index`. What is kept in `folder` beside it goes with it when it is thrown away."""
 
     def __init__(self, folder: Path) -> None:
         self._schema = _schema()
-        self._index = _opened(self._schema, folder / f"v{SCHEMA}")
+        self.folder = folder / f"v{SCHEMA}"
+        self._index = _opened(self._schema, self.folder)
         self._writer: tantivy.IndexWriter | None = None
         self._writing = ThreadPoolExecutor(_WRITING, "search-write")
         self._reading = ThreadPoolExecutor(_READING, "search-read")

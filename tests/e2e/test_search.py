@@ -89,7 +89,6 @@ async def test_everybody_finds_what_he_may_read_with_slips_and_a_lost_index_is_m
     process = breakable.stack.process("analytics")
     folder = Path(process.spec.environment["ITSM_SEARCH_PATH"])
     process.kill()
-    (folder / "position.json").unlink()
     for index in folder.glob("v*"):
         shutil.rmtree(index)
     await breakable.stack.restart("analytics")

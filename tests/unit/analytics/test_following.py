@@ -10,6 +10,7 @@ from aiokafka.structs import ConsumerRecord
 
 from chassis.errors import Unavailable
 from chassis.settings import Settings
+from services.analytics import tantivy_index
 from services.analytics.following import Following
 
 ZERO, ONE = TopicPartition("itsm.incident.v1", 0), TopicPartition("itsm.asset.v1", 3)
@@ -110,6 +111,25 @@ async def test_what_the_topics_do_not_hold_any_more_is_walked_to(tmp_path: Path,
 async def test_a_position_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "position.json").write_text(text)
     assert following(tmp_path, Indexing()).building
+
+
+@pytest.mark.parametrize("how", ["damaged", "of another version"])
+async def test_an_index_that_is_thrown_away_is_walked_to_again(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    for start in range(3):
+        if start == 2 and how == "damaged":
+            for file in tmp_path.rglob("meta.json"):
+                file.write_text("")
+        elif start == 2:
+            monkeypatch.setattr(tantivy_index, "SCHEMA", tantivy_index.SCHEMA + 1)
+        index, indexing = tantivy_index.TantivyIndex(tmp_path), Indexing()
+        await index.commit()
+        await following(index.folder, indexing)._place(Broker(0, 5), [ZERO, ONE])
+        index.close()
+        told.append(indexing.told)
+    assert told == [["empty"], [], ["empty"]]
 
 
 async def test_a_partition_that_is_new_is_read_from_its_beginning(tmp_path: Path) -> None:
