@@ -161,8 +161,6 @@ async def test_a_policy_that_says_nothing_sensible_is_refused(desk: Waiting, fie
 
 
 async def test_what_its_reporter_says_is_still_broken_is_closed_only_after_as_long_again(desk: Waiting) -> None:
-    desk: Waiting,
-) -> None:
     await desk.rules.create({"name": "close", "stage": Stage.RESOLVED, "close_after_days": 3})
     key = (await desk.incidents.open({"title": "no mail", "requester_id": "ann"})).id
     with ctx.use(caller(subject="ann", scope={"requester_id": "ann"})):
