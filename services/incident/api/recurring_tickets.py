@@ -40,5 +40,5 @@ class RecurringTicketApi(pb.RecurringTicketServiceServicer):
         self, request: pb.PreviewRecurringTicketRequest, context: Any
     ) -> pb.PreviewRecurringTicketResponse:
         count = request.count if request.HasField("count") else SHOWN
-        times = self._tickets.preview(request.rule, request.start, request.zone, list(request.except_dates), count)
+        times = await self._tickets.preview(request.rule, request.start, request.zone, list(request.except_dates), count)
         return pb.PreviewRecurringTicketResponse(times=times)

@@ -2,6 +2,9 @@
 
 All occurrences are at one time of day. Where the clocks skip it, it is reached at the jump; where they show it twice, the
 first time counts. A rule is looked ahead for thirty years: one that has nothing by then has nothing.
+
+The calendar repeats itself after 400 years, weekdays too. Rules are asked in its last round, since the library looks for an
+occurrence until the year 9999: for one that never comes in 400 years, not in 8,000.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,12 +24,16 @@ FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 PARTS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "BYYEARDAY", "WKST"})
 EARLIEST, HORIZON = datetime(2000, 1, 1), timedelta(days=30 * 366)  # noqa: DTZ001 - local times have no zone of their own
 LATEST = timedelta(days=10 * 366)
+_LATER = 19 * 400
 MOST_COUNT, MOST_INTERVAL, MOST_EXCEPT, LONGEST_RULE = 10_000, 1_000, 366, 500
 
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """A rule that can be asked. `until` is the last local time, `count` how many there are with those that are left out."""
+    """A rule that can be asked, in the last round of the calendar.
+
+    `until` is the last local time, `count` how many there are with those that are left out.
+    """
 
     rule: rrule
     start: datetime
@@ -39,11 +46,20 @@ class Recurrence:
         """The instants after one, in their order."""
         horizon = max(self.start, instant.astimezone(self.zone).replace(tzinfo=None)) + HORIZON
         ending = min(horizon, self.until) if self.until is not None else horizon
-        for number, local in enumerate(self.rule.replace(until=ending)):
+        for number, local in enumerate(self._until(ending)):
             if self.count and number >= self.count:
                 return
             if local.date() not in self.left_out and (at := instant_of(local, self.zone)) > instant:
                 yield at
+
+    def check(self) -> None:
+        """Raises `Invalid` for a rule that never occurs."""
+        if next(self._until(self.start + HORIZON), None) is None:
+            raise Invalid({"rule": "never occurs"})
+
+    def _until(self, ending: datetime) -> Iterator[datetime]:
+        for later in self.rule.replace(until=ending.replace(year=ending.year + _LATER)):
+            yield later.replace(year=later.year - _LATER)
 
 
 def recurrence(rule: str, start: str, zone: str, except_dates: Sequence[str] = ()) -> Recurrence:
@@ -74,7 +90,7 @@ def recurrence(rule: str, start: str, zone: str, except_dates: Sequence[str] = (
     count = int(parts.pop("COUNT", "0"))
     try:
         text = ";".join(f"{name}={value}" for name, value in parts.items())
-        made = rrulestr(text, dtstart=found_start)
+        made = rrulestr(text, dtstart=found_start.replace(year=found_start.year + _LATER))
         if not isinstance(made, rrule):
             raise TypeError(text)
     except (ValueError, TypeError, AttributeError, IndexError) as error:  # what the library makes of odd values
@@ -161,6 +177,7 @@ class RecurringTicket(Kept):
         """See `Kept`; what is still to come begins now."""
         Kept.check(self, now)
         when = recurrence(self.rule, self.start, self.zone, self.except_dates)
+        when.check()
         self.next_time = next(when.after(now.at), None) if self.active else None
 
     def delete(self, now: Act) -> None:

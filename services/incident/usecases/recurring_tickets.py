@@ -1,5 +1,6 @@
 """Recurring tickets: kept, looked ahead, and opened when due, each occurrence in one transaction with its incident."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -27,19 +28,29 @@ class RecurringTickets(Cupboard[RecurringTicket]):
     async def create(self, fields: Mapping[str, Any]) -> RecurringTicket:
         """A new one. Raises `Invalid` for a rule, time or template that is none."""
         await self._check(fields.get("template_id", ""))
+        await self._occurs(fields)
         return await super().create(fields)
 
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> RecurringTicket:  # noqa: A002 - as its field
         """Changes named fields."""
         if "template_id" in fields:
+            await self._store.document(RecurringTicket, id)
             await self._check(fields["template_id"])
+        if "rule" in fields or "start" in fields:
+            await self._occurs({**await self.get(id), **fields})
         return await super().update(id, fields, etag=etag)
 
-    def preview(self, rule: str, start: str, zone: str, except_dates: Sequence[str], count: int) -> list[datetime]:
+    async def preview(self, rule: str, start: str, zone: str, except_dates: Sequence[str], count: int) -> list[datetime]:
         """The next instants at which it would open incidents. Raises `Invalid`."""
         if not 1 <= count <= MOST_SHOWN:
             raise Invalid({"count": f"must be 1 to {MOST_SHOWN}"})
-        return list(islice(recurrence(rule, start, zone, except_dates).after(self._store.clock()), count))
+        when, now = recurrence(rule, start, zone, except_dates), self._store.clock()
+
+        def ahead() -> list[datetime]:
+            when.check()
+            return list(islice(when.after(now), count))
+
+        return await asyncio.to_thread(ahead)
 
     async def occur(self, tenant: str, id: str) -> None:  # noqa: A002 - as above
         """Opens the incident of the occurrence that is due, and plans the next: both or neither. Raises `Busy`."""
@@ -60,6 +71,11 @@ class RecurringTickets(Cupboard[RecurringTicket]):
                 fault = str(error)
             ticket.opened(now, incident_id, fault)
             tx.save(ticket)
+
+    async def _occurs(self, said: Mapping[str, Any]) -> None:
+        """Asked beside the event loop: of a rule that never occurs this takes long enough to hold others up."""
+        when = recurrence(said.get("rule", ""), said.get("start", ""), said.get("zone", ""), said.get("except_dates", ()))
+        await asyncio.to_thread(when.check)
 
     async def _check(self, template_id: str) -> None:
         try:

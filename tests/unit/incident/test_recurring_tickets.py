@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil import rrule as library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,9 +59,50 @@ def test_a_count_counts_what_is_left_out_and_an_end_is_the_last_day_or_instant()
     assert local("FREQ=DAILY;UNTIL=20260502T055959Z", "2026-05-01T08:00", 9) == ["05-01 08:00"]
 
 
-def test_a_rule_for_a_day_that_never_comes_has_none() -> None:
-    for rule in ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=31"):
+@pytest.mark.parametrize("rule", ["FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=31"])
+def test_a_rule_for_a_day_that_never_comes_has_none_and_is_not_looked_for_in_thousands_of_years(rule: str) -> None:
+    walked: set[int] = set()
+    rebuild = library._iterinfo.rebuild
+
+    class Noted(library._iterinfo):  # type: ignore[misc] # the library's own
+        def rebuild(self, year: int, month: int) -> None:
+            walked.add(year)
+            rebuild(self, year, month)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "_iterinfo", Noted)
         assert local(rule, "2026-01-01T08:00", 1) == []
+        with pytest.raises(Invalid, match="never occurs"):
+            recurrence(rule, "2026-01-01T08:00", "UTC").check()
+    assert 0 < len(walked) <= 400
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=DAILY;INTERVAL=9", "FREQ=WEEKLY;INTERVAL=3;BYDAY=TU,SU",
+                     "FREQ=YEARLY;BYYEARDAY=-1,60,366", "FREQ=MONTHLY;BYDAY=-1FR;INTERVAL=5"]),
+    st.datetimes(datetime(2000, 1, 1), datetime(2036, 1, 1)),  # noqa: DTZ001 - a local time
+)  # fmt: skip
+def test_times_are_those_of_this_round_of_the_calendar(rule: str, start: datetime) -> None:
+    start = start.replace(microsecond=0)
+    found = recurrence(rule, start.isoformat(), "UTC").after(start.replace(tzinfo=UTC) - timedelta(days=1))
+    assert [at.replace(tzinfo=None) for at in islice(found, 4)] == list(islice(library.rrulestr(rule, dtstart=start), 4))
+
+
+async def test_a_rule_that_never_occurs_is_refused(office: Any) -> None:
+    _, templates, recurring = office
+    template = await templates.create({"name": "check", "title": "Check"})
+    never = "FREQ=WEEKLY;BYMONTH=2;BYMONTHDAY=30"
+    fields = {"name": "x", "rule": "FREQ=DAILY", "start": "2026-03-28T09:00", "template_id": template.id}
+    made = await recurring.create(fields)
+    for asked in (
+        recurring.preview(never, "2026-03-28T09:00", "UTC", [], 1),
+        recurring.create({**fields, "rule": never}),
+        recurring.update(made.id, {"rule": never}),
+    ):
+        with pytest.raises(Invalid, match="never occurs"):
+            await asked
+    assert (await recurring.preview("FREQ=DAILY", "2026-03-28T09:00", "UTC", [], 1))[0] == made.next_time
 
 
 @settings(max_examples=60, deadline=None)
