@@ -10,7 +10,7 @@ occurrence until the year 9999: for one that never comes in 400 years, not in 8,
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.rrule import rrule, rrulestr
@@ -26,6 +26,7 @@ EARLIEST, HORIZON = datetime(2000, 1, 1), timedelta(days=30 * 366)  # noqa: DTZ0
 LATEST = timedelta(days=10 * 366)
 _LATER = 19 * 400
 MOST_COUNT, MOST_INTERVAL, MOST_EXCEPT, LONGEST_RULE = 10_000, 1_000, 366, 500
+_WHEN = frozenset({"rule", "start", "zone", "except_dates", "active"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +174,24 @@ class RecurringTicket(Kept):
     last_incident_id: str = ""
     fault: str = ""
 
+    @classmethod
+    def made(cls, now: Act, *, id: str, **given: Any) -> Self:  # noqa: A002 - as its field
+        """See `Kept`; what is to come begins now."""
+        made = super(RecurringTicket, cls).made(now, id=id, **given)
+        made.plan(now.at)
+        return made
+
+    def edit(self, now: Act, **fields: Any) -> None:
+        """See `Kept`; where it says when anew, what is still to come begins now. Else what is due stays due."""
+        anew = any(getattr(self, name) != fields[name] for name in _WHEN & fields.keys())
+        Kept.edit(self, now, **fields)
+        if anew:
+            self.plan(now.at)
+
     def check(self, now: Act) -> None:
-        """See `Kept`; what is still to come begins now."""
+        """See `Kept`."""
         Kept.check(self, now)
-        when = recurrence(self.rule, self.start, self.zone, self.except_dates)
-        when.check()
-        self.next_time = next(when.after(now.at), None) if self.active else None
+        recurrence(self.rule, self.start, self.zone, self.except_dates).check()
 
     def delete(self, now: Act) -> None:
         """See `Kept`."""
@@ -186,11 +199,15 @@ class RecurringTicket(Kept):
         Kept.delete(self, now)
 
     def opened(self, now: Act, incident_id: str, fault: str = "") -> None:
-        """The occurrence that was due opened an incident, or none for a `fault`; the next one follows it."""
+        """What was due opened an incident, or none for a `fault`. One for all that was missed: what is to come begins now."""
         if self.next_time is None:
             raise ValueError("nothing was due")
-        when = recurrence(self.rule, self.start, self.zone, self.except_dates)
-        self.next_time = next(when.after(self.next_time), None)
+        self.plan(max(self.next_time, now.at))
         self.count += not fault
         self.last_incident_id, self.fault, self.update_time = incident_id or self.last_incident_id, fault[:500], now.at
         self.record(pb.RecurringTicketOpened())
+
+    def plan(self, after: datetime) -> None:
+        """Says when it is due next, after an instant."""
+        when = recurrence(self.rule, self.start, self.zone, self.except_dates)
+        self.next_time = next(when.after(after), None) if self.active else None
