@@ -1,7 +1,6 @@
 """What the desk does by itself: rules about events, routing, and who is there."""
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from itsm.auth import v1 as auth_pb
 from itsm.incident import v1 as pb
@@ -15,7 +14,6 @@ from services.incident.app.parts import Parts
 from services.incident.reactions import automation, heard_types
 from services.incident.usecases.automation import AutomationRules, Events
 from services.incident.usecases.doing import Doing
-from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.problems import Problems
 from services.incident.usecases.rights import Ask, Rights
 from services.incident.usecases.running import DUE_FIELD, WORK, Automation
@@ -26,10 +24,8 @@ SERVICES = (AUTOMATION,)
 
 def wire(parts: Parts) -> None:
     """Serves them, hears of all that happens here, and acts on it."""
-    store, settings, assembly = parts.store, parts.settings, parts.assembly
-    window, grace = timedelta(days=settings.reopen_days), timedelta(minutes=settings.grace_minutes)
-    incidents = Incidents(store, parts.policies, reopen_window=window, grace=grace, routing=parts.routing)
-    doing = Doing(store, incidents, Problems(store, parts.policies), parts.tasks, parts.notes, parts.routing)
+    store, assembly = parts.store, parts.assembly
+    doing = Doing(store, parts.incidents(), Problems(store, parts.policies), parts.tasks, parts.notes, parts.routing)
     events = Events(heard_types())
     rules = AutomationRules(store, doing, events)
     assembly.serve(

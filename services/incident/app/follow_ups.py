@@ -1,7 +1,5 @@
 """What follows by itself while incidents wait."""
 
-from datetime import timedelta
-
 from itsm.incident import v1 as pb
 
 from chassis.due import DueWorker
@@ -10,7 +8,6 @@ from services.incident.api.follow_ups import FollowUpApi
 from services.incident.app.parts import Parts
 from services.incident.store.incidents import FOLLOW_UP_FIELD
 from services.incident.usecases.follow_ups import FollowUpPolicies, FollowUps
-from services.incident.usecases.incidents import Incidents
 
 FOLLOW_UPS = "itsm.incident.v1.FollowUpService"
 SERVICES = (FOLLOW_UPS,)
@@ -18,9 +15,8 @@ SERVICES = (FOLLOW_UPS,)
 
 def wire(parts: Parts) -> None:
     """Serves the policies, and keeps the timers of what waits."""
-    store, settings, service = parts.store, parts.settings, parts.assembly.service
+    store, service = parts.store, parts.assembly.service
     policies = FollowUpPolicies(store, parts.listings["followUpPolicies"])
     parts.assembly.serve(FOLLOW_UPS, pb.add_FollowUpServiceServicer_to_server, FollowUpApi(policies))
-    incidents = Incidents(store, parts.policies, reopen_window=timedelta(days=settings.reopen_days))
-    follow = FollowUps(store, parts.policies, incidents).follow
+    follow = FollowUps(store, parts.policies, parts.incidents()).follow
     DueWorker(store, "incident", kept.INCIDENTS, FOLLOW_UP_FIELD, follow, service.metrics, name="follow-ups").attach(service)

@@ -1,7 +1,5 @@
 """What people set up for daily work, and the timer of what recurs."""
 
-from datetime import timedelta
-
 from itsm.incident import v1 as pb
 
 from chassis.due import DueWorker
@@ -14,7 +12,6 @@ from services.incident.api.views import ViewApi
 from services.incident.app.parts import Parts
 from services.incident.domain.reply import CannedReply
 from services.incident.store.tools import NEXT_FIELD, RECURRING
-from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.macros import Macros
 from services.incident.usecases.recurring_tickets import RecurringTickets
 from services.incident.usecases.replies import CannedReplies, TicketTemplates
@@ -31,7 +28,7 @@ def wire(parts: Parts) -> None:
     """Serves them."""
     assembly, store, lists, settings = parts.assembly, parts.store, parts.listings, parts.settings
     teams = AskedTeams(assembly.channels, settings.auth_target)
-    incidents = Incidents(store, parts.policies, reopen_window=timedelta(days=settings.reopen_days))
+    incidents = parts.incidents()
     templates = TicketTemplates(store, lists["ticketTemplates"], incidents)
     replies = CannedReplies(store, CannedReply, lists["cannedReplies"], "crp", teams)
     recurring = RecurringTickets(store, lists["recurringTickets"], templates)

@@ -16,6 +16,7 @@ from services.incident.usecases.families import Families, Task
 from services.incident.usecases.impacts import MAJOR_CLAIM
 from services.incident.usecases.incidents import OPEN_CLAIM
 from services.incident.usecases.policies import Policies
+from services.incident.usecases.routing import Routing
 
 MOST_NOTES = 100
 _KEPT = ("description", "impact", "urgency", "service_id", "asset_ids", "requester_id", "category")
@@ -25,8 +26,8 @@ _KEPT = ("description", "impact", "urgency", "service_id", "asset_ids", "request
 class Joining:
     """Incidents that are one trouble, or two. `etag` is the version that the caller decided on, or empty."""
 
-    def __init__(self, store: Store, policies: Policies, *, ids: Ids = new_id) -> None:
-        self._store, self._policies, self._ids = store, policies, ids
+    def __init__(self, store: Store, policies: Policies, *, ids: Ids = new_id, routing: Routing | None = None) -> None:
+        self._store, self._policies, self._ids, self._routing = store, policies, ids, routing
         self._families = Families(store, ids=ids)
 
     async def merge(self, id: str, into_id: str, *, etag: str = "") -> Incident:  # noqa: A002 - as its field
@@ -84,7 +85,8 @@ class Joining:
             about = self._store.kinds[Incident].subject(incident.id)
             said = {name: getattr(incident, name) for name in _KEPT} | dict(fields)
             said |= {"source": incident.source, "links": [Link(kind=LinkKind.SPLIT_FROM, target=about)], "dedup_key": ""}
-            child = Incident.open(moment, id=self._ids("inc"), number=number, **said)
+            placed = said if self._routing is None else await self._routing.placed(said)
+            child = Incident.open(moment, id=self._ids("inc"), number=number, **placed)
             incident.split_off(moment, child.id)
             tx.add(child)
             tx.save(incident)

@@ -8,6 +8,7 @@ from chassis.store import Store
 from services.incident.domain.incident import Incident
 from services.incident.domain.placeholders import filled
 from services.incident.domain.reply import CannedReply, TicketTemplate
+from services.incident.domain.states import State
 from services.incident.usecases.cupboard import Cupboard, SharedCupboard
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.reading import Document
@@ -25,11 +26,9 @@ class TicketTemplates(Cupboard[TicketTemplate]):
         with ctx.use(replace(ctx.current(), scope={})):  # it bounds the incidents that a requester sees, not what he asks with
             template = await self.there(id)
         fields = template.begins_with | {name: value for name, value in instead.items() if value}
-        async with self._store.transaction():
-            incident = await self._incidents.open(fields)
-            if template.team_id and not ctx.current().scope:
-                incident = await self._incidents.assign(incident.id, template.team_id, "")
-        return incident
+        if template.team_id and not ctx.current().scope:
+            fields |= {"team_id": template.team_id, "state": State.ASSIGNED}
+        return await self._incidents.open(fields)
 
 
 class CannedReplies(SharedCupboard[CannedReply]):
