@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 
 from chassis.errors import Denied, Unauthenticated
 from chassis.keys import ALGORITHMS, REFRESH_AFTER, Keys
-from chassis.policy import Policy
+from chassis.policy import Policy, ungrouped
 from chassis.service_account import ServiceAccount
 
 __all__ = [
@@ -185,7 +185,7 @@ class Verifier:
             kind=_word(claims, "kind") or "user",
             tenant=tenant,
             roles=_words(claims.get("roles")),
-            limits=None if limits is None else _words(limits),
+            limits=None if limits is None else ungrouped(_words(limits)),
             attended="auth_time" in claims,
         )
 

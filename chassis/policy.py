@@ -89,3 +89,18 @@ def unlisted(policy: Policy, required: Iterable[str]) -> list[str]:
     """Which required permissions no role grants: each such RPC could be called by nobody."""
     granted = policy.permissions(frozenset(policy.roles))
     return sorted({name for name in required if name not in (SIGNED_IN, ANONYMOUS)} - granted)
+
+
+def grouped(permissions: Iterable[str]) -> list[str]:
+    """Permissions as a token names them, `incidents.get+list`: a token has to fit into the 8 KiB of a call's metadata."""
+    verbs: dict[str, list[str]] = {}
+    for permission in sorted(set(permissions)):
+        resource, _, verb = permission.partition(".")
+        verbs.setdefault(resource, []).append(verb)
+    return [f"{resource}.{'+'.join(named)}" for resource, named in verbs.items()]
+
+
+def ungrouped(named: Iterable[str]) -> frozenset[str]:
+    """The permissions that a token names; one by itself is itself."""
+    pairs = (each.partition(".") for each in named)
+    return frozenset(f"{resource}.{verb}" for resource, _, verbs in pairs for verb in verbs.split("+"))

@@ -15,7 +15,7 @@ from chassis.auth import Principal
 from chassis.codec import from_document
 from chassis.domain import Clock, Ids, new_id
 from chassis.errors import Denied, ForbiddenMove, Invalid, Unauthenticated
-from chassis.policy import Policy
+from chassis.policy import Policy, grouped
 from chassis.store import Store, Update
 from services.auth.domain.credential import KEYS, Credential, Kind, Secret, SignIn, unknown
 from services.auth.domain.roles import SENSITIVE, issuable
@@ -130,7 +130,7 @@ class Credentials:
         }
         limits = self._limits(credential, roles)
         if limits is not None:
-            claims["permissions"] = sorted(limits)
+            claims["permissions"] = grouped(limits)
         if credential.kind is Kind.SESSION:
             claims |= {"auth_time": credential.sign_in_time, "acr": credential.sign_in_acr}
         token, end = await self._signer.sign(claims)
@@ -171,7 +171,7 @@ class Credentials:
             "kind": "user",
             "tenant": context.tenant,
             "roles": sorted(used),
-            "permissions": sorted(set(permissions) - SENSITIVE),
+            "permissions": grouped(set(permissions) - SENSITIVE),
             "act": {"sub": context.actor.id},
         }
         _log.info("Token delegated.", extra={"subject": subject, "actor": context.actor.id, "credential": credential_id})

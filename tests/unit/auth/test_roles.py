@@ -6,6 +6,7 @@ import json
 import pytest
 
 from chassis.errors import AlreadyExists, Denied, ForbiddenMove, Invalid
+from chassis.policy import grouped
 from services.auth.app import POLICY
 from services.auth.domain import grant as grants
 from services.auth.domain.roles import MAY_GRANT, PEOPLE_ROLES, ROLES, SCOPES, VERSION, grantable
@@ -100,3 +101,9 @@ def test_a_grant_is_given_taken_and_given_again() -> None:
         grant.take(at=NOON)
     grant.give_again(by="u-3", at=NOON)
     assert (grant.holds, grant.granter_id) == (True, "u-3")
+
+
+def test_all_that_a_role_may_fits_into_the_metadata_of_a_call() -> None:
+    for role, permissions in ROLES.items():
+        size = len(json.dumps(grouped(permissions))) * 4 / 3
+        assert size < 6_000, f"a token limited to what {role} may would have {size:.0f} bytes of permissions alone"

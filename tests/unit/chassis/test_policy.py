@@ -1,9 +1,11 @@
 """What roles permit, and which rows they reach."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chassis.errors import Denied
-from chassis.policy import Policy, unlisted
+from chassis.policy import Policy, grouped, ungrouped, unlisted
 
 POLICY = Policy(
     version=3,
@@ -73,3 +75,10 @@ def test_without_the_permission_no_row_is_reached() -> None:
 
 def test_permissions_that_no_role_grants_are_found() -> None:
     assert unlisted(POLICY, ["incidents.get", "signed-in", "anonymous", "incidents.close"]) == ["incidents.close"]
+
+
+@given(st.sets(st.from_regex(r"[a-z]{1,4}\.[a-z]{1,4}", fullmatch=True), max_size=12))
+def test_permissions_are_grouped_in_a_token_and_read_as_they_were(permissions: set[str]) -> None:
+    named = grouped(permissions)
+    assert ungrouped(named) == permissions
+    assert len({each.partition(".")[0] for each in named}) == len(named)
