@@ -5,7 +5,6 @@ is there to be searched, not to be told. Records of it are never updated, becaus
 """
 
 import random
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -81,7 +80,7 @@ def _template(tenant: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Document and change row of one incident, as opening it makes them; the row as it is once published."""
     if tenant not in _made:
         context = ctx.Context(tenant=tenant, actor=ctx.Actor(id="bench"))
-        moment = replace(Moment(SystemClock()(), ServiceLevels([], []), "bench", by_person=True))
+        moment = Moment(at=SystemClock()(), by="bench", levels=ServiceLevels([], []))
         given = {"service_id": FIELDS["serviceId"], "asset_ids": FIELDS["assetIds"], "description": FIELDS["description"]}
         incident = Incident.open(moment, id=loaded_id(0), number="INC9000000", title=FIELDS["title"], **given)
         incident.version = 1
