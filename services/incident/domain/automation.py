@@ -28,6 +28,8 @@ DEEPEST = 5
 OFTEN, OFTEN_IN = 20, timedelta(hours=1)
 """So often a rule acts on one record in that time: a circle through another system has no cause that could be seen."""
 RUNS_KEPT = timedelta(days=30)
+DOES = frozenset({"event_types", "filter", "actions"})
+"""The fields that say what a rule does."""
 _PLACEHOLDER = pattern(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -122,7 +124,7 @@ class AutomationRule(Aggregate):
             setattr(self, name, value)
         if changed.get("enabled"):
             self.enable_time = at
-        if changed.keys() & {"event_types", "filter", "actions"}:
+        if changed.keys() & DOES:
             self.owner_id, self.limits = by, limits
         if changed:
             self.validate()

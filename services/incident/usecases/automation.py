@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as members
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -19,12 +20,14 @@ from chassis.listing.filter import parse
 from chassis.listing.messages import fields_of, with_instants
 from chassis.store import CHANGES, Delete, Store
 from chassis.store.changes import SNAPSHOT_FIELD
-from services.incident.domain.automation import MOST_RULES, AutomationRule, covers, unknown
+from services.incident.domain.automation import DOES, MOST_RULES, AutomationRule, covers, unknown
 from services.incident.usecases.doing import Doing
 
 RULES = "automation_rules"
 OWN = frozenset({"automationRules", "ruleRuns", "routingRules", "agentProfiles"})
 """Kinds of which no rule hears: rules about rules go round in circles."""
+_SAID = ("notes", "attachments")
+"""What is said or attached: rules act on the record that it is about."""
 _CHANGED = "changed"
 _KEPT = 1_000
 LOOKED_AT, MOST_MATCHES, _TOGETHER = 500, 100, 100
@@ -109,12 +112,17 @@ class AutomationRules:
         return rule
 
     async def update(self, id: str, given: Mapping[str, Any], *, etag: str = "") -> AutomationRule:  # noqa: A002 - as its field
-        """Changes the named fields; whoever changes what it does owns it from then on."""
-        owner, limits = _rights()
+        """Changes the named fields; whoever changes what it does owns it from then on.
+
+        What it does is judged where that changes or it is enabled: whoever may change rules may always stop one.
+        """
         async with self._store.transaction() as tx:
-            rule = await tx.get(AutomationRule, id, etag=etag)
-            rule.edit(self._store.clock(), by=owner, limits=limits, **_said(given))
-            self._judge(rule)
+            rule, said = await tx.get(AutomationRule, id, etag=etag), _said(given)
+            changed = {name for name, value in said.items() if getattr(rule, name) != value}
+            owner, limits = _rights() if changed & DOES else (rule.owner_id, rule.limits)
+            rule.edit(self._store.clock(), by=owner, limits=limits, **said)
+            if changed & DOES or ("enabled" in changed and rule.enabled):
+                self._judge(rule)
             tx.save(rule)
         self._known.pop(ctx.current().tenant, None)
         return rule
@@ -174,18 +182,20 @@ class AutomationRules:
         if not self._events.fits(rule.filter, row["type"], record, self._store.clock):
             return None
         steps = [self._doing.told(action, record) for action in rule.actions]
-        return Match(row["_id"], row["type"], row.get("about") or row["subject"], row["time"], steps)
+        subject = row["about"] if self._events.plurals[row["type"]] in _SAID else row["subject"]
+        return Match(row["_id"], row["type"], subject, row["time"], steps)
 
     async def _changed_last(self, plurals: Collection[str], since: datetime) -> tuple[list[str], bool]:
         kinds = {kind.plural: kind for kind in self._store.kinds.values()}
         # What is said about a record is found by the record: its own kind has no order of changes.
-        wanted = {("incidents" if kinds[plural].about else plural) for plural in plurals if plural in kinds}
+        wanted = {about for plural in plurals if (about := _about(plural)) in kinds}
         subjects: list[tuple[datetime, str]] = []
         for plural in sorted(wanted):
             kind = kinds[plural]
-            newest = [("update_time", -1), ("_id", 1)]
-            rows = await self._store.find(kind.collection, {"update_time": {"$gte": since}}, sort=newest, limit=LOOKED_AT + 1)
-            subjects += [(row["update_time"], kind.subject(row["_id"])) for row in rows]
+            last = "update_time" if "update_time" in (each.name for each in members(kind.aggregate)) else "create_time"
+            newest = [(last, -1), ("_id", 1)]
+            rows = await self._store.find(kind.collection, {last: {"$gte": since}}, sort=newest, limit=LOOKED_AT + 1)
+            subjects += [(row[last], kind.subject(row["_id"])) for row in rows]
         subjects.sort(reverse=True)
         return [subject for _, subject in subjects[:LOOKED_AT]], len(subjects) > LOOKED_AT
 
@@ -216,7 +226,7 @@ class AutomationRules:
 
 def _about(plural: str) -> str:
     """The kind of record that a rule acts on: what was said or attached is about an incident."""
-    return "incidents" if plural in ("notes", "attachments") else plural
+    return "incidents" if plural in _SAID else plural
 
 
 def _rights() -> tuple[str, list[str]]:
