@@ -138,7 +138,9 @@ class Doing:
             rule, choice = found
             if placed and rule.method is Method.TEAM_ONLY:
                 return "", "", choice.why
-            await self._incidents.assign(id, rule.team_id, choice.user_id)
+            # Where nobody is chosen and the team stays, whoever has it keeps it.
+            stays = incident.assignee_id if incident.team_id == rule.team_id else ""
+            await self._incidents.assign(id, rule.team_id, choice.user_id or stays)
         given_to = f"{rule.team_id}, {choice.user_id}" if choice.user_id else rule.team_id
         return rule.id, rule.name, f"{given_to}: {choice.why}"
 

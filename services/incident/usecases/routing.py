@@ -135,7 +135,8 @@ class Routing:
         known = await self._rules()
         if not known:
             return fields
-        levels = {"impact": Impact.MEDIUM, "urgency": Urgency.MEDIUM, "source": Source.API, "state": State.NEW, **fields}
+        opened = {"requester_id": ctx.current().actor.id, "source": Source.API, "state": State.NEW}
+        levels = {"impact": Impact.MEDIUM, "urgency": Urgency.MEDIUM, **opened, **fields}
         rule = _first(known, {**levels, "priority": prioritize(levels["impact"], levels["urgency"])})
         return fields if rule is None else {**fields, "team_id": rule.team_id, "state": State.ASSIGNED}
 

@@ -231,3 +231,21 @@ async def test_of_two_who_choose_at_the_same_time_one_sees_what_the_other_gave(m
     await machine.doing.route(opened[1].id, placed=True)
     given = [(await machine.store.get(Incident, each.id)).assignee_id for each in opened[:3]]
     assert given == ["a", "a", "b"]
+
+
+async def test_where_nobody_is_chosen_and_the_team_stays_whoever_has_it_keeps_it(machine: Machine) -> None:
+    rule = await machine.routing.create_rule({"name": "all", "team_id": "t", "method": Method.LEAST_LOADED})
+    incident = await machine.incidents.open({"title": "one"})
+    await machine.incidents.assign(incident.id, "t", "zoe")
+    await machine.doing.route(incident.id)
+    assert (await machine.store.get(Incident, incident.id)).assignee_id == "zoe"
+    await machine.routing.update_rule(rule.id, {"team_id": "u"})
+    await machine.doing.route(incident.id)
+    routed = await machine.store.get(Incident, incident.id)
+    assert (routed.team_id, routed.assignee_id) == ("u", "")
+
+
+async def test_a_rule_about_requesters_holds_for_what_they_open_themselves(machine: Machine) -> None:
+    await machine.routing.create_rule({"name": "bosses", "filter": f'requesterId = "{MANAGER}"', "team_id": "team_vip"})
+    assert (await machine.incidents.open({"title": "one"})).team_id == "team_vip"
+    assert (await machine.incidents.open({"title": "two", "requester_id": "rita"})).team_id == ""
