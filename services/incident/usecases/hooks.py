@@ -6,6 +6,7 @@ process that dies in between goes on where it stopped: nothing is handed out twi
 the reason, to be tried again; what does not answer is tried again some times before.
 """
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -116,13 +117,18 @@ class Hooks:
             tx.save(current)
 
     async def _choose(self, task: Task) -> tuple[StockItem, Task]:
-        for item in (await self._stock.free(task.asset_class))[:_CHOICES]:
+        for attempt in range(_CHOICES):
+            free = await self._stock.free(task.asset_class)
+            if not free:
+                raise ForbiddenMove(task.state, "assign", f"nothing of the class {task.asset_class} is in stock")
+            # Where others look for one at the same time, few should want the same.
+            item = random.choice(free) if attempt else free[0]  # noqa: S311 - nothing is secret here
             task = await self._pick(task, item.id)
             try:
                 return await self._set_aside(task, item), task
-            except Stale:  # somebody else was first: the next one
-                continue
-        raise ForbiddenMove(task.state, "assign", f"nothing of the class {task.asset_class} is in stock")
+            except Stale as stale:  # somebody else was first
+                lost = stale
+        raise lost
 
     async def _set_aside(self, task: Task, item: StockItem) -> StockItem:
         return await self._stock.reserve(item, task.receiver_id, task.number, _key(task, "reserve", item))

@@ -1,5 +1,6 @@
 """What the platform does itself as a task: from stock to somebody, once, whatever breaks in between."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.errors import Denied, Unavailable
+from chassis.errors import Denied, Stale, Unavailable
 from services.incident.domain.plan import PlannedTask
 from services.incident.domain.task import PATIENCE, Task, TaskKind, TaskState
 from services.incident.usecases.catalog import MAKES
@@ -76,6 +77,45 @@ async def test_what_somebody_else_takes_at_the_same_time_is_not_given_twice(coun
     done = await counter.hook(task.id)
     assert (done.state, done.asset_id) == (TaskState.DONE, "ast_2")
     assert counter.stock.items["ast_1"].owner_id == "ann"
+
+
+async def test_who_lost_every_race_for_what_is_in_stock_comes_again_and_is_not_told_that_it_is_empty(counter: Counter) -> None:
+    free, reserve = counter.stock.free, counter.stock.reserve
+    for number in range(20):
+        counter.stock.add(f"ast_{number}", "computer")
+
+    async def lost(item: StockItem, *_: Any) -> StockItem:
+        raise Stale("2", given=item.etag)
+
+    counter.stock.reserve = lost  # type: ignore[method-assign] # somebody else is always first
+    task = await wanting(counter)
+    waiting = await counter.hook(task.id)
+    assert (waiting.state, waiting.attempts) == (TaskState.IN_PROGRESS, 1)
+    counter.stock.reserve = reserve  # type: ignore[method-assign]
+    counter.clock.advance(hours=1)
+    assert (await counter.hook(task.id)).state is TaskState.DONE
+    assert len(await free("computer")) == 19
+
+
+async def test_of_many_that_look_for_one_at_the_same_time_everybody_gets_one(counter: Counter) -> None:
+    for number in range(100):
+        counter.stock.add(f"ast_{number:02}", "computer")
+    free, meeting = counter.stock.free, asyncio.Barrier(8)
+
+    async def together(asset_class: str) -> Any:
+        found = await free(asset_class)
+        if not counter.stock.done:
+            await meeting.wait()
+        return found
+
+    counter.stock.free = together  # type: ignore[method-assign] # all see the same stock at first
+    tasks = [await wanting(counter, about=f"things/thing_{number}") for number in range(8)]
+    await asyncio.gather(*(counter.hook(task.id) for task in tasks))
+    for _ in PATIENCE:
+        counter.clock.advance(hours=1)
+        done = [await counter.hook(task.id) for task in tasks]
+    assert {task.state for task in done} == {TaskState.DONE}
+    assert len({task.asset_id for task in done}) == 8
 
 
 async def test_what_was_set_aside_and_is_gone_is_told(counter: Counter) -> None:
