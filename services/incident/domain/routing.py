@@ -156,24 +156,27 @@ class Choice:
     why: str
 
 
+def candidates(rule: RoutingRule, people: Sequence[AgentProfile], at: datetime) -> list[AgentProfile]:
+    """Those of the team who are there and know what is needed, whatever is open with them."""
+    needed = set(rule.skills)
+    there = [each for each in people if rule.team_id in each.team_ids and not each.is_away(at)]
+    if rule.method is Method.SKILL:
+        there = [each for each in there if needed & set(each.skills)]
+    else:
+        there = [each for each in there if needed <= set(each.skills)]
+    if rule.method is Method.ON_CALL:
+        there = [each for each in there if each.on_duty(at)]
+    return sorted(there, key=lambda each: each.user_id)
+
+
 def choose(rule: RoutingRule, people: Sequence[AgentProfile], loads: Mapping[str, int], last: str, at: datetime) -> Choice:
     """The person of the team who gets the work; `loads` are open incidents by person, `last` who got the one before."""
     if rule.method is Method.TEAM_ONLY:
         return Choice("", "the team takes it from its queue")
-    needed = set(rule.skills)
-    free = [
-        each
-        for each in sorted(people, key=lambda each: each.user_id)
-        if rule.team_id in each.team_ids and not each.is_away(at) and loads.get(each.user_id, 0) < each.capacity
-    ]
-    if rule.method is Method.SKILL:
-        able = [each for each in free if needed & set(each.skills)]
-    else:
-        able = [each for each in free if needed <= set(each.skills)]
-    if rule.method is Method.ON_CALL:
-        able = [each for each in able if each.on_duty(at)]
+    needed, there = set(rule.skills), candidates(rule, people, at)
+    able = [each for each in there if loads.get(each.user_id, 0) < each.capacity]
     if not able:
-        return Choice("", f"nobody of the team is there with room and skills: {len(free)} of {len(people)} were looked at")
+        return Choice("", f"nobody of the team is there with room and skills: {len(there)} of {len(people)} were looked at")
     if rule.method is Method.ROUND_ROBIN:
         chosen = next((each for each in able if each.user_id > last), able[0])
         return Choice(chosen.user_id, "next in turn")

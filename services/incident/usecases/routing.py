@@ -20,7 +20,16 @@ from chassis.listing.filter import parse
 from chassis.store import Delete, Insert, Store, Transaction, Update
 from services.incident.domain.incident import Incident
 from services.incident.domain.priority import Impact, Urgency, prioritize
-from services.incident.domain.routing import MOST_PEOPLE, MOST_RULES, AgentProfile, Choice, Method, RoutingRule, choose
+from services.incident.domain.routing import (
+    MOST_PEOPLE,
+    MOST_RULES,
+    AgentProfile,
+    Choice,
+    Method,
+    RoutingRule,
+    candidates,
+    choose,
+)
 from services.incident.domain.states import OPEN, Source, State
 
 RULES, PROFILES, TURNS = "routing_rules", "agent_profiles", "routing_turns"
@@ -162,9 +171,10 @@ class Routing:
         there = {"tenant": ctx.current().tenant, "team_ids": rule.team_id, "removed": {"$ne": True}}
         rows = await self._store.backend.find(PROFILES, there)
         people = [from_document(row, AgentProfile) for row in rows]
-        loads = await self.open_counts([each.user_id for each in people])
+        now = self._store.clock()
+        loads = await self.open_counts([each.user_id for each in candidates(rule, people, now)])
         last = kept["last"].get(rule.id, "") if kept is not None else ""
-        found = choose(rule, people, loads, last, self._store.clock())
+        found = choose(rule, people, loads, last, now)
         if not found.user_id:
             return rule, found
         named = {"_id": turn, "tenant": ctx.current().tenant}

@@ -249,3 +249,22 @@ async def test_a_rule_about_requesters_holds_for_what_they_open_themselves(machi
     await machine.routing.create_rule({"name": "bosses", "filter": f'requesterId = "{MANAGER}"', "team_id": "team_vip"})
     assert (await machine.incidents.open({"title": "one"})).team_id == "team_vip"
     assert (await machine.incidents.open({"title": "two", "requester_id": "rita"})).team_id == ""
+
+
+async def test_only_what_is_open_with_those_who_may_get_it_is_counted(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await machine.routing.create_rule({"name": "all", "team_id": "t", "method": Method.LEAST_LOADED, "skills": ["mail"]})
+    for user, more in (("a", {"skills": ["mail"]}), ("b", {"skills": ["mail"], "away": True}), ("c", {})):
+        await machine.routing.create_profile({"user_id": user, "team_ids": ["t"], **more})
+    incident = await machine.incidents.open({"title": "one"})
+    count, counted = machine.routing.open_counts, list[str]()
+
+    async def counts(people: Any) -> dict[str, int]:
+        counted.extend(people)
+        return await count(people)
+
+    monkeypatch.setattr(machine.routing, "open_counts", counts)
+    await machine.doing.route(incident.id)
+    assert (await machine.store.get(Incident, incident.id)).assignee_id == "a"
+    assert set(counted) == {"a"}
