@@ -179,7 +179,7 @@ class Task(Aggregate):
         """It could not be done."""
         after = moved(TASK_MOVES, self.state, "fail")
         limits.check({"reason": reason}, required=True)
-        self.state, self.reason, self.next_try_time = after, reason, None
+        self.state, self.reason, self.next_try_time = after, reason, self._time_to_give_back(act)
         self._changed(pb.TaskFailed(reason=reason), act)
 
     def retry(self, act: Act) -> None:
@@ -214,18 +214,21 @@ class Task(Aggregate):
 
     def give_back(self, act: Act) -> None:
         """What it set aside is not wanted any more: the platform puts it back, as soon as it can."""
-        if self.is_own and self.asset_id and self.state.is_over:
-            self.next_try_time = act.at
+        if self.state.is_over and self.next_try_time is None and (at := self._time_to_give_back(act)):
+            self.next_try_time = at
             self._changed(pb.TaskUpdated(), act)
 
-    def given_back(self, act: Act) -> None:
-        """What it set aside is in stock again, or was somebody else's meanwhile."""
-        self.asset_id, self.next_try_time = "", None
+    def given_back(self, act: Act, *, kept: bool) -> None:
+        """What it set aside is in stock again, or somebody's. What failed keeps what was handed over for it, `kept`."""
+        self.asset_id, self.next_try_time = self.asset_id if kept and not self.state.is_over else "", None
         self._changed(pb.TaskUpdated(), act)
 
     def _become_ready(self, act: Act) -> None:
         self.state, self.ready_time = TaskState.READY, act.at
         self.next_try_time = act.at if self.is_own else None
+
+    def _time_to_give_back(self, act: Act) -> datetime | None:
+        return act.at if self.is_own and self.asset_id else None
 
     def _check_optional(self, verb: str) -> None:
         if self.mandatory:
@@ -235,6 +238,7 @@ class Task(Aggregate):
         limits.check({"reason": reason}, required=True)
         self.state, self.reason = after, reason
         self._end(act)
+        self.next_try_time = self._time_to_give_back(act)
 
     def _end(self, act: Act) -> None:
         self.end_time, self.next_try_time = act.at, None

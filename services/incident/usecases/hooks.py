@@ -72,7 +72,7 @@ class Hooks:
         now = self._store.clock()
         if task.next_try_time is None or task.next_try_time > now:
             return
-        if task.state.is_over:
+        if task.state.is_over or task.state is TaskState.FAILED:
             await self._put_back(task)
             return
         if task.state is TaskState.READY:
@@ -109,12 +109,14 @@ class Hooks:
     async def _put_back(self, task: Task) -> None:
         """Makes what it set aside nobody's again, unless somebody has it. Raises what the stock room does: later again."""
         item = await self._stock.get(task.asset_id)
-        if item is not None and item.mark == task.number and item.in_stock:
+        own = item is not None and item.mark == task.number
+        if item is not None and own and item.in_stock:
             await self._stock.release(item, _key(task, "release", item))
         async with self._store.transaction() as tx:
             current = await tx.get(Task, task.id)
-            current.given_back(act(self._store))
-            tx.save(current)
+            if current.state is task.state:  # else it was tried again meanwhile
+                current.given_back(act(self._store), kept=item is not None and own and not item.in_stock)
+                tx.save(current)
 
     async def _choose(self, task: Task) -> tuple[StockItem, Task]:
         for attempt in range(_CHOICES):

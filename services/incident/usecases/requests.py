@@ -187,6 +187,7 @@ class Requests:
         async with self._changing(id, etag) as (tx, request, moment):
             request.close(moment)
             await self._tasks.cancel_all(tx, f"requests/{request.id}", moment, "the request is closed")
+            await self._tasks.give_back(tx, f"requests/{request.id}", moment)
         return request
 
     async def link(self, id: str, link: Link, *, etag: str = "") -> Request:  # noqa: A002 - as above

@@ -224,6 +224,52 @@ async def test_what_was_set_aside_for_a_request_that_is_withdrawn_goes_back_into
     assert (kept.owner_id, kept.mark, kept.in_stock) == ("", "", True)
 
 
+async def test_what_was_set_aside_and_not_handed_over_goes_back_when_the_request_is_closed(counter: Counter) -> None:
+    counter.stock.add("ast_1", "computer")
+    request = await counter.requests.create({"title": "a laptop", "requester_id": "eve"})
+    about = f"requests/{request.id}"
+    reserving = await wanting(counter, TaskKind.RESERVE_ASSET, about=about)
+    assigning = await wanting(counter, about=about, depends_on=[reserving.id], mandatory=False)
+    await counter.hook(reserving.id)
+    await counter.tasks.skip(assigning.id, "not wanted")
+    await counter.requests.close(request.id)
+    await counter.hook(reserving.id)
+    assert (counter.stock.items["ast_1"].owner_id, counter.stock.items["ast_1"].mark) == ("", "")
+
+
+@pytest.mark.parametrize("verb", ["skip", "cancel", "fail"])
+async def test_what_a_task_set_aside_goes_back_when_it_comes_to_nothing(counter: Counter, verb: str) -> None:
+    counter.stock.add("ast_1", "computer")
+    task = await wanting(counter, mandatory=False)
+    counter.stock.lost_answers = 1
+    assert (await counter.hook(task.id)).state is TaskState.IN_PROGRESS
+    assert counter.stock.items["ast_1"].owner_id == "eve"
+    await getattr(counter.tasks, verb)(task.id, "not wanted")
+    after = await counter.hook(task.id)
+    assert (after.asset_id, after.next_try_time) == ("", None)
+    assert (counter.stock.items["ast_1"].owner_id, counter.stock.items["ast_1"].mark) == ("", "")
+    if verb == "fail":
+        await counter.tasks.retry(task.id)
+        assert (await counter.hook(task.id)).state is TaskState.DONE
+
+
+async def test_what_failed_after_it_was_handed_over_is_not_handed_over_twice(counter: Counter) -> None:
+    for number in (1, 2):
+        counter.stock.add(f"ast_{number}", "computer")
+    task = await wanting(counter)
+    counter.stock.lost_answers = 2
+    await counter.hook(task.id)
+    counter.clock.advance(hours=1)
+    await counter.hook(task.id)
+    assert not counter.stock.items["ast_1"].in_stock
+    await counter.tasks.fail(task.id, "too slow")
+    await counter.hook(task.id)
+    await counter.tasks.retry(task.id)
+    done = await counter.hook(task.id)
+    assert (done.state, done.asset_id) == (TaskState.DONE, "ast_1")
+    assert counter.stock.items["ast_2"].in_stock
+
+
 async def test_what_was_handed_over_stays_where_it_is(counter: Counter) -> None:
     counter.stock.add("ast_1", "computer")
     plan = [
