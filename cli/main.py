@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, doctor, events, importing, incidents, kpis, raw, realm, reference, resources, signin, triage
+from cli import admin, doctor, events, importing, incidents, kpis, raw, realm, reference, resources, search, signin, triage
 from cli.errors import CliError, ExitCode
 from cli.output import Output
 from cli.session import report
@@ -28,6 +28,7 @@ app.command()(signin.whoami)
 app.command()(signin.status)
 app.add_typer(incidents.app, name="inc")
 app.add_typer(kpis.app, name="kpi")
+app.command()(search.search)
 app.add_typer(importing.app, name="import")
 for _name in resources.RESOURCES:
     app.add_typer(resources.group(_name), name=_name)
