@@ -18,6 +18,11 @@ def watched(watcher_ids: Sequence[str], more: Sequence[str], fewer: Sequence[str
     return after
 
 
+def fitting(watcher_ids: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Those of some who do not watch yet for whom there is room, in their order."""
+    return [each for each in dict.fromkeys(more) if each not in watcher_ids][: max(MOST_WATCHERS - len(watcher_ids), 0)]
+
+
 def mentioned(ids: Sequence[str]) -> list[str]:
     """Who is named in a note, each once. Raises `Invalid` for too many, and for what can be nobody's id."""
     found = list(dict.fromkeys(ids))

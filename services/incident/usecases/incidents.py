@@ -19,6 +19,7 @@ from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.note import Note
 from services.incident.domain.priority import Urgency
 from services.incident.domain.states import HoldReason, State
+from services.incident.domain.watching import fitting
 from services.incident.usecases.article_uses import ArticleUses
 from services.incident.usecases.escalations import last_heard
 from services.incident.usecases.families import Families, Task
@@ -211,8 +212,8 @@ class Incidents:
     ) -> Note:
         """Says something. What a caller says who sees only some rows is public, else they could not read it themselves.
 
-        The reporter's answer to what was asked takes work up again; whom it `names` watch the incident from then on. Any
-        other note leaves the incident as it is.
+        The reporter's answer to what was asked takes work up again; whom it `names` watch the incident from then on, as far as
+        there is room and where the caller may name others at all. Any other note leaves the incident as it is.
         """
         document, moment = await self._answering(id), await self._policies.moment()
         async with self._store.transaction() as tx:
@@ -222,9 +223,9 @@ class Incidents:
                 if incident.state is State.ON_HOLD:
                     incident.resume(moment)
                     tx.save(incident)
-            if note.mentioned_ids:
+            if note.mentioned_ids and not ctx.current().scope:  # who sees only some incidents names nobody else a watcher
                 incident = await tx.get(Incident, document["_id"])
-                incident.watch(moment, note.mentioned_ids)
+                incident.watch(moment, fitting(incident.watcher_ids, note.mentioned_ids))
                 tx.save(incident)
             tx.add(note)
             await self._families.told(document, note, to_children=to_children)

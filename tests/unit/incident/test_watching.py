@@ -45,14 +45,27 @@ async def test_whom_a_note_names_watches_from_then_on_in_the_same_transaction(de
     assert told(desk) == ["IncidentOpened", "IncidentWatched", "NoteAdded", "NoteAdded"]
 
 
-async def test_an_answer_that_names_somebody_wakes_the_incident_and_makes_a_watcher(desk: Desk) -> None:
+async def test_an_answer_that_names_somebody_wakes_the_incident_and_makes_no_watchers_for_a_requester(
+    desk: Desk,
+) -> None:
     incident = await desk.incidents.open({"title": "no mail"})
     await desk.incidents.assign(incident.id, "team_1", "carol")
     await desk.incidents.hold(incident.id, HoldReason.CALLER, "which room?")
     with ctx.use(caller(subject="alice", scope={"requester_id": "alice"})):
         await desk.incidents.note(incident.id, "room 2, ask bob", False, ["bob"])
     after = await desk.store.get(Incident, incident.id)
-    assert (after.state, after.watcher_ids) == (State.IN_PROGRESS, ["bob"])
+    assert (after.state, after.watcher_ids) == (State.IN_PROGRESS, [])
+
+
+async def test_a_note_is_kept_when_the_list_of_watchers_is_full_and_whom_there_is_room_for_watch(desk: Desk) -> None:
+    incident = await desk.incidents.open({"title": "no mail"})
+    await desk.incidents.watch(incident.id, [f"user-{number}" for number in range(MOST_WATCHERS - 1)])
+    note = await desk.incidents.note(incident.id, "can you look?", False, ["user-0", "bob", "carol"])
+    assert note.mentioned_ids == ["user-0", "bob", "carol"]
+    watchers = (await desk.store.get(Incident, incident.id)).watcher_ids
+    assert (len(watchers), watchers[-1]) == (MOST_WATCHERS, "bob")
+    await desk.incidents.note(incident.id, "and you?", False, ["dave"])
+    assert (await desk.store.get(Incident, incident.id)).watcher_ids == watchers
 
 
 async def test_who_sees_only_some_incidents_watches_for_nobody_else(desk: Desk) -> None:
