@@ -93,6 +93,7 @@ class Majors:
 
     async def link_children(self, id: str, incident_ids: Sequence[str], filter_text: str) -> int:  # noqa: A002 - as above
         """Lets others become children of its incident; says how many were named, or match by now."""
+        await self._store.get(Major, id)
         if bool(incident_ids) == bool(filter_text):
             raise Invalid({"incident_ids": "name incidents, or say a filter"})
         if len(incident_ids) > MOST_NAMED:

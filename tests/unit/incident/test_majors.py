@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import context as ctx
-from chassis.errors import AlreadyExists, ForbiddenMove, Invalid
+from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound
 from chassis.store import CHANGES
 from chassis.testing import caller
 from services.incident.domain.incident import Incident
@@ -203,3 +203,8 @@ async def test_no_order_of_verbs_leaves_the_table_or_loses_an_event(steps: list[
             assert not major.next_update_time or major.state in (MajorState.DECLARED, MajorState.RESOLVED)
         told = [row for row in desk.backend.collections[CHANGES].values() if row.get("key") == major.id]
         assert sorted(row["version"] for row in told) == list(range(1, major.version + 1))
+
+
+async def test_of_a_major_incident_that_is_not_there_nothing_else_is_said(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        await desk.majors.link_children("maj_unknown", [], "")
