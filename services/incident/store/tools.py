@@ -34,6 +34,7 @@ KINDS = (
 )
 
 INDEXES = (
+    *(Index(shared, [("tenant", 1), ("owner_id", 1)]) for shared in (VIEWS, MACROS, REPLIES)),
     Index(VIEWS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(VIEWS, [("delete_time", 1)], expire_after=REMOVED_KEPT),
     Index(MACROS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),

@@ -22,7 +22,7 @@ from services.incident.usecases.reading import Asked, Document, Paged
 K = TypeVar("K", bound=Unnamed)
 S = TypeVar("S", bound=Shared)
 _THERE: Mapping[str, Any] = {"delete_time": None}
-MOST = 1_000
+MOST, MOST_OWN = 1_000, 100
 REMOVED_KEPT = timedelta(days=30)
 """For how long what was removed can still be looked up by whoever repairs something."""
 
@@ -50,7 +50,8 @@ class Cupboard(Generic[K]):
 
     async def create(self, fields: Mapping[str, Any]) -> K:
         """A new one. Raises `Invalid`; also for a second one of what there may be one of."""
-        if self._most and await self._store.count(self._of.collection, _THERE, limit=self._most) >= self._most:
+        counted = {**_THERE, **self._counted()}
+        if self._most and await self._store.count(self._of.collection, counted, limit=self._most) >= self._most:
             raise Invalid({"": f"there may be {self._most} at most"})
         async with self._store.transaction() as tx:
             made = self._kind.made(act(self._store), id=self._ids(self._prefix), **fields)
@@ -106,6 +107,9 @@ class Cupboard(Generic[K]):
             yield found, tx
             tx.save(found)
 
+    def _counted(self) -> Mapping[str, Any]:
+        return {}
+
     async def _seen(self, document: Document) -> bool:  # noqa: ARG002 - for what is shared
         return True
 
@@ -117,10 +121,10 @@ class Cupboard(Generic[K]):
 
 
 class SharedCupboard(Cupboard[S]):
-    """Things that have an owner, and others who see them."""
+    """Things that have an owner, and others who see them. Everybody may have so many of his own: nobody takes others' room."""
 
     def __init__(self, store: Store, kind: type[S], listing: Listing, prefix: str, teams: Teams, *, ids: Ids = new_id) -> None:
-        super().__init__(store, kind, listing, prefix, ids=ids)
+        super().__init__(store, kind, listing, prefix, most=MOST_OWN, ids=ids)
         self._teams = teams
 
     async def create(self, fields: Mapping[str, Any]) -> S:
@@ -140,6 +144,9 @@ class SharedCupboard(Cupboard[S]):
         async with self.changing(id, etag) as (found, _):
             found.share(act(self._store), Sharing.EVERYBODY)
         return found
+
+    def _counted(self) -> Mapping[str, Any]:
+        return {"owner_id": ctx.current().actor.id}
 
     async def _seen(self, document: Document) -> bool:
         match document["sharing"]:

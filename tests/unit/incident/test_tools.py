@@ -18,6 +18,7 @@ from services.incident.domain.placeholders import check, filled
 from services.incident.domain.priority import Urgency
 from services.incident.domain.reply import CannedReply
 from services.incident.domain.states import HoldReason, State
+from services.incident.usecases.cupboard import MOST_OWN
 from services.incident.usecases.incidents import Incidents
 from services.incident.usecases.macros import REOPEN, Macros
 from services.incident.usecases.reading import Asked
@@ -102,6 +103,19 @@ async def test_a_view_that_its_list_does_not_have_is_refused(tools: Tools, field
     with pytest.raises(Invalid) as refused:
         await tools.views.create({"name": "x", "resource": "incidents", **fields})
     assert field in refused.value.violations
+
+
+async def test_everybody_may_have_so_many_of_his_own_whatever_others_have(tools: Tools) -> None:
+    for number in range(MOST_OWN):
+        last = await tools.replies.create({"name": f"reply {number}", "text": "hello"})
+    with pytest.raises(Invalid, match="100 at most"):
+        await tools.replies.create({"name": "one more", "text": "hello"})
+    with ctx.use(person("bob")):
+        await tools.replies.create({"name": "his first", "text": "hello"})
+    await tools.replies.delete(last.id)
+    await tools.replies.create({"name": "in its place", "text": "hello"})
+    owned = {index.collection for index in kept.INDEXES if list(index.keys) == [("tenant", 1), ("owner_id", 1)]}
+    assert {"views", "macros", "canned_replies"} <= owned
 
 
 async def test_nobody_shares_with_a_team_that_he_is_not_in(tools: Tools) -> None:
