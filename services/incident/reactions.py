@@ -95,9 +95,8 @@ def asking(surveys: Surveys) -> Subscriptions:
     @group.on(incident.IncidentClosed)
     async def closed(event: Any, _envelope: Envelope) -> None:
         about = event.incident
-        await surveys.closed(
-            {name: getattr(about, name) for name in ("id", "number", "requester_id", "assignee_id", "team_id")}
-        )
+        told = {name: getattr(about, name) for name in ("id", "number", "requester_id", "assignee_id", "team_id")}
+        await surveys.closed({**told, "source": incident.Incident.Source.Name(about.source)})
 
     return group
 

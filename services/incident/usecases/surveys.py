@@ -9,12 +9,15 @@ from chassis.codec import from_document
 from chassis.errors import Denied, NotFound
 from chassis.listing import Listing
 from chassis.store import Store
+from services.incident.domain.states import Source
 from services.incident.domain.survey import State, Survey, SurveyPolicy
 from services.incident.usecases.acting import act
 from services.incident.usecases.cupboard import Cupboard
 
 POLICIES, SURVEYS, DUE_FIELD = "survey_policies", "surveys", "due_time"
 ANSWER = "surveys.answer"
+_NO_PEOPLE = ("itsm-", "aur_")
+"""How the ids of service accounts and of rules begin."""
 
 
 class SurveyPolicies(Cupboard[SurveyPolicy]):
@@ -35,7 +38,7 @@ class Surveys:
         rows = await self._store.find(POLICIES, {"delete_time": None}, limit=1)
         policy = from_document(rows[0], SurveyPolicy) if rows else None
         requester, key = str(incident["requester_id"]), str(incident["id"])
-        if policy is None or not requester or not policy.asks_about(key):
+        if policy is None or not requester or not policy.asks_about(key) or _is_nobody(incident):
             return None
         async with self._store.transaction() as tx:
             survey_id = f"svy_{key.partition('_')[2]}"
@@ -76,3 +79,8 @@ class Surveys:
                 if survey.state is State.SENT and survey.expire_time <= self._store.clock():
                     survey.expire()
                     tx.save(survey)
+
+
+def _is_nobody(incident: Mapping[str, Any]) -> bool:
+    """Whether no person reported it, but an alert, this or another service, or a rule."""
+    return incident.get("source") == Source.ALERT.value or str(incident["requester_id"]).startswith(_NO_PEOPLE)

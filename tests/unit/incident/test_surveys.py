@@ -131,3 +131,11 @@ async def test_who_is_there_is_seen_until_he_leaves_or_gives_no_sign(desk: Askin
     assert [(each.user_id, each.since_time > since) for each in left] == [("alice", True)]
     with ctx.use(caller(subject="ann", scope={"requester_id": "ann"})), pytest.raises(NotFound):
         await desk.presences.attend(incident.id, Mode.VIEWING)
+
+
+@pytest.mark.parametrize("said", [{"source": "ALERT"}, {"requester_id": "itsm-incident"}, {"requester_id": "aur_01hv"}])
+async def test_nobody_is_asked_about_what_no_person_reported(desk: Asking, said: dict[str, str]) -> None:
+    await desk.policy.create(POLICY)
+    told = {"number": "INC7", "requester_id": "ann", "assignee_id": "bob", "team_id": "t1", "source": "PORTAL"}
+    assert await desk.surveys.closed({**told, **said, "id": "inc_7"}) is None
+    assert await desk.surveys.closed({**told, "id": "inc_8"}) is not None
