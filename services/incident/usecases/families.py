@@ -5,7 +5,7 @@ step changes its incidents and moves the row's cursor in one transaction, so tha
 and nothing is done twice; who began it is whom it is done for. The rows are of nobody's list: what they do is on the timelines.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +17,7 @@ from chassis.errors import ForbiddenMove
 from chassis.races import again
 from chassis.store import Delete, Insert, Store, Update
 from services.incident.domain.incident import Incident
+from services.incident.domain.link import LinkKind
 from services.incident.domain.note import Note
 from services.incident.domain.states import OPEN, State
 
@@ -89,6 +90,13 @@ class Families:
             await self._store.count("incidents", query, limit=most),
             await self._store.count("incidents", {**query, **states}, limit=most),
         )
+
+    async def parents(self, ids: Collection[str]) -> set[str]:
+        """The incidents right above some, all of them, whoever sees them."""
+        query = {"_id": {"$in": sorted(ids)}, "tenant": ctx.current().tenant}
+        rows = await self._store.backend.find("incidents", query)
+        links = (link for row in rows for link in row["links"] if link["kind"] == LinkKind.PARENT.value)
+        return {link["target"].partition("/")[2] for link in links if link["target"].startswith("incidents/")}
 
     async def has_open(self, incident_id: str) -> bool:
         """Whether a child of it is open."""

@@ -1,9 +1,9 @@
 """The steps of what passes to an incident's family, a few incidents in each (`families.py` says when and how often)."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from chassis import context as ctx
-from chassis.domain import new_id
 from chassis.errors import NotFound
 from chassis.listing import Listing
 from chassis.store import Store
@@ -86,28 +86,35 @@ class FamilySteps:
         return last
 
     async def move(self, row: Document, cursor: str) -> str:
-        """Children of what was merged become those of what it was merged into, which is nobody's child of itself."""
+        """Children of what was merged become those of what it was merged into, but for those that stand above it."""
+        if not await self._still_merged(row):
+            return ""
         old = Link(kind=LinkKind.PARENT, target=_subject(row["incident_id"]))
         new = Link(kind=LinkKind.PARENT, target=_subject(row["into_id"]))
         ids, last = await self._next(children_of(old.target), cursor)
         moment = await self._policies.moment()
+        above = await self._above(row["into_id"])
         async with self._store.transaction() as tx:
             for child in await self._found(ids):
-                child.relink(moment, old, None if child.id == row["into_id"] else new)
+                child.relink(moment, old, None if child.id in above else new)
                 tx.save(child)
         return last
 
     async def copy(self, row: Document, cursor: str) -> str:
         """What was said about what was merged is a private note of the other: its reporter is another."""
+        if not await self._still_merged(row):
+            return ""
         # What is told to its reporter since then comes from the other.
         which = {"_id": {"$in": row["note_ids"]}} if row["note_ids"] else {"create_time": {"$lte": row["create_time"]}}
         query: Document = {"about": _subject(row["incident_id"]), **which}
         rows = await self._store.find("notes", {"$and": [query, {"_id": {"$gt": cursor}}]}, sort=[("_id", 1)], limit=STEP)
+        ids = {str(note["_id"]): _copied(str(note["_id"]), row["into_id"]) for note in rows}
+        there = {each["_id"] for each in await self._store.find("notes", {"_id": {"$in": sorted(ids.values())}})}
         async with self._store.transaction() as tx:
-            for note in rows:
+            for note in (each for each in rows if ids[str(each["_id"])] not in there):
                 said = {"text": note["text"], "by": note["author_id"], "at": note["create_time"], "public": False}
                 about, source = _subject(row["into_id"]), _subject(row["incident_id"])
-                tx.add(Note.taken_over(id=new_id("note"), about=about, source=source, **said), at=note["create_time"])
+                tx.add(Note.taken_over(id=ids[str(note["_id"])], about=about, source=source, **said), at=note["create_time"])
         return str(rows[-1]["_id"]) if len(rows) == STEP else ""
 
     async def settle(self, row: Document, _cursor: str) -> str:
@@ -124,6 +131,11 @@ class FamilySteps:
                 await self._incidents.resolve(incident.id, CHILDREN_DONE, "All of its children are done.")
         return ""
 
+    async def _still_merged(self, row: Document) -> bool:
+        """Whether what was merged is so yet: a merger that was taken back goes on no further."""
+        rows = await self._store.find("incidents", {"_id": row["incident_id"]}, limit=1)
+        return bool(rows) and rows[0].get("merged_into_id") == row["into_id"]
+
     async def _next(self, query: Document, cursor: str) -> tuple[list[str], str]:
         """The next few by id, and the cursor after them."""
         after = {"$and": [query, {"_id": {"$gt": cursor}}]}
@@ -138,15 +150,18 @@ class FamilySteps:
     async def _above(self, id: str) -> set[str]:  # noqa: A002 - the field's name everywhere
         """The incident and those above it."""
         above: set[str] = set()
-        ids = [id]
+        level = {id}
         for _ in range(LONGEST_CHAIN):
-            above |= set(ids)
-            rows = await self._store.find("incidents", {"_id": {"$in": ids}})
-            links = [link for row in rows for link in row["links"] if link["kind"] == LinkKind.PARENT.value]
-            ids = [each for link in links if (each := link["target"].rpartition("/")[2]) not in above]
-            if not ids:
+            above |= level
+            level = await self._families.parents(level) - above
+            if not level:
                 break
         return above
+
+
+def _copied(id: str, into_id: str) -> str:  # noqa: A002 - as above
+    """The id of a note's copy: the same each time, so that merging again says nothing twice."""
+    return f"note_{sha256(f'{id}|{into_id}'.encode()).hexdigest()[:26]}"
 
 
 def _subject(id: str) -> str:  # noqa: A002 - as above

@@ -298,14 +298,15 @@ class Incidents:
         return found
 
     async def _check_chain(self, incident: Incident, parent: Incident) -> None:
-        above: Incident | None = parent
+        seen: set[str] = set()
+        level = {parent.id}
         for _ in range(LONGEST_CHAIN):
-            if above is None:
+            if not level:
                 return
-            if above.id == incident.id:
+            if incident.id in level:
                 raise ForbiddenMove(incident.state, "link", "this would make the incident a parent of itself")
-            up = next((each.target for each in above.links if each.kind is LinkKind.PARENT), None)
-            above = await self._store.get(Incident, up.rpartition("/")[2]) if up else None
+            seen |= level
+            level = await self._families.parents(level) - seen
         raise ForbiddenMove(incident.state, "link", f"more than {LONGEST_CHAIN} incidents would stand above each other")
 
 

@@ -307,3 +307,37 @@ async def test_public_words_reach_the_open_children_where_that_is_wished(desk: D
         isinstance(note, Note)
         for note in [await desk.store.get(Note, row["_id"]) for row in await desk.store.find("notes", {})]
     )
+
+
+async def test_no_incident_stands_above_itself_whichever_of_its_parents_leads_there(desk: Desk) -> None:
+    first, second, third = [await opened(desk, title) for title in "abc"]
+    for parent in (second, third):
+        await desk.incidents.link(first.id, Link(kind=LinkKind.PARENT, target=f"incidents/{parent.id}"))
+    with pytest.raises(ForbiddenMove, match="parent of itself"):
+        await desk.incidents.link(third.id, Link(kind=LinkKind.PARENT, target=f"incidents/{first.id}"))
+
+
+async def test_children_that_stand_above_what_theirs_was_merged_into_get_no_parent(desk: Desk) -> None:
+    first, between, into = [await opened(desk, title) for title in "abc"]
+    for child, parent in ((between, first), (into, between)):
+        await desk.incidents.link(child.id, Link(kind=LinkKind.PARENT, target=f"incidents/{parent.id}"))
+    await desk.joining.merge(first.id, into.id)
+    await desk.pass_on()
+    assert (await again(desk, between)).parent_ids == []
+    assert (await again(desk, into)).parent_ids == [between.id]
+
+
+async def test_a_merger_taken_back_moves_and_copies_nothing_more_and_again_nothing_twice(desk: Desk) -> None:
+    first, second = await opened(desk), await opened(desk)
+    (child,) = await below(desk, first, 1)
+    await desk.incidents.note(first.id, "secret", False)
+    await desk.joining.merge(first.id, second.id)
+    await desk.joining.unmerge(first.id, "another printer")
+    await desk.pass_on()
+    assert (await again(desk, child)).parent_ids == [first.id]
+    assert await said(desk, second) == []
+    for _ in range(2):
+        await desk.joining.merge(first.id, second.id)
+        await desk.pass_on()
+        await desk.joining.unmerge(first.id, "another printer")
+    assert await said(desk, second) == [("secret", False, "alice")]
