@@ -4,7 +4,7 @@ Who writes articles sees all states of them, everybody else what is published. W
 it and for who publishes. The row scope of a role comes on top: who only asks for things sees what is public.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from services.incident.domain.article import State
 from services.incident.domain.article_fields import Visibility
 
 WRITES, PUBLISHES = "articles.update", "articles.publish"
+_OPEN_TO_ALL = {"visibility": {"$in": [Visibility.PUBLIC.value, Visibility.INTERNAL.value]}}
 
 
 class ArticleReaders:
@@ -31,6 +32,28 @@ class ArticleReaders:
         with ctx.use(replace(caller, scope=scope)):
             yield
 
+    async def of_versions(self, author_id: str) -> dict[str, Any]:
+        """Which versions of an article that the caller may read he may read: each was for whom it was published then."""
+        caller = ctx.current()
+        bounds: list[dict[str, Any]] = []
+        if "visibility" in caller.scope:
+            bounds.append({"visibility": caller.scope["visibility"]})
+        if PUBLISHES not in caller.permissions and caller.actor.id != author_id:
+            bounds.append({"$or": [_OPEN_TO_ALL, {"team_ids": {"$in": sorted(await self._teams.of_caller())}}]})
+        return {"$and": bounds} if bounds else {}
+
+    async def shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """An article as the caller sees it: what is being written is for those who write, and of these for whom it will be."""
+        caller, draft = ctx.current(), row.get("draft")
+        if draft is None or PUBLISHES in caller.permissions:
+            return dict(row)
+        sees = WRITES in caller.permissions and (
+            draft["visibility"] != Visibility.TEAMS.value
+            or caller.actor.id in (row["author_id"], draft["editor_id"])
+            or not (await self._teams.of_caller()).isdisjoint(draft["team_ids"])
+        )
+        return dict(row) if sees else {**row, "draft": None}
+
     async def _bounds(self) -> list[dict[str, Any]]:
         caller = ctx.current()
         bounds: list[dict[str, Any]] = []
@@ -38,11 +61,5 @@ class ArticleReaders:
             bounds.append({"state": State.PUBLISHED.value})
         if PUBLISHES not in caller.permissions:
             teams = sorted(await self._teams.of_caller()) if not caller.scope else []
-            open_to_all: dict[str, Any] = {"visibility": {"$in": [Visibility.PUBLIC.value, Visibility.INTERNAL.value]}}
-            bounds.append({"$or": [open_to_all, {"team_ids": {"$in": teams}}, {"author_id": caller.actor.id}]})
+            bounds.append({"$or": [_OPEN_TO_ALL, {"team_ids": {"$in": teams}}, {"author_id": caller.actor.id}]})
         return bounds
-
-
-def writes() -> bool:
-    """Whether the caller may see what is being written."""
-    return WRITES in ctx.current().permissions

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from chassis import context as ctx
 from chassis.errors import Invalid, NotFound
@@ -10,7 +9,7 @@ from chassis.listing import Listing
 from chassis.store import Store
 from services.incident.domain.article import Article, State
 from services.incident.domain.rating import ArticleRating
-from services.incident.usecases.article_readers import ArticleReaders, writes
+from services.incident.usecases.article_readers import ArticleReaders
 from services.incident.usecases.articles import VERSIONS
 from services.incident.usecases.reading import Asked, Document, Paged, Reading
 
@@ -32,23 +31,23 @@ class ReadingArticles:
         async with self._readers.sight():
             article = await self._reading.get(Article, id)
             if not wanted or article["language"].lower() == wanted[0]:
-                return shown(article)
+                return await self._readers.shown(article)
             query = {"group": article["group"], "state": State.PUBLISHED.value}
             published = await self._store.find("articles", query, limit=_TRANSLATIONS, naive=True)
-        return shown(best([article, *published], wanted))
+        return await self._readers.shown(best([article, *published], wanted))
 
     async def translations(self, id: str) -> list[Document]:  # noqa: A002 - as above
         """The article in all its languages."""
         async with self._readers.sight():
             article = await self._reading.get(Article, id)
             rows = await self._store.find("articles", {"group": article["group"]}, limit=_TRANSLATIONS, naive=True)
-        return [shown(row) for row in sorted(rows, key=lambda row: str(row["language"]))]
+        return [await self._readers.shown(row) for row in sorted(rows, key=lambda row: str(row["language"]))]
 
     async def page(self, asked: Asked) -> Paged:
         """A page of those that the caller may read."""
         async with self._readers.sight():
             rows, token = await self._reading.page(Article, asked)
-        return [shown(row) for row in rows], token
+        return [await self._readers.shown(row) for row in rows], token
 
     async def count(self, filter_text: str) -> tuple[int, bool]:
         """How many match of those that the caller may read."""
@@ -58,13 +57,15 @@ class ReadingArticles:
     async def versions(self, id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
         """A page of what was published, newest first."""
         article = await self._there(id)
-        return await self._belonging("articleVersions", VERSIONS, f'articleId = "{article["_id"]}"', asked)
+        bounds = await self._readers.of_versions(article["author_id"])
+        return await self._belonging("articleVersions", VERSIONS, f'articleId = "{article["_id"]}"', asked, bounds)
 
     async def version(self, id: str, edition: int) -> Document:  # noqa: A002 - as above
         """One version."""
         article, tenant = await self._there(id), ctx.current().tenant
+        query = {"_id": f"{tenant}|{article['_id']}|{edition}", **await self._readers.of_versions(article["author_id"])}
         with ctx.use(replace(ctx.current(), scope={})):
-            found = await self._store.find(VERSIONS, {"_id": f"{tenant}|{article['_id']}|{edition}"}, limit=1)
+            found = await self._store.find(VERSIONS, query, limit=1)
         if not found:
             raise NotFound("version", str(edition))
         return found[0]
@@ -91,11 +92,12 @@ class ReadingArticles:
         async with self._readers.sight():
             return await self._reading.get(Article, id)
 
-    async def _belonging(self, plural: str, collection: str, among: str, asked: Asked) -> Paged:
+    async def _belonging(self, plural: str, collection: str, among: str, asked: Asked, bounds: Document | None = None) -> Paged:
         """What belongs to an article that the caller has reached."""
         page = self._listings[plural].page(ctx.current().tenant, among, "", asked.size, asked.token)
         with ctx.use(replace(ctx.current(), scope={})):
-            return page.cut(await self._store.find(collection, page.query, sort=page.sort, limit=page.limit, naive=True))
+            query = {"$and": [page.query, bounds]} if bounds else page.query
+            return page.cut(await self._store.find(collection, query, sort=page.sort, limit=page.limit, naive=True))
 
 
 def best(articles: Sequence[Document], wanted: Sequence[str]) -> Document:
@@ -106,11 +108,6 @@ def best(articles: Sequence[Document], wanted: Sequence[str]) -> Document:
                 if fits(article["language"].lower(), language):
                     return article
     return articles[0]
-
-
-def shown(row: Document) -> dict[str, Any]:
-    """An article as the caller sees it: what is being written is for those who write."""
-    return dict(row) if writes() else {**row, "draft": None}
 
 
 def _same(own: str, wanted: str) -> bool:

@@ -147,6 +147,32 @@ async def test_what_is_written_is_seen_by_readers_once_it_is_published_and_each_
     assert room.events()[:4] == ["ArticleCreated", "ArticleSubmitted", "ArticleRejected", "ArticleUpdated"]
 
 
+async def test_a_version_is_read_by_whom_it_was_for_then_and_a_draft_by_whom_it_will_be_for() -> None:
+    room = Library()
+    id = await room.published(visibility=Visibility.TEAMS, team_ids=["network"], body="for the network")  # noqa: A001
+    with ctx.use(AGENT):
+        await room.articles.update(id, {"visibility": Visibility.PUBLIC, "team_ids": [], "body": "for all"})
+        await room.articles.submit(id)
+    with ctx.use(MANAGER):
+        await room.articles.publish(id, "")
+    room.people.members["nina"] = {"network"}
+    nina = caller(subject="nina", permissions=WRITES)
+    for who, editions in ((OTHER, [2]), (AGENT, [2, 1]), (MANAGER, [2, 1]), (nina, [2, 1])):
+        with ctx.use(who):
+            assert [row["edition"] for row in (await room.read.versions(id, Asked()))[0]] == editions
+            if 1 not in editions:
+                with pytest.raises(NotFound):
+                    await room.read.version(id, 1)
+            else:
+                assert (await room.read.version(id, 1))["body"] == "for the network"
+    with ctx.use(AGENT):
+        await room.articles.update(id, {"visibility": Visibility.TEAMS, "team_ids": ["network"], "body": "a secret"})
+    for who, sees in ((OTHER, False), (AGENT, True), (MANAGER, True), (nina, True), (VIEWER, False)):
+        seen = await room.sees(who, id)
+        assert seen is not None
+        assert (seen["draft"] is not None) is sees, who.actor.id
+
+
 async def test_no_event_of_an_article_holds_its_words() -> None:
     room = Library()
     secret = {name: f"secret {name}" for name in ("title", "summary", "body")} | {"keywords": ["secret word"]}
