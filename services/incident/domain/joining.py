@@ -15,6 +15,7 @@ from services.incident.domain import limits
 from services.incident.domain.levels import Moment
 from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.ticket import BeforeMerge, Ticket
+from services.incident.domain.watching import fitting
 
 MERGED = 100
 """How many an incident takes in."""
@@ -56,6 +57,7 @@ class Joined(Ticket):
         self.asset_ids = [*self.asset_ids, *gained.asset_ids]
         self.alert_ids = [*self.alert_ids, *gained.alert_ids]
         self.firing_alert_count += other.firing_alert_count
+        self.watcher_ids = [*self.watcher_ids, *fitting(self.watcher_ids, other.watcher_ids)]
         self.merged_ids = [*self.merged_ids, other.id, *other.merged_ids]
         self.merged_keys = [*self.merged_keys, *(key for key in (other.dedup_key, *other.merged_keys) if key)]
         self._changed(pb.IncidentAbsorbed(merged_id=other.id), moment)

@@ -341,3 +341,11 @@ async def test_a_merger_taken_back_moves_and_copies_nothing_more_and_again_nothi
         await desk.pass_on()
         await desk.joining.unmerge(first.id, "another printer")
     assert await said(desk, second) == [("secret", False, "alice")]
+
+
+async def test_who_watched_what_was_merged_watches_the_other(desk: Desk) -> None:
+    first, second = await opened(desk), await opened(desk)
+    await desk.incidents.watch(first.id, ["bob", "carol"])
+    await desk.incidents.watch(second.id, ["carol"])
+    await desk.joining.merge(first.id, second.id)
+    assert (await again(desk, second)).watcher_ids == ["carol", "bob"]
