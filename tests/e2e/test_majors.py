@@ -102,7 +102,7 @@ async def test_a_major_incident_is_declared_told_of_resolved_with_its_children_a
 async def test_what_is_merged_answers_as_the_other_for_who_may_see_it_and_comes_back(
     agent: Gateway, requester: Gateway
 ) -> None:
-    hers = await requester.post("incidents", {"title": "The printer burns", "dedupKey": uuid4().hex})
+    hers = await requester.post("incidents", {"title": "The printer burns"})
     other = await agent.post("incidents", {"title": "Smoke in the corridor"})
     await requester.post(f"incidents/{hers['id']}/notes", {"text": "Second floor"})
     assert (await requester.send("POST", f"incidents/{hers['id']}:merge", {"intoId": other["id"]})).status_code == 403
