@@ -113,7 +113,7 @@ async def test_rules_are_made_by_who_may_and_do_no_more_than_is_theirs(agent: Ga
         refused = await manager.send("POST", "automationRules", rule | wrong)
         assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY, refused.text
     nobody = await agent.send("POST", "agentProfiles:away", {"away": True})
-    assert nobody.status_code == httpx.codes.FORBIDDEN
+    assert nobody.status_code == httpx.codes.NOT_FOUND
     made = await manager.post("automationRules", rule)
     assert made["ownerId"] == (await manager.post("incidents", {"title": f"mine {run}"}))["requesterId"]
     incident = await agent.post("incidents", {"title": run})
