@@ -30,6 +30,14 @@ async def worked(callers: Callers, by_name: Mapping[str, Rpc], admin: str, tenan
         ("TriageService", "CreateTriageModel", pb.CreateTriageModelRequest(triage_model=pb.TriageModel(purpose="TEAM"))),
     ):
         await done(service, method, request)
+    # A tenant has one of each, and who was let in to make one may have made it.
+    for service, plural in (("SurveyService", "SurveyPolicies"), ("FollowUpService", "FollowUpPolicies")):
+        one = plural.replace("Policies", "Policy")
+        listed = await done(service, f"List{plural}", complete(by_name[f"incident.v1.{service}/List{plural}"]))
+        for _, rows in listed.ListFields():
+            for row in rows:
+                rpc = by_name[f"incident.v1.{service}/Delete{one}"]
+                await done(service, f"Delete{one}", complete(rpc, id=row.id))
     asked = pb.SurveyPolicy(name=canary, question=canary, sampling_percent=100)
     await done("SurveyService", "CreateSurveyPolicy", pb.CreateSurveyPolicyRequest(survey_policy=asked))
     note = pb.RuleAction(kind="NOTE", text=canary)
