@@ -40,10 +40,12 @@ def subscriptions(alerts: Alerts, assets: Assets, impacts: Impacts) -> Subscript
 
     @group.ahead
     async def prepare(events: Sequence[Any]) -> None:
+        hit = [event.assessment.incident_id for event in events if isinstance(event, asset.ImpactAssessed)]
+        await impacts.prepare(hit)
         await alerts.prepare(
             raised=[alarm_of(event.alert) for event in events if _raises(event)],
             cleared=[event.alert.id for event in events if isinstance(event, monitor.AlertResolved)],
-            incident_ids=[event.assessment.incident_id for event in events if isinstance(event, asset.ImpactAssessed)],
+            incident_ids=hit,
         )
 
     async def raised(event: Any, _envelope: Envelope) -> None:

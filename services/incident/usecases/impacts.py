@@ -1,6 +1,6 @@
 """Which services an incident hits, as the landscape of assets says: a copy fed by events, so that nobody waits for it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from chassis import context as ctx
 from chassis.store import Store, Update
@@ -17,6 +17,12 @@ class Impacts:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    async def prepare(self, incident_ids: Collection[str]) -> None:
+        """Asks in one question which of these incidents are major ones."""
+        if incident_ids:
+            async with self._store.transaction() as tx:
+                await tx.holders((MAJOR_CLAIM, each) for each in incident_ids)
 
     async def learn(self, incident_id: str, service_ids: Sequence[str]) -> None:
         """Takes over what an event said, which who handles a major incident sees; those of one assessment arrive in order."""
