@@ -7,15 +7,15 @@ what it does with other incidents is in `joining.py`. A verb raises `ForbiddenMo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Self
 
 from itsm.incident import v1 as pb
 
+from chassis.domain import Event
 from chassis.errors import ForbiddenMove, Invalid
 from services.incident.domain import limits
-from services.incident.domain.clock import ClockKind
-from services.incident.domain.escalation import Due, Step, label, planned
+from services.incident.domain.escalation import Step
 from services.incident.domain.joining import Joined
 from services.incident.domain.levels import Moment
 from services.incident.domain.link import Link
@@ -57,7 +57,7 @@ class Incident(Replayed, Joined):
             setattr(self, name, value)
         if {"impact", "urgency"} & fields.keys():
             self.priority = prioritize(self.impact, self.urgency, self.matrix_version)
-        self._replan(before, moment)
+        self._retarget(before, moment)
         self._changed(pb.IncidentUpdated(), moment)
 
     def hear_alert(self, moment: Moment, alert_id: str, urgency: Urgency, *, newly: bool) -> None:
@@ -103,7 +103,7 @@ class Incident(Replayed, Joined):
         reassigned = self._hand_over(team_id, assignee_id)
         if assignee_id and moment.by_person:
             self._acknowledge(moment)
-        self._replan(before, moment)
+        self._retarget(before, moment)
         self._changed(pb.IncidentAssigned(reassigned=reassigned), moment)
 
     def start(self, moment: Moment) -> None:
@@ -190,35 +190,10 @@ class Incident(Replayed, Joined):
         self.follow_up_time = moment.levels.next_step(self.state, self.hold_reason, self.reminded, moment.at)
         self._changed(pb.IncidentReminded(number=self.reminded), moment)
 
-    def waits_since(self, now: datetime) -> datetime | None:
-        """Since when the reporter waits to hear, where the clock for that has a step due by now."""
-        waiting = (
-            c for c in self.clocks if c.kind is ClockKind.NEXT_UPDATE and c.warn_time and c.warn_time <= now and c.is_open
-        )
-        return next((clock.start_time for clock in waiting), None)
+    def escalated(self, step: Step, late_by_ms: int) -> Event:
+        """See `Promised`."""
+        return pb.IncidentEscalated(step=step, late_by_ms=late_by_ms)
 
-    def hear(self, moment: Moment, heard: datetime | None) -> bool:
-        """Restarts the clock for the next update at the instant at which the reporter last heard."""
-        if heard is None:
-            return False
-        self.clocks, fresh = moment.levels.restart(self.clocks, ClockKind.NEXT_UPDATE, heard)
-        self._tell_afresh(fresh, heard)
-        return True
-
-    def catch_up(self, moment: Moment, heard: datetime | None) -> None:
-        """Lets the clocks know of edited calendars and of what the reporter heard; tells when that changed one."""
-        moved = moment.levels.catch_up(self.clocks)
-        if self.hear(moment, heard) or moved:
-            self._changed(pb.IncidentUpdated(), moment)
-
-    def escalate(self, moment: Moment) -> Due | None:
-        """Tells of the first step that is due by now, stamped at its due instant; None when there is none (any more)."""
-        for due in planned(self.clocks, self.told)[:1]:
-            if due.at <= moment.at:
-                self.told = [*self.told, label(due.clock, due.step)]
-                if due.step is Step.BREACHED:
-                    due.clock.check(moment.at)
-                late = int((moment.at - due.at) / timedelta(milliseconds=1))
-                self._changed(pb.IncidentEscalated(step=due.step, late_by_ms=min(late, 2**31 - 1)), moment)
-                return due
-        return None
+    def updated(self) -> Event:
+        """See `Promised`."""
+        return pb.IncidentUpdated()

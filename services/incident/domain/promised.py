@@ -1,4 +1,4 @@
-"""What has service-level clocks beside incidents: how they are steered, and which step is to be told next.
+"""What has service-level clocks: how they are steered, and which step is to be told next.
 
 Raises nothing of its own; the promises and their calendars come with each moment.
 """

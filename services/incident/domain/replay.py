@@ -43,7 +43,7 @@ class Replayed(Ticket):
         """Replays one update at its time. What the clocks missed by `known_at` is flagged and never told: it is history."""
         before, was = self.facts, self.state
         self._copy(update)
-        self._replan(before, moment)
+        self._retarget(before, moment)
         if self.assignee_id or update.state is State.IN_PROGRESS:
             self._acknowledge(moment)
         if update.state is not was or update.hold_reason is not self.hold_reason:

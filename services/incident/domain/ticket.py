@@ -1,19 +1,18 @@
 """What an incident holds, and how its clocks and its one event move with it; the verbs are in `incident.py` and beside it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from itsm.incident import v1 as pb
 
-from chassis.domain import Aggregate, Event
+from chassis.domain import Event
 from services.incident.domain.clock import Clock, ClockKind
-from services.incident.domain.escalation import Step, label, passed, planned
 from services.incident.domain.follow_up import key_of
 from services.incident.domain.levels import Moment
 from services.incident.domain.link import Link, LinkKind
 from services.incident.domain.moves import moved
 from services.incident.domain.priority import MATRIX_VERSION, Impact, Priority, Urgency
+from services.incident.domain.promised import Promised
 from services.incident.domain.sla import Facts
 from services.incident.domain.states import MOVES, HoldReason, Source, State
 
@@ -32,14 +31,13 @@ class BeforeMerge:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ticket(Aggregate):
+class Ticket(Promised):
     """What an incident is. What begins with `_` is for its verbs, which are in the classes above this one."""
 
     number: str
     title: str
     description: str = ""
     state: State = State.NEW
-    hold_reason: HoldReason | None = None
     impact: Impact = Impact.MEDIUM
     urgency: Urgency = Urgency.MEDIUM
     priority: Priority = Priority.P3
@@ -48,19 +46,14 @@ class Ticket(Aggregate):
     asset_ids: list[str] = field(default_factory=list)
     alert_ids: list[str] = field(default_factory=list)
     firing_alert_count: int = 0
-    requester_id: str = ""
     team_id: str = ""
     assignee_id: str = ""
     category: str = ""
     dedup_key: str = ""
-    clocks: list[Clock] = field(default_factory=list)
     resolution_code: str = ""
     resolution: str = ""
     reopen_count: int = 0
     reassignment_count: int = 0
-    create_time: datetime
-    update_time: datetime
-    acknowledge_time: datetime | None = None
     resolve_time: datetime | None = None
     close_time: datetime | None = None
     external_number: str = ""
@@ -71,10 +64,7 @@ class Ticket(Aggregate):
     ends_with_children: bool = False
     merged_into_id: str = ""
     merged_ids: list[str] = field(default_factory=list)
-    # Kept inside: what the timer still has to tell and has told, the matrix that ranked it, and what its promises went by
-    # when it was resolved.
-    next_due_time: datetime | None = None
-    told: list[str] = field(default_factory=list)
+    # Kept inside: the matrix that ranked it, and what its promises went by when it was resolved.
     matrix_version: int = MATRIX_VERSION
     resolved_facts: Facts | None = None
     # What follows by itself: what it waits for, how often people were reminded of that, when the next step is due.
@@ -96,11 +86,6 @@ class Ticket(Aggregate):
         parents = (link.target for link in self.links if link.kind is LinkKind.PARENT)
         return [target.rpartition("/")[2] for target in parents if target.startswith("incidents/")]
 
-    def plan(self) -> None:
-        """Says when the timer must look again."""
-        steps = planned(self.clocks, self.told)
-        self.next_due_time = steps[0].at if steps else None
-
     def _begin(self, moment: Moment) -> None:
         moment.levels.catch_up(self.clocks)
 
@@ -117,16 +102,6 @@ class Ticket(Aggregate):
         self.reassignment_count += changed
         return changed
 
-    def _acknowledge(self, moment: Moment) -> None:
-        if self.acknowledge_time is None:
-            self.acknowledge_time = moment.at
-        moment.levels.stop(self.clocks, moment.at, (ClockKind.RESPONSE,), "acknowledged")
-
-    def _wake(self, moment: Moment) -> None:
-        if self.hold_reason is not None:
-            moment.levels.resume(self.clocks, self.hold_reason, moment.at)
-        self.hold_reason = None
-
     def _end_work(self, moment: Moment, code: str) -> None:
         self._wake(moment)
         self.resolve_time, self.resolution_code, self.resolved_facts = moment.at, code, self.facts
@@ -136,38 +111,21 @@ class Ticket(Aggregate):
         self.resolution_code = self.resolution = ""
         self.close_time = None
         moment.levels.reopen(self.clocks, moment.at, reason)
-        self._replan(self.resolved_facts or self.facts, moment)
+        self._retarget(self.resolved_facts or self.facts, moment)
 
     def _withdraw(self, moment: Moment, reason: str) -> None:
         self.hold_reason, self.close_time = None, moment.at
         moment.levels.cancel(self.clocks, moment.at, reason)
 
-    def _replan(self, before: Facts, moment: Moment) -> None:
-        """Gives the clocks the targets that the facts now ask for. What that finds missed is flagged, not told."""
-        if self.facts == before:
-            return
-        kept = {(clock.kind, clock.start_time, clock.target) for clock in self.clocks if clock.is_open}
-        owed = set(ClockKind) if self.state.is_open else set()
-        if self.acknowledge_time is not None:
-            owed.discard(ClockKind.RESPONSE)
-        self.clocks = moment.levels.replan(self.clocks, self.facts, moment.at, owed, began=self.create_time)
-        if self.hold_reason is not None:
-            moment.levels.pause(self.clocks, self.hold_reason, moment.at)
-        fresh = [c for c in self.clocks if c.is_open and (c.kind, c.start_time, c.target) not in kept]
-        self._tell_afresh(fresh, moment.at)
-
-    def _tell_afresh(self, clocks: Iterable[Clock], at: datetime) -> None:
-        clocks = list(clocks)
-        labels = {label(clock, step) for clock in clocks for step in Step}
-        told = [each for each in self.told if each not in labels]
-        self.told = [*told, *passed(clocks, told, at)]
+    def _retarget(self, before: Facts, moment: Moment) -> None:
+        """Gives the clocks the targets that the facts now ask for; one that has ended owes nothing more."""
+        self._replan(before, moment, owed=ClockKind if self.state.is_open else (), began=self.create_time)
 
     def _changed(self, event: Event, moment: Moment) -> None:
-        self.update_time = moment.at
-        self.plan()
         if not isinstance(event, pb.IncidentImported):  # what waited elsewhere is history
             self._follow_up(moment)
-        self.record(event)
+        # Alone, `super` names the class as it was before it got slots.
+        super(Ticket, self)._changed(event, moment)
 
     def _follow_up(self, moment: Moment) -> None:
         """Where it began to wait for something else, says what follows from that, and when."""
