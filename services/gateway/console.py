@@ -1,9 +1,11 @@
 """The web console as files: read at start, served with what a browser needs to keep them, or a page that says it is not built.
 
 A GET whose path is no address of the platform and whose last segment has no dot is a page of the console, whatever it names:
-the console finds its way by itself. A file that does not exist is a 404, never a page. Files under `/assets/` bear a hash of
-their content in their name and are kept by browsers for a year; files of the build before stay until this process ends, so
-that an open tab still finds its parts. The page of the API is part of the build, and a link to the document without it.
+the console finds its way by itself. There are three such pages, each with the addresses below its own: the portal of employees,
+the phone of who is on call, and the console for all others. A file that does not exist is a 404, never a page. Files under
+`/assets/` bear a hash of their content in their name and are kept by browsers for a year; files of the build before stay until
+this process ends, so that an open tab still finds its parts. The page of the API is part of the build, and a link to the
+document without it.
 """
 
 import hashlib
@@ -25,6 +27,8 @@ BUILT = Path(__file__).resolve().parents[2] / "web" / "dist"
 
 _INDEX = "/index.html"
 _DOCS = "/docs.html"
+_BELOW = {"portal": "/portal.html", "oncall": "/oncall.html"}
+_PAGES = frozenset((_INDEX, _DOCS, *_BELOW.values()))
 _ASSETS = "/assets/"
 _OURS = frozenset(("api", "auth", "ingest", "v1", "v2"))
 _TWINS = (("br", ".br"), ("gzip", ".gz"))
@@ -96,11 +100,11 @@ class Console:
             self._refresh()
             described = self._files.get(_DOCS)
             return _plain(_NO_DOCS) if described is None else _given(exchange, described, _PAGE)
-        if path in (_INDEX, _DOCS) or path not in self._files:
+        if path in _PAGES or path not in self._files:
             if "." in path.rpartition("/")[2] and path != _INDEX:
                 raise Problem(404, "not-found", "there is no such file")
             self._refresh()
-            page = self._files.get(_INDEX)
+            page = self._files.get(_BELOW.get(path[1:].partition("/")[0], _INDEX))
             if page is None:
                 return _plain(_ABSENT)
             if exchange.header("sec-fetch-dest") == "document" and not session_secret(exchange.headers):
@@ -118,8 +122,8 @@ class Console:
         try:
             changed = (self._folder / _INDEX[1:]).stat().st_mtime_ns
         except FileNotFoundError:
-            self._files.pop(_INDEX, None)
-            self._files.pop(_DOCS, None)
+            for page in _PAGES:
+                self._files.pop(page, None)
             self._read_at = 0
             return
         if changed == self._read_at:

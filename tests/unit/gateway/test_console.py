@@ -25,6 +25,8 @@ def build(tmp_path: Path) -> Path:
     """A built console."""
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<!doctype html><title>console</title>")
+    (tmp_path / "portal.html").write_text("<!doctype html><title>portal</title>")
+    (tmp_path / "oncall.html").write_text("<!doctype html><title>on call</title>")
     (tmp_path / "icon.svg").write_text("<svg/>")
     (tmp_path / "assets" / "index-abc.js").write_bytes(SCRIPT)
     (tmp_path / "assets" / "index-abc.js.gz").write_bytes(gzip.compress(SCRIPT))
@@ -51,6 +53,32 @@ async def test_whatever_names_no_file_is_the_page_that_finds_its_way_by_itself(g
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "console" in answer.text
     assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/portal", "portal"),
+        ("/portal/", "portal"),
+        ("/portal/requests/REQ0000001", "portal"),
+        ("/oncall", "on call"),
+        ("/oncall/pages/1", "on call"),
+        ("/portals", "console"),
+        ("/a/portal", "console"),
+    ],
+)
+async def test_employees_and_who_is_on_call_have_pages_of_their_own(get: Callable[..., Any], path: str, title: str) -> None:
+    answer = await get(path)
+    assert (answer.status_code, answer.text) == (200, f"<!doctype html><title>{title}</title>")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    opened = await get(path, sec_fetch_dest="document")
+    assert opened.headers["location"].startswith("/auth/login?next=")
+
+
+@pytest.mark.parametrize("path", ["/portal.html", "/oncall.html", "/portal/photo.png"])
+async def test_a_page_has_one_address(get: Callable[..., Any], path: str) -> None:
+    assert (await get(path)).status_code == 404
 
 
 @pytest.mark.parametrize(
