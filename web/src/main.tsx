@@ -11,6 +11,7 @@ import { router } from "./app/router";
 import { type Me, SessionProvider, signIn, whoAmI } from "./app/session";
 import { SignedIn, SignInAgain } from "./app/states";
 import { applyScheme, theme, useShownScheme } from "./app/theme";
+import { applyLanguage, words } from "./i18n";
 import { settle } from "./live/apply";
 import { LiveProvider } from "./live/live";
 import { Problem } from "./ui/bits";
@@ -72,8 +73,10 @@ async function content(): Promise<React.ReactNode> {
 }
 
 applyScheme();
+applyLanguage();
 const place = document.getElementById("root");
 if (place === null) throw new Error("the page has no root");
+await words("core");
 const shown = await content();
 if (shown !== null) {
   createRoot(place).render(

@@ -1,7 +1,15 @@
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { type Area, words } from "@/i18n";
 import { Shell } from "./Shell";
 import { alertSearch, assetSearch, incidentSearch } from "./search";
 import { Failed, NotFound } from "./states";
+
+/** A page that is fetched when it is opened, after the words of its area. */
+const page = <M extends Record<string, unknown>>(area: Area, load: () => Promise<M>, name: keyof M & string) =>
+  lazyRouteComponent(async () => {
+    await words(area);
+    return load();
+  }, name);
 
 const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: NotFound, errorComponent: Failed });
 
@@ -16,12 +24,12 @@ const incidents = createRoute({
   getParentRoute: () => root,
   path: "/incidents",
   validateSearch: incidentSearch,
-  component: lazyRouteComponent(() => import("@/features/incidents/Queue"), "Queue"),
+  component: page("incidents", () => import("@/features/incidents/Queue"), "Queue"),
 });
 const incident = createRoute({
   getParentRoute: () => root,
   path: "/incidents/$id",
-  component: lazyRouteComponent(() => import("@/features/incidents/IncidentPage"), "IncidentPage"),
+  component: page("incidents", () => import("@/features/incidents/IncidentPage"), "IncidentPage"),
 });
 const short = createRoute({
   getParentRoute: () => root,
@@ -34,13 +42,13 @@ const alerts = createRoute({
   getParentRoute: () => root,
   path: "/alerts",
   validateSearch: alertSearch,
-  component: lazyRouteComponent(() => import("@/features/alerts/AlertList"), "AlertList"),
+  component: page("alerts", () => import("@/features/alerts/AlertList"), "AlertList"),
 });
 const assets = createRoute({
   getParentRoute: () => root,
   path: "/assets",
   validateSearch: assetSearch,
-  component: lazyRouteComponent(() => import("@/features/assets/AssetList"), "AssetList"),
+  component: page("assets", () => import("@/features/assets/AssetList"), "AssetList"),
 });
 const asset = createRoute({
   getParentRoute: () => root,
@@ -49,7 +57,7 @@ const asset = createRoute({
     tab: typeof given.tab === "string" ? given.tab : undefined,
     depth: typeof given.depth === "number" ? Math.min(Math.max(Math.round(given.depth), 1), 5) : undefined,
   }),
-  component: lazyRouteComponent(() => import("@/features/assets/AssetPage"), "AssetPage"),
+  component: page("assets", () => import("@/features/assets/AssetPage"), "AssetPage"),
 });
 const dashboard = createRoute({
   getParentRoute: () => root,
@@ -57,7 +65,7 @@ const dashboard = createRoute({
   validateSearch: (given: Record<string, unknown>): { days?: number } => ({
     days: typeof given.days === "number" && [7, 30, 90].includes(given.days) ? given.days : undefined,
   }),
-  component: lazyRouteComponent(() => import("@/features/dashboards/ServiceDesk"), "ServiceDesk"),
+  component: page("insight", () => import("@/features/dashboards/ServiceDesk"), "ServiceDesk"),
 });
 
 export const router = createRouter({

@@ -304,7 +304,7 @@ function Details({ alert }: { alert: Alert }) {
         <dd>
           <IncidentLink id={alert.incidentId} />
         </dd>
-        <dt>{t("incident.team")}</dt>
+        <dt>{t("record.team")}</dt>
         <dd>{alert.teamId || "–"}</dd>
         <dt>{t("alert.source")}</dt>
         <dd>{alert.source}</dd>
@@ -369,7 +369,7 @@ function Explanation({ id }: { id: string }) {
           <th scope="col">{t("alert.time")}</th>
           <th scope="col">{t("alert.stage")}</th>
           <th scope="col">{t("alert.outcome")}</th>
-          <th scope="col">{t("incident.reason")}</th>
+          <th scope="col">{t("record.reason")}</th>
         </tr>
       </thead>
       <tbody>

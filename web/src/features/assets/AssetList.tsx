@@ -21,7 +21,7 @@ const HEAD = [
   { title: t("asset.class") },
   { title: t("asset.state") },
   { title: t("asset.criticality"), minor: true },
-  { title: t("incident.team"), minor: true },
+  { title: t("record.team"), minor: true },
   { title: t("asset.location"), minor: true },
   { title: t("asset.seen"), minor: true },
 ];

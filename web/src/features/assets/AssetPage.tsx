@@ -136,7 +136,7 @@ function Side({ asset }: { asset: Asset }) {
         </header>
         <div className="body">
           <dl className="facts">
-            <dt>{t("incident.team")}</dt>
+            <dt>{t("record.team")}</dt>
             <dd>{asset.teamId || "–"}</dd>
             <dt>{t("asset.owner")}</dt>
             <dd>
@@ -156,7 +156,7 @@ function Side({ asset }: { asset: Asset }) {
             <dd>
               <Ago time={asset.lastSeenTime} />
             </dd>
-            <dt>{t("incident.changed")}</dt>
+            <dt>{t("record.changed")}</dt>
             <dd>
               <Ago time={asset.updateTime} />
             </dd>

@@ -82,7 +82,7 @@ export function ServiceDesk() {
           <Card title={t("dashboard.byPriority")} wide={4} query={priorities}>
             {(kpi) => (
               <Bars
-                name={t("incident.priority")}
+                name={t("record.priority")}
                 unit={t("dashboard.incidents")}
                 rows={["P1", "P2", "P3", "P4", "P5"].map((priority) => ({
                   label: priority,
@@ -99,11 +99,11 @@ export function ServiceDesk() {
           <Card title={t("dashboard.byTeam")} wide={4} query={teams}>
             {(kpi) => (
               <Bars
-                name={t("incident.team")}
+                name={t("record.team")}
                 unit={t("dashboard.incidents")}
                 rows={[...new Set(kpi.rows.map(({ group }) => group))]
                   .map((group) => ({
-                    label: group || t("incident.noTeam"),
+                    label: group || t("record.noTeam"),
                     value: sum(kpi.rows.filter((row) => row.group === group)),
                     link: group ? (
                       <Link to="/incidents" search={{ team: group }}>
@@ -111,7 +111,7 @@ export function ServiceDesk() {
                       </Link>
                     ) : (
                       <Link to="/incidents" search={{ filter: "NOT teamId:*" }}>
-                        {t("incident.noTeam")}
+                        {t("record.noTeam")}
                       </Link>
                     ),
                   }))
@@ -190,7 +190,7 @@ const percent = (value: number | undefined) =>
 
 function spread(kpi: Kpi): string {
   const row = whole(kpi);
-  if (row?.median === undefined || row.p90 === undefined) return t("dashboard.noData");
+  if (row?.median === undefined || row.p90 === undefined) return t("common.noData");
   return t("dashboard.spread", { median: lasting(row.median * 1000), p90: lasting(row.p90 * 1000) });
 }
 

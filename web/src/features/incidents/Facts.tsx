@@ -9,29 +9,29 @@ import { Person } from "@/ui/people";
 export function Facts({ incident }: { incident: Incident }) {
   return (
     <dl className="facts">
-      <dt>{t("incident.team")}</dt>
-      <dd>{incident.teamId || <span className="muted">{t("incident.noTeam")}</span>}</dd>
-      <dt>{t("incident.assignee")}</dt>
+      <dt>{t("record.team")}</dt>
+      <dd>{incident.teamId || <span className="muted">{t("record.noTeam")}</span>}</dd>
+      <dt>{t("record.assignee")}</dt>
       <dd>
-        <Person id={incident.assigneeId} lone={t("incident.nobody")} />
+        <Person id={incident.assigneeId} lone={t("record.nobody")} />
       </dd>
-      <dt>{t("incident.requester")}</dt>
+      <dt>{t("record.requester")}</dt>
       <dd>
         <Person id={incident.requesterId} />
       </dd>
-      <dt>{t("incident.impact")}</dt>
+      <dt>{t("record.impact")}</dt>
       <dd>
         {t(`level.${incident.impact}`)} / {t(`level.${incident.urgency}`)}
       </dd>
       {incident.category && (
         <>
-          <dt>{t("incident.category")}</dt>
+          <dt>{t("record.category")}</dt>
           <dd>{incident.category}</dd>
         </>
       )}
       {incident.assetIds.length > 0 && (
         <>
-          <dt>{t("incident.assets")}</dt>
+          <dt>{t("record.assets")}</dt>
           <dd className="line wrap">
             {incident.assetIds.map((id) => (
               <AssetLink key={id} id={id} />
@@ -57,11 +57,11 @@ export function Facts({ incident }: { incident: Incident }) {
           <dd>{incident.externalNumber}</dd>
         </>
       )}
-      <dt>{t("incident.opened")}</dt>
+      <dt>{t("record.opened")}</dt>
       <dd>
         <Ago time={incident.createTime} />
       </dd>
-      <dt>{t("incident.changed")}</dt>
+      <dt>{t("record.changed")}</dt>
       <dd>
         <Ago time={incident.updateTime} />
       </dd>

@@ -51,14 +51,14 @@ function Page({ incident }: { incident: Incident }) {
     })),
     {
       id: "incident.copy",
-      label: t("incident.copy"),
+      label: t("record.copy"),
       keys: ["."],
       group: t("keys.incident"),
       run: () => void navigator.clipboard.writeText(incident.number),
     },
     {
       id: "incident.back",
-      label: t("incident.back"),
+      label: t("record.back"),
       keys: ["Escape"],
       group: t("keys.incident"),
       palette: false,
@@ -89,7 +89,7 @@ function Page({ incident }: { incident: Incident }) {
           ))}
           {verbs.length > SHOWN && (
             <Menu
-              label={t("incident.more")}
+              label={t("record.more")}
               className="button"
               side="below"
               items={verbs.slice(SHOWN).map((verb) => ({ label: t(`verb.${verb}`), run: () => act(verb, [incident]) }))}
@@ -105,7 +105,7 @@ function Page({ incident }: { incident: Incident }) {
             {incident.description && (
               <section className="card">
                 <header>
-                  <h2>{t("incident.description")}</h2>
+                  <h2>{t("record.description")}</h2>
                 </header>
                 <p className="body prose">{incident.description}</p>
               </section>
@@ -124,7 +124,7 @@ function Page({ incident }: { incident: Incident }) {
             <Clocks incident={incident} />
             <section className="card">
               <header>
-                <h2>{t("incident.details")}</h2>
+                <h2>{t("record.details")}</h2>
               </header>
               <div className="body">
                 <Facts incident={incident} />

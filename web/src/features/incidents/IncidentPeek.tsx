@@ -45,7 +45,7 @@ export function IncidentPeek({
       )}
       {incident.description && <p className="prose">{incident.description}</p>}
       <Facts incident={incident} />
-      <h2>{t("incident.latest")}</h2>
+      <h2>{t("record.latest")}</h2>
       <Timeline id={incident.id} few />
     </>
   );

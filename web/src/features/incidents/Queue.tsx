@@ -22,14 +22,14 @@ const VIEWS = ["open", "mine", "unassigned", "resolved", "all"] as const;
 const PRIORITIES = ["P1", "P2", "P3", "P4", "P5"] as const;
 const COLUMNS = "3rem 6.5rem minmax(12rem, 1fr) 7rem 8rem 11rem 10rem 5rem";
 const HEAD = [
-  { title: t("incident.priority") },
-  { title: t("incident.number"), minor: true },
-  { title: t("incident.title") },
-  { title: t("incident.state"), minor: true },
-  { title: t("incident.sla") },
-  { title: t("incident.team"), minor: true },
-  { title: t("incident.assignee"), minor: true },
-  { title: t("incident.opened"), minor: true },
+  { title: t("record.priority") },
+  { title: t("record.number"), minor: true },
+  { title: t("record.title") },
+  { title: t("record.state"), minor: true },
+  { title: t("record.sla") },
+  { title: t("record.team"), minor: true },
+  { title: t("record.assignee"), minor: true },
+  { title: t("record.opened"), minor: true },
 ];
 
 const cells = (incident: Incident) => [
@@ -92,7 +92,7 @@ export function Queue() {
     { id: "list.filter", label: t("list.filter"), keys: ["f", "/"], group: t("keys.list"), run: () => text.current?.focus() },
     {
       id: "incident.copy",
-      label: t("incident.copy"),
+      label: t("record.copy"),
       keys: ["."],
       group: t("keys.incident"),
       run: () => void navigator.clipboard.writeText(meant.map(({ number }) => number).join(" ")),
@@ -121,14 +121,14 @@ export function Queue() {
           onChange={(value) => set({ text: value || undefined })}
         />
         <Toggles
-          label={t("incident.priority")}
+          label={t("record.priority")}
           options={PRIORITIES.map((value) => ({ value, label: value, title: t(`priority.${value}`) }))}
           value={search.priority?.split(",") ?? []}
           onChange={(values) => set({ priority: values.join(",") || undefined })}
         />
         {search.team && (
           <button type="button" className="toggle" aria-pressed="true" onClick={() => set({ team: undefined })}>
-            {t("incident.team")}: {search.team} ×
+            {t("record.team")}: {search.team} ×
           </button>
         )}
         {search.filter !== undefined && (
@@ -163,7 +163,7 @@ export function Queue() {
           {items.length === 0 && fresh.size === 0 ? (
             <Empty
               icon="check"
-              title={t("incident.none")}
+              title={t("record.none")}
               action={
                 <Button variant="default" onClick={() => void navigate({ search: { view: "all" } })}>
                   {t("incident.showAll")}

@@ -74,14 +74,14 @@ function Form({ verb, incidents, close, done }: Props & { verb: Verb }) {
     <form className="stack" onSubmit={(event) => void submit(event)}>
       {verb === "assign" && (
         <>
-          <Field label={t("incident.team")} error={wrong("teamId")}>
+          <Field label={t("record.team")} error={wrong("teamId")}>
             <TextInput
               data-autofocus
               required
               list={list}
               value={words.teamId}
               onChange={(teamId) => set({ teamId })}
-              placeholder={t("incident.teamHint")}
+              placeholder={t("record.teamHint")}
             />
           </Field>
           <datalist id={list}>
@@ -91,10 +91,10 @@ function Form({ verb, incidents, close, done }: Props & { verb: Verb }) {
               </option>
             ))}
           </datalist>
-          <Field label={t("incident.assignee")} error={wrong("assigneeId")}>
+          <Field label={t("record.assignee")} error={wrong("assigneeId")}>
             <Select value={words.assigneeId ?? ""} onChange={(assigneeId) => set({ assigneeId })}>
-              <option value="">{t("incident.nobody")}</option>
-              <option value={me.subject}>{t("incident.me")}</option>
+              <option value="">{t("record.nobody")}</option>
+              <option value={me.subject}>{t("record.me")}</option>
               {people.data
                 ?.filter(({ id }) => id !== me.subject)
                 .map(({ id, displayName, username }) => (
@@ -117,7 +117,7 @@ function Form({ verb, incidents, close, done }: Props & { verb: Verb }) {
               ))}
             </Select>
           </Field>
-          <Field label={t("incident.note")} error={wrong("note")}>
+          <Field label={t("record.note")} error={wrong("note")}>
             <TextArea value={words.note ?? ""} onChange={(note) => set({ note })} />
           </Field>
         </>
@@ -139,7 +139,7 @@ function Form({ verb, incidents, close, done }: Props & { verb: Verb }) {
         </>
       )}
       {(verb === "reopen" || verb === "cancel") && (
-        <Field label={t("incident.reason")} error={wrong("reason")}>
+        <Field label={t("record.reason")} error={wrong("reason")}>
           <TextArea data-autofocus required value={words.reason ?? ""} onChange={(reason) => set({ reason })} />
         </Field>
       )}

@@ -90,7 +90,7 @@ export function Lines({
     );
   }
   if (lines.every(({ values }) => values.every((value) => value === null)))
-    return <p className="muted nothing">{t("dashboard.noData")}</p>;
+    return <p className="muted nothing">{t("common.noData")}</p>;
   const { ticks, top } = scaleTo(most ?? Math.max(1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
   const x = (index: number) => LEFT + (index / Math.max(1, days.length - 1)) * (width - LEFT - RIGHT);
   const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
