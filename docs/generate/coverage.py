@@ -207,7 +207,7 @@ CAPABILITIES = (
             f"{_ASSETS}::test_what_is_wrong_about_an_asset_is_told_by_field",
             f"{_ASSETS}::test_an_asset_does_not_jump_in_its_life_nor_share_its_serial",
         ),
-        (*MATRIX, f"{_ASSETS}::test_who_looks_on_changes_nothing_and_who_only_reports_sees_nothing"),
+        (*MATRIX, f"{_ASSETS}::test_who_looks_on_changes_nothing_and_who_only_reports_sees_his_own"),
         ("integration/asset/test_assets.py", "unit/asset/test_items.py"),
     ),
     Capability(

@@ -126,7 +126,7 @@ async def test_an_asset_does_not_jump_in_its_life_nor_share_its_serial(manager: 
     assert (await manager.get(path))["etag"] == made["etag"]
 
 
-async def test_who_looks_on_changes_nothing_and_who_only_reports_sees_nothing(
+async def test_who_looks_on_changes_nothing_and_who_only_reports_sees_his_own(
     manager: Gateway, viewer: Gateway, stack: dict[str, Any]
 ) -> None:
     made = await make(manager)
@@ -139,8 +139,13 @@ async def test_who_looks_on_changes_nothing_and_who_only_reports_sees_nothing(
     ):
         refused(await viewer.send(method, path, body), 403)
     async with Gateway(stack["gateway"], stack["users"]["requester"]["token"]) as requester:
-        refused(await requester.send("GET", f"assets/{made['id']}"), 403)
-        refused(await requester.send("GET", "assets"), 403)
+        refused(await requester.send("GET", f"assets/{made['id']}"), 404)
+        assert (await requester.get("assets", filter=f'id = "{made["id"]}"'))["assets"] == []
+        refused(await requester.send("GET", f"assets/{made['id']}:impact"), 403)
+        me = (await requester.get("users:whoami"))["subject"]
+        await manager.send("PATCH", f"assets/{made['id']}", {"ownerId": me})
+        assert (await requester.get(f"assets/{made['id']}"))["ownerId"] == me, "a person's own devices are his to see"
+        refused(await requester.send("PATCH", f"assets/{made['id']}", {"name": "mine"}), 403)
 
 
 async def test_an_agent_enrolls_reports_and_is_revoked(manager: Gateway, enroller: Gateway) -> None:

@@ -66,6 +66,8 @@ _REQUESTS_WORK = (
 _CATALOG_SET = ("catalogItems.create", "catalogItems.update", "catalogItems.publish", "catalogItems.retire")
 
 _MAJORS_READ = ("majors.get", "majors.list")
+_ANNOUNCEMENTS = ("statusUpdates.get",)
+_DEVICES = ("assets.get", "assets.list")
 _MAJORS_WORK = ("majors.propose", "majors.check", "majors.note", "majors.complete")
 _MAJORS_LEAD = (
     *("majors.update", "majors.declare", "majors.decline", "majors.staff", "majors.link", "majors.tell", "majors.resolve"),
@@ -127,9 +129,10 @@ _TOOLS_SET = (
 _SURVEYS_READ = ("surveyPolicies.get", "surveyPolicies.list", "surveys.get", "surveys.list", "surveys.answer")
 _SURVEYS_OWN = ("surveys.get", "surveys.list", "surveys.answer", "drafts.keep")
 _SURVEYS_SET = ("surveyPolicies.create", "surveyPolicies.update", "surveyPolicies.delete")
-_NOW = ("drafts.keep", "incidents.attend")
+_NOW = ("drafts.keep",)
 
 VIEWER: tuple[str, ...] = (
+    *_ANNOUNCEMENTS,
     *_SURVEYS_READ,
     *_TOOLS_READ,
     *_SEARCH,
@@ -148,6 +151,8 @@ VIEWER: tuple[str, ...] = (
 """Reading, for everybody who works here."""
 
 REQUESTER: tuple[str, ...] = (
+    *_ANNOUNCEMENTS,
+    *_DEVICES,
     *_SURVEYS_OWN,
     *_SEARCH,
     *_APPROVALS_VOTE,
@@ -200,6 +205,8 @@ SCOPES: dict[str, dict[str, Any]] = {
     "catalogItems": {"state": "PUBLISHED"},
     "articles": {"state": "PUBLISHED", "visibility": "PUBLIC"},
     "changes": {"requester_id": "$subject"},
+    "statusUpdates": {"audience": "PUBLIC"},
+    "assets": {"owner_id": "$subject"},
     "approvals": {"voter_ids": "$subject"},
     "approvalDelegations": {"from_id": "$subject"},
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.auth.domain import desk
 
-VERSION = 8
+VERSION = 9
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
 _ALL = ("create", "get", "list", "update", "delete")
@@ -80,6 +80,7 @@ _OPERATIONS = (
     "replays.create",
     "replays.get",
 )
+_EMPTYING = ("services.empty",)
 _AUDIT = ("auditEntries.get", "auditEntries.list")
 _GRANTS = ("roles.grant", "roles.revoke")
 _KEYS = ("tokens.issue",)
@@ -233,6 +234,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _KEYS,
         _GRANTS,
         _AUDIT,
+        _EMPTYING,
         _ASSETS_WORK,
         _ASSETS_SET,
         _GRAPH_SET,

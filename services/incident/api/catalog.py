@@ -31,6 +31,12 @@ class CatalogItemApi(pb.CatalogItemServiceServicer):
         value, capped = await self._catalog.count(request.filter)
         return pb.CountCatalogItemsResponse(value=value, capped=capped)
 
+    async def ListPopularCatalogItems(
+        self, request: pb.ListPopularCatalogItemsRequest, context: Any
+    ) -> pb.ListPopularCatalogItemsResponse:
+        rows = await self._catalog.popular()
+        return pb.ListPopularCatalogItemsResponse(catalog_items=[document_to_message(row, pb.CatalogItem) for row in rows])
+
     async def UpdateCatalogItem(self, request: pb.UpdateCatalogItemRequest, context: Any) -> pb.CatalogItem:
         fields = named(request, request.catalog_item, CatalogItem)
         return to_message(await self._catalog.update(request.id, fields, etag=request.etag), pb.CatalogItem)

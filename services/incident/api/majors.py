@@ -5,7 +5,7 @@ from typing import Any
 
 from itsm.incident import v1 as pb
 
-from chassis.codec import document_to_message, given, to_message
+from chassis.codec import document_to_message, given, part, to_message
 from chassis.errors import Invalid
 from chassis.timeline import timeline_entry
 from services.incident.api.shared import asked, named
@@ -89,6 +89,10 @@ class MajorApi(pb.MajorServiceServicer):
         rows, token = await self._majors.updates(request.id, asked(request))
         updates = [document_to_message(row, pb.StatusUpdate) for row in rows]
         return pb.ListStatusUpdatesResponse(status_updates=updates, next_page_token=token)
+
+    async def ListAnnouncements(self, request: pb.ListAnnouncementsRequest, context: Any) -> pb.ListAnnouncementsResponse:
+        found = await self._majors.announced()
+        return pb.ListAnnouncementsResponse(announcements=[part(each, pb.Announcement) for each in found])
 
     async def AddMajorNote(self, request: pb.AddMajorNoteRequest, context: Any) -> pb.Note:
         return to_message(await self._notes.say(Major, request.id, request.text, request.public), pb.Note)

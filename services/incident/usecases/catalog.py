@@ -3,9 +3,11 @@
 Who may see an item is a part of every question that is asked of the store; who makes the catalog sees all of it.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 from chassis import context as ctx
@@ -20,6 +22,10 @@ from services.incident.usecases.acting import act
 from services.incident.usecases.reading import Asked, Document, Paged, Reading
 
 MAKES = "catalogItems.update"
+ITEMS, REQUESTS = "catalog_items", "requests"
+OF_LATE = timedelta(days=90)
+MOST_POPULAR = 12
+_LOOKED_AT = 1_000
 
 
 class Approvals(Protocol):
@@ -97,6 +103,22 @@ class Catalog:
         """How many of them there are."""
         async with self._sight():
             return await self._reading.count(CatalogItem, filter_text)
+
+    async def popular(self) -> Sequence[Document]:
+        """What was ordered most of late, among the last orders; of them what the caller sees, the most ordered first.
+
+        Orders of others are counted and not shown: how often is told to nobody.
+        """
+        since = {"tenant": ctx.current().tenant, "create_time": {"$gt": self._store.clock() - OF_LATE}}
+        orders = await self._store.backend.find(
+            REQUESTS, since, sort=[("create_time", -1)], limit=_LOOKED_AT, projection={"catalog_item_id": 1}
+        )
+        often = Counter(item for order in orders if (item := order.get("catalog_item_id")))
+        ranked = [item for item, _ in often.most_common()]
+        async with self._sight():
+            query = {"_id": {"$in": ranked}, "state": ItemState.PUBLISHED.value}
+            seen = {each["_id"]: each for each in await self._store.find(ITEMS, query, naive=True)}
+        return [seen[item] for item in ranked if item in seen][:MOST_POPULAR]
 
     async def evaluate(self, id: str, answers: Mapping[str, Any]) -> Evaluation:  # noqa: A002 - as above
         """Reads a form with the answers so far."""

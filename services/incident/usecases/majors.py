@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from chassis import context as ctx
@@ -11,7 +12,7 @@ from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound
 from chassis.listing import Listing
 from chassis.store import Store
 from services.incident.domain.incident import Incident
-from services.incident.domain.major import Major, MajorReview, MajorRole
+from services.incident.domain.major import Major, MajorReview, MajorRole, MajorState
 from services.incident.domain.moment import Act
 from services.incident.domain.states import State
 from services.incident.domain.status_update import Audience, StatusUpdate
@@ -24,6 +25,20 @@ from services.incident.usecases.reading import COUNTED, Asked, Document, Paged, 
 MAJORS, STATUS_UPDATES = "majors", "status_updates"
 DUE_FIELD = "next_update_time"
 MOST_NAMED = 1_000
+MOST_ANNOUNCED = 20
+SHOWN_AFTER = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What was last said to everybody about a major incident."""
+
+    id: str
+    number: str
+    text: str
+    create_time: datetime
+    next_update_time: datetime | None
+    resolved: bool
 
 
 class Majors:
@@ -166,6 +181,34 @@ class Majors:
         document = await self._store.document(Major, id)
         about = self._store.kinds[Major].subject(document["_id"])
         return await self._reading.page(StatusUpdate, Asked(f'about = "{about}"', "", asked.size, asked.token))
+
+    async def announced(self) -> list[Announcement]:
+        """The newest public word on each major incident that is declared or was resolved lately, the latest first."""
+        shown = [
+            {"state": MajorState.DECLARED.value},
+            {"state": MajorState.RESOLVED.value, "resolve_time": {"$gt": self._store.clock() - SHOWN_AFTER}},
+        ]
+        # The row scope is of status updates. Of the major incidents themselves only what follows is told.
+        with ctx.use(replace(ctx.current(), scope={})):
+            majors = await self._store.find(MAJORS, {"$or": shown}, sort=[("create_time", -1)], limit=MOST_ANNOUNCED)
+        found = []
+        for major in majors:
+            public = {"about": self._store.kinds[Major].subject(major["_id"]), "audience": Audience.PUBLIC.value}
+            newest = await self._store.find(STATUS_UPDATES, public, sort=[("create_time", -1), ("_id", 1)], limit=1)
+            for update in newest:
+                over = major["state"] == MajorState.RESOLVED.value
+                following = None if over else update.get("next_update_time")
+                found.append(
+                    Announcement(
+                        id=update["_id"],
+                        number=major["number"],
+                        text=update["text"],
+                        create_time=update["create_time"],
+                        next_update_time=following,
+                        resolved=over,
+                    )
+                )
+        return sorted(found, key=lambda each: each.create_time, reverse=True)
 
     async def miss(self, tenant: str, id: str) -> None:  # noqa: A002 - as above
         """What the timer calls: the promised update may not have come. Raises `Busy` to be run again."""

@@ -1,5 +1,6 @@
 """Major incidents, in memory."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -81,6 +82,34 @@ async def test_a_public_update_reaches_whoever_reported_and_an_internal_one_does
     assert (await desk.store.get(Major, major.id)).next_update_time == MONDAY + timedelta(hours=2)
     with pytest.raises(Invalid, match="future"):
         await desk.majors.tell(major.id, "late", Audience.INTERNAL, MONDAY)
+
+
+async def test_everybody_may_know_the_last_public_word_while_it_matters_and_nothing_else(desk: Desk) -> None:
+    majors = [await declared(desk, title=title) for title in ("mail", "telephones", "lights")]
+    for major, text in zip(majors, ("no mail", "no calls", "it is dark"), strict=True):
+        desk.clock.advance(minutes=1)
+        await desk.majors.tell(major.id, text, Audience.PUBLIC, desk.clock.now + timedelta(hours=1))
+    desk.clock.advance(minutes=1)
+    await desk.majors.tell(majors[0].id, "mail is slow", Audience.PUBLIC, None)
+    await desk.majors.tell(majors[1].id, "it is the exchange of the vendor", Audience.INTERNAL, None)
+    await desk.majors.resolve(majors[2].id, "fixed", "a fuse", children=False)
+    proposed = await desk.incidents.open({"title": "perhaps"})
+    await desk.majors.propose({"incident_id": proposed.id})
+
+    bounded = replace(caller(subject="bob"), scope={"audience": "PUBLIC"})
+    with ctx.use(bounded):
+        told = await desk.majors.announced()
+    assert [(each.number, each.text, each.resolved) for each in told] == [
+        (majors[0].number, "mail is slow", False),
+        (majors[2].number, "it is dark", True),
+        (majors[1].number, "no calls", False),
+    ]
+    assert [each.next_update_time for each in told] == [None, None, MONDAY + timedelta(hours=1, minutes=2)]
+    desk.clock.advance(hours=4)
+    with ctx.use(bounded):
+        assert {each.text for each in await desk.majors.announced()} == {"mail is slow", "no calls"}
+    with ctx.use(caller(subject="bob", tenant="another")):
+        assert await desk.majors.announced() == []
 
 
 async def test_a_promised_update_that_does_not_come_is_told_once(desk: Desk) -> None:

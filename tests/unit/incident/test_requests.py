@@ -203,6 +203,28 @@ async def test_who_may_not_see_an_item_finds_nothing_and_who_may_not_order_it_is
         await counter.requests.create({"catalog_item_id": shown.id})
 
 
+async def test_what_is_ordered_most_comes_first_for_whoever_may_see_it(counter: Counter) -> None:
+    chair, lamp, secret, old = [
+        await counter.offer(title=title, seen_by=Audience(user_ids=["ann"]) if title == "a safe" else Audience())
+        for title in ("a chair", "a lamp", "a safe", "a fax")
+    ]
+    for item, often in ((chair, 1), (lamp, 2), (secret, 3), (old, 4)):
+        for _ in range(often):
+            with ctx.use(requester("ann")):
+                await counter.requests.create({"catalog_item_id": item.id})
+    await counter.requests.create({"title": "what nobody offers"})
+    await counter.catalog.retire(old.id)
+
+    async def popular(who: str) -> list[str]:
+        with ctx.use(requester(who)):
+            return [row["title"] for row in await counter.own_catalog.popular()]
+
+    assert await popular("ann") == ["a safe", "a lamp", "a chair"]
+    assert await popular("joe") == ["a lamp", "a chair"], "orders of others count, and what is for others stays theirs"
+    counter.clock.advance(days=91)
+    assert await popular("ann") == []
+
+
 async def test_who_only_asks_asks_for_nobody_else_and_sees_only_what_he_asked_for(counter: Counter) -> None:
     other = await counter.requests.create({"title": "a chair", "requester_id": "ann"})
     with ctx.use(requester("joe")):
