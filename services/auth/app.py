@@ -21,8 +21,12 @@ from chassis.sealing import Sealing
 from chassis.service import Service
 from chassis.trust import trusting
 from services.auth import store as kept
-from services.auth.api import AuditApi, DelegationApi, ExchangeApi, PolicyApi, TokenApi, UserApi
-from services.auth.directory_api import DirectoryApi
+from services.auth.api.audit import AuditApi
+from services.auth.api.directories import DirectoryApi
+from services.auth.api.exchange import DelegationApi, ExchangeApi
+from services.auth.api.people import UserApi
+from services.auth.api.policy import PolicyApi
+from services.auth.api.tokens import TokenApi
 from services.auth.domain import roles
 from services.auth.keycloak import KeycloakDirectory, KeycloakLog, KeycloakPeople, connect
 from services.auth.ldap import LdapReader

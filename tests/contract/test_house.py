@@ -13,7 +13,7 @@ CEILING = 400
 EXCEPTIONS: dict[str, str] = {}
 ROOMS = {"__init__", "__main__", "app", "domain", "usecases", "ports", "api", "reactions", "store", "README"}
 EXTRA_ROOMS = {
-    "auth": {"directory_api", "keycloak", "ldap", "realm", "provision"},
+    "auth": {"keycloak", "ldap", "realm", "provision"},
     "analytics": {"projections", "following", "owners", "tantivy_index"},
     "incident": {"triage"},
     "monitor": {"ingest", "probes"},

@@ -1,4 +1,4 @@
-"""`itsm.auth.v1.DirectoryService`: unpack the request, call the use case, pack the answer."""
+"""Directories that people come from."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from itsm.auth import v1 as pb
 
 from chassis.codec import changes, document_to_message, given, to_message
 from chassis.errors import Invalid
+from services.auth.api.requests import asked
 from services.auth.domain.directory import Directory
 from services.auth.usecases.directories import Directories
-from services.auth.usecases.reading import Asked
 
 LONGEST_PASSWORD = 1000
 
@@ -28,7 +28,7 @@ class DirectoryApi(pb.DirectoryServiceServicer):
         return document_to_message(await self._directories.get(request.id), pb.Directory)
 
     async def ListDirectories(self, request: pb.ListDirectoriesRequest, context: Any) -> pb.ListDirectoriesResponse:
-        rows, token = await self._directories.page(_asked(request))
+        rows, token = await self._directories.page(asked(request))
         found = [document_to_message(row, pb.Directory) for row in rows]
         return pb.ListDirectoriesResponse(directories=found, next_page_token=token)
 
@@ -57,7 +57,7 @@ class DirectoryApi(pb.DirectoryServiceServicer):
         return to_message(await self._directories.sync(request.id, allow=request.allow), pb.DirectoryRun)
 
     async def ListDirectoryRuns(self, request: pb.ListDirectoryRunsRequest, context: Any) -> pb.ListDirectoryRunsResponse:
-        rows, token = await self._directories.runs(request.directory_id, _asked(request))
+        rows, token = await self._directories.runs(request.directory_id, asked(request))
         found = [document_to_message(row, pb.DirectoryRun) for row in rows]
         return pb.ListDirectoryRunsResponse(directory_runs=found, next_page_token=token)
 
@@ -72,8 +72,3 @@ def _password(directory: pb.Directory) -> str | None:
     if password is not None and (len(password) > LONGEST_PASSWORD or "\x00" in password):
         raise Invalid({"password": f"may have {LONGEST_PASSWORD} characters at most"})
     return password
-
-
-def _asked(request: Any) -> Asked:
-    size = request.page_size if request.HasField("page_size") else None
-    return Asked(request.filter, request.order_by, size, request.page_token)
