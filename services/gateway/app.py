@@ -14,8 +14,9 @@ from chassis.assembly import Assembly
 from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
-from services.gateway import eventdocs, owned
+from services.gateway import eventdocs, lookups, owned
 from services.gateway import store as kept
+from services.gateway.callers import Callers
 from services.gateway.console import BUILT, Console
 from services.gateway.jobs import wiring as jobs
 from services.gateway.jobs.results import Results
@@ -97,6 +98,7 @@ def build(settings: Settings) -> Service:
     service.background("shedding", entrance.shedding.watch)
     routes = declared()
     selections = jobs.build(assembly, routes, upstream, entrance, key)
+    lookups.build(assembly, Callers(routes, upstream), stream)
     rest = _rest(settings, upstream, credentials, assembly, entrance, routes, selections)
     api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
     app = Limits(entrance.doors(api), secure=settings.public_url.startswith("https://"))

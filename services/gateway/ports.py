@@ -83,6 +83,21 @@ class Records(Protocol):
         """What a note about a record says; empty where it is not among the newest. Raises `Unavailable`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record that the caller may read. `all` says that he may read every record of its kind."""
+
+    subject: str
+    all: bool
+
+
+class Seeing(Protocol):
+    """Knows which records the caller may read."""
+
+    async def record(self, resources: str, id: str) -> Seen:  # noqa: A002 - as its field
+        """A record by id or number. Raises `NotFound`, `Denied`, `Unavailable` as its owner does."""
+
+
 class Past(Protocol):
     """What happened lately, as far as this process remembers."""
 

@@ -23,6 +23,7 @@ from services.gateway.sync import kept as connections
 from services.gateway.usecases.files import PIECES
 from services.gateway.usecases.jobs import JOBS, NAMED
 from services.gateway.usecases.log import DELIVERIES, DUE_FIELD
+from services.gateway.usecases.presence import FORGOTTEN, PRESENCES
 from services.gateway.usecases.reports import ITEMS
 from services.gateway.usecases.webhooks import WEBHOOKS
 
@@ -48,6 +49,9 @@ INDEXES = (
     Index(ITEMS, [("tenant", 1), ("job_id", 1), ("place", 1)]),
     Index(ITEMS, [("tenant", 1), ("job_id", 1), ("state", 1), ("place", 1)]),
     *(Index(each, [("expire_time", 1)], expire_after=timedelta(0)) for each in (JOBS, ITEMS, NAMED, PIECES)),
+    Index(PRESENCES, [("tenant", 1), ("about", 1), ("seen_time", -1)]),
+    Index(PRESENCES, [("tenant", 1), ("seen_time", 1)]),
+    Index(PRESENCES, [("seen_time", 1)], expire_after=FORGOTTEN),
     *connections.INDEXES,
     *kept_notices.INDEXES,
     *kept_mail.INDEXES,

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chassis.http.problems import Problem
+from services.gateway.live.presence import Aside
 from services.gateway.live.ring import Ahead, Entry, Ring, Vector, copied
 
 MAX_STREAMS = 5
 MAX_QUEUE = 1_000
 
-Sent = tuple[Entry, bytes]
-"""An event and the cursor of the client that gets it."""
+Sent = tuple[Entry | Aside, bytes]
+"""An event and the cursor of the client that gets it; beside events what has no cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Topics:
         """Whether nothing was named."""
         return not self.plurals and not self.subjects
 
-    def include(self, entry: Entry) -> bool:
-        """Whether an event is among it."""
+    def include(self, entry: Entry | Aside) -> bool:
+        """Whether an event is among it, or what is said about a record."""
         return self.everything or entry.plural in self.plurals or entry.subject in self.subjects
 
 
@@ -119,6 +120,11 @@ class Hub:
             else:
                 cursor = shared = shared or self.ring.cursors.text(self.ring.vector)
             self._put(subscriber, (entry, cursor))
+
+    def say(self, subscriber: Subscriber, aside: Aside) -> None:
+        """Hands what is of the moment to somebody who listens to its record."""
+        if subscriber.tenant == aside.tenant and subscriber.topics.include(aside):
+            self._put(subscriber, (aside, b""))
 
     def cursor(self, subscriber: Subscriber) -> bytes:
         """Where a subscriber is that has been given all that was read."""

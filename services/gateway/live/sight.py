@@ -12,6 +12,7 @@ import orjson
 from google.protobuf import descriptor_pool
 
 from chassis.auth import Policy, Principal
+from services.gateway.live.presence import Aside
 from services.gateway.live.ring import Entry
 
 _SNAPSHOT = 15  # the field of each event that holds the resource as it is after the change
@@ -27,11 +28,13 @@ class Sight:
         self._allowed = policy.allowed(principal.roles, principal.limits)
         self._scopes: dict[str, Filter | None] = {}
 
-    def sees(self, entry: Entry) -> bool:
-        """Whether this event may be shown."""
+    def sees(self, entry: Entry | Aside) -> bool:
+        """Whether this event may be shown. Who is at a record is for those who may see all of its kind."""
         if entry.tenant != self.principal.tenant:
             return False
         scope = self._scope(entry.plural)
+        if isinstance(entry, Aside):
+            return scope is not None and not scope
         if scope is None:
             return self._sees_part(entry)
         return not scope or _matches(scope, entry)

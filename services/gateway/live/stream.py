@@ -2,7 +2,8 @@
 
 `topics` names what to hear of, `Last-Event-ID` or `lastEventId` the point to go on from. Each event has the cursor of that
 point as id, its type as name and one JSON object as data; pings carry the cursor too, so that somebody who hears nothing
-still knows a recent one. `reset` says that something was missed, `reauth` that the caller is not known any more.
+still knows a recent one. `reset` says that something was missed, `reauth` that the caller is not known any more, `presence` who
+is at a record where the caller is, too (services/gateway/live/presence.py).
 
 Fails: before the first byte like any request (400 a cursor that is none of ours, 401, 403, 422 an unknown parameter or
 topic, 429 too many streams, 503 while the stream is not up to date); later the stream ends, and its client comes back.
@@ -27,6 +28,7 @@ from chassis.guard import Guard
 from chassis.http.problems import Problem
 from chassis.telemetry import Metrics
 from services.gateway.live.hub import Hub, Subscriber, Topics
+from services.gateway.live.presence import Aside
 from services.gateway.live.ring import Entry, Vector
 from services.gateway.live.sight import Sight
 from services.gateway.live.tail import Tail
@@ -102,6 +104,16 @@ class Stream:
         for conversation in self._open.get((tenant, subject), ()):
             conversation.again.set()
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Those of which somebody is connected."""
+        return frozenset(tenant for tenant, _ in self._open)
+
+    def say(self, subject: str, aside: Aside) -> None:
+        """Says something of the moment on the streams of somebody."""
+        for conversation in self._open.get((aside.tenant, subject), ()):
+            self.hub.say(conversation.subscriber, aside)
+
     async def caller(self, scope: Scope) -> Principal:
         """Who this is by now. Raises `Unauthenticated`, `Denied`, `Unavailable`."""
         metadata = dict(await self._credentials.metadata(scope))
@@ -128,7 +140,7 @@ class _Conversation:
     """One client that is connected."""
 
     def __init__(self, stream: Stream, scope: Scope, send: Send, subscriber: Subscriber, principal: Principal) -> None:
-        self._stream, self._scope, self._send, self._subscriber = stream, scope, send, subscriber
+        self._stream, self._scope, self._send, self.subscriber = stream, scope, send, subscriber
         self._hub = stream.hub
         self._sight = Sight(principal, stream.guard.policy())
         self._gone = self._refused = self._over = False
@@ -144,7 +156,7 @@ class _Conversation:
             await self._speak(reset=reset)
             await self._push(b"", more=False)
         except TimeoutError:
-            _log.info("A client of the event stream does not read.", extra={"tenant": self._subscriber.tenant})
+            _log.info("A client of the event stream does not read.", extra={"tenant": self.subscriber.tenant})
             if abort := self._scope.get("itsm.abort"):
                 abort()
         finally:
@@ -153,7 +165,7 @@ class _Conversation:
             await asyncio.wait(helpers)
 
     async def _speak(self, *, reset: bool) -> None:
-        subscriber = self._subscriber
+        subscriber = self.subscriber
         first = b"retry: 3000\n"
         if reset:
             first += b"event: reset\ndata: {}\n"
@@ -180,11 +192,11 @@ class _Conversation:
     def _end(self, _helper: "asyncio.Task[None]") -> None:
         # However it ended: nobody stays connected whom nothing watches over.
         self._over = True
-        self._subscriber.wake.set()
+        self.subscriber.wake.set()
 
     def _ending(self) -> bytes:
         """The last words, where it is time for them."""
-        subscriber = self._subscriber
+        subscriber = self.subscriber
         if subscriber.missed:
             return b"event: reset\ndata: {}\n\n"
         if subscriber.overflowed:
@@ -199,7 +211,7 @@ class _Conversation:
 
     async def _repeat(self) -> None:
         """What a client that comes back has missed."""
-        subscriber = self._subscriber
+        subscriber = self.subscriber
         if subscriber.replay is None:
             return
         cursors, last = self._hub.ring.cursors, time.monotonic()
@@ -215,7 +227,7 @@ class _Conversation:
 
     async def _push_queued(self) -> None:
         frames, size = [], 0
-        queue = self._subscriber.queue
+        queue = self.subscriber.queue
         while queue and size < _BATCH_BYTES:
             entry, cursor = queue.popleft()
             if self._sees(entry):
@@ -228,7 +240,7 @@ class _Conversation:
         await self._push(frames)
         await self._stream.failpoints.reached("R10")
 
-    def _sees(self, entry: Entry) -> bool:
+    def _sees(self, entry: Entry | Aside) -> bool:
         policy = self._stream.guard.policy()
         if policy is not self._sight.policy:
             self._sight = Sight(self._sight.principal, policy)
@@ -263,7 +275,7 @@ class _Conversation:
                 return
             if principal is None or (principal.tenant, principal.subject) != (known.tenant, known.subject):
                 self._refused = True
-                self._subscriber.wake.set()
+                self.subscriber.wake.set()
                 return
             self._sight = Sight(principal, self._stream.guard.policy())
 

@@ -1,18 +1,18 @@
-"""What is written but not said yet, and who is there now."""
+"""What is written but not said yet."""
 
 from typing import Any
 
 from itsm.incident import v1 as pb
 
 from chassis.codec import part
-from services.incident.usecases.drafts import Drafts, Mode, Presences
+from services.incident.usecases.drafts import Drafts
 
 
 class DraftApi(pb.DraftServiceServicer):
     """`itsm.incident.v1.DraftService`."""
 
-    def __init__(self, drafts: Drafts, presences: Presences) -> None:
-        self._drafts, self._presences = drafts, presences
+    def __init__(self, drafts: Drafts) -> None:
+        self._drafts = drafts
 
     async def KeepDraft(self, request: pb.KeepDraftRequest, context: Any) -> pb.Draft:
         said = request.draft
@@ -24,8 +24,3 @@ class DraftApi(pb.DraftServiceServicer):
     async def DropDraft(self, request: pb.DropDraftRequest, context: Any) -> pb.DropDraftResponse:
         await self._drafts.drop(request.about)
         return pb.DropDraftResponse()
-
-    async def AttendIncident(self, request: pb.AttendIncidentRequest, context: Any) -> pb.AttendIncidentResponse:
-        mode = Mode(pb.Presence.Mode.Name(request.mode))
-        people = [part(each, pb.Presence) for each in await self._presences.attend(request.id, mode)]
-        return pb.AttendIncidentResponse(people=people)

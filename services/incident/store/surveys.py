@@ -1,7 +1,6 @@
-"""Surveys and their policy; and what is kept for the moment alone: drafts, and who is where."""
+"""Surveys and their policy; and what is kept for the moment alone: drafts."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from itsm.incident import v1 as pb
 
@@ -13,12 +12,10 @@ from chassis.store import Index, Kind
 from services.incident.domain.survey import State, Survey, SurveyPolicy
 from services.incident.store.fields import enum_field, time_field
 from services.incident.usecases.cupboard import REMOVED_KEPT
-from services.incident.usecases.drafts import DRAFTS, KEPT, PRESENCES
+from services.incident.usecases.drafts import DRAFTS, KEPT
 from services.incident.usecases.surveys import DUE_FIELD, POLICIES, SURVEYS
 
 KINDS = (Kind(SurveyPolicy, pb.SurveyPolicy, POLICIES), Kind(Survey, pb.Survey, SURVEYS))
-FORGOTTEN = timedelta(minutes=5)
-"""When somebody who gave no sign leaves the database, too."""
 
 INDEXES = (
     Index(POLICIES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
@@ -28,8 +25,6 @@ INDEXES = (
     due_index(SURVEYS, DUE_FIELD),
     Index(DRAFTS, [("tenant", 1), ("by", 1), ("update_time", -1)]),
     Index(DRAFTS, [("update_time", 1)], expire_after=KEPT),
-    Index(PRESENCES, [("tenant", 1), ("about", 1), ("seen_time", -1)]),
-    Index(PRESENCES, [("seen_time", 1)], expire_after=FORGOTTEN),
 )
 POLICY_FIELDS: Fields = {
     "id": Field(path="_id", sortable=True),

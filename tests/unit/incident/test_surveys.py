@@ -1,4 +1,4 @@
-"""Surveys: who is asked, who answers, and when it is over. Drafts, and who is there."""
+"""Surveys: who is asked, who answers, and when it is over. Drafts."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from chassis.testing import caller
 from services.incident import store as kept
 from services.incident.domain.survey import State, Survey, SurveyPolicy
 from services.incident.usecases.acting import act
-from services.incident.usecases.drafts import MOST_DRAFTS, THERE, Drafts, Mode, Presences
+from services.incident.usecases.drafts import MOST_DRAFTS, Drafts
 from services.incident.usecases.surveys import SurveyPolicies, Surveys
 from tests.unit.incident.desk import KEY, Again, Desk
 
@@ -25,7 +25,7 @@ class Asking(Desk):
         super().__init__()
         self.policy = SurveyPolicies(self.store, kept.listings(KEY, self.clock)["surveyPolicies"])
         self.surveys = Surveys(self.store)
-        self.drafts, self.presences = Drafts(self.store), Presences(self.store)
+        self.drafts = Drafts(self.store)
 
     async def closed(self, number: int = 1) -> dict[str, Any]:
         told = {"id": f"inc_{number}", "number": f"INC{number}", "requester_id": "ann", "assignee_id": "bob", "team_id": "t1"}
@@ -112,25 +112,6 @@ async def test_a_draft_is_its_writers_alone_and_nothing_is_told_of_it(desk: Aski
         await desk.drafts.keep(f"new/{number}", "x", False)
     with pytest.raises(Invalid, match="drop some"):
         await desk.drafts.keep("new/one-more", "x", False)
-
-
-async def test_who_is_there_is_seen_until_he_leaves_or_gives_no_sign(desk: Asking) -> None:
-    incident = await desk.incidents.open({"title": "no mail"})
-    await desk.presences.attend(incident.id, Mode.VIEWING)
-    since = desk.clock.now
-    desk.clock.advance(seconds=20)
-    with ctx.use(caller(subject="bob")):
-        here = await desk.presences.attend(incident.number, Mode.EDITING)
-    assert {(each.user_id, each.mode) for each in here} == {("alice", Mode.VIEWING), ("bob", Mode.EDITING)}
-    desk.clock.advance(seconds=THERE.total_seconds() - 19)
-    with ctx.use(caller(subject="bob")):
-        assert [each.user_id for each in await desk.presences.attend(incident.id, Mode.EDITING)] == ["bob"]
-    await desk.presences.attend(incident.id, Mode.VIEWING)
-    with ctx.use(caller(subject="bob")):
-        left = await desk.presences.attend(incident.id, Mode.GONE)
-    assert [(each.user_id, each.since_time > since) for each in left] == [("alice", True)]
-    with ctx.use(caller(subject="ann", scope={"requester_id": "ann"})), pytest.raises(NotFound):
-        await desk.presences.attend(incident.id, Mode.VIEWING)
 
 
 @pytest.mark.parametrize("said", [{"source": "ALERT"}, {"requester_id": "itsm-incident"}, {"requester_id": "aur_01hv"}])

@@ -1,0 +1,21 @@
+"""What a console asks first and what it asks all the time, plugged together: who is at a record."""
+
+from itsm.gateway import v1 as pb
+
+from chassis.assembly import Assembly
+from chassis.service import Stage
+from services.gateway.api.presence import PresenceApi
+from services.gateway.callers import Callers, Sighted
+from services.gateway.live.presence import Attendance
+from services.gateway.live.stream import Stream
+from services.gateway.usecases.presence import Presences
+
+PRESENCE = "itsm.gateway.v1.PresenceService"
+
+
+def build(assembly: Assembly, callers: Callers, stream: Stream) -> None:
+    """Adds it all to the process."""
+    attendance = Attendance(assembly.backend, assembly.clock, lambda: stream.tenants, stream.say)
+    assembly.service.background("presence", attendance.run, stage=Stage.CONSUMERS)
+    presences = Presences(assembly.store, Sighted(callers, assembly.guard), attendance.heard)
+    assembly.serve(PRESENCE, pb.add_PresenceServiceServicer_to_server, PresenceApi(presences))
