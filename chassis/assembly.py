@@ -4,7 +4,7 @@ A service's `build(settings)` makes an `Assembly`, adds its servicers and handle
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,9 @@ from itsm.operations import v1 as operations_pb
 
 from chassis import operations, telemetry, texts
 from chassis.auth import Issuer, Policy, ServiceAccount, Verifier, own_issuer
+from chassis.demonstration import ToldClock
 from chassis.domain import SystemClock, uuid7
+from chassis.emptying import Emptying
 from chassis.events import INDEXES, Consumer, Relay, Subscriptions
 from chassis.events.replays import Replays
 from chassis.failpoints import Failpoints
@@ -37,7 +39,8 @@ from chassis.trust import trusting
 class Assembly:
     """One process with its store and its edge. `fetch_policy` replaces the call to the auth service, for that one itself.
 
-    `wordings` says which of its records hold words that are searched.
+    `wordings` says which of its records hold words that are searched; `keeping` are collections that stay where a tenant for
+    demonstration is emptied.
     """
 
     def __init__(
@@ -50,10 +53,11 @@ class Assembly:
         migrations: Sequence[Migration] = (),
         fetch_policy: Callable[[], Any] | None = None,
         wordings: Iterable[Wording] = (),
+        keeping: Collection[str] = (),
     ) -> None:
         self.settings = settings
         self.service = Service(name, settings)
-        self.clock = SystemClock(settings.clock_file)
+        self.clock = ToldClock(SystemClock(settings.clock_file))
         self.backend = MongoBackend(
             settings.mongo_uri.get_secret_value(),
             settings.mongo_driver,
@@ -68,6 +72,7 @@ class Assembly:
             (*INDEXES, *operations.INDEXES, *indexes),
             failpoints=self.failpoints,
         )
+        self.emptying = Emptying(self.store, keeping)
         self.http = httpx.AsyncClient(timeout=5, trust_env=False, verify=trusting(settings.ca_file))
         realm = settings.oidc_internal_url or settings.oidc_issuer
         keys = partial(Keys, http=self.http, refreshes=self.service.metrics.jwks_refresh)
@@ -105,7 +110,7 @@ class Assembly:
         self.serve(
             "itsm.operations.v1.OperationsService",
             operations_pb.add_OperationsServiceServicer_to_server,
-            operations.OperationsApi(self.service.name, own),
+            operations.OperationsApi(self.service.name, own, self.emptying),
         )
         self.serve(
             texts.SERVICE,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Self
 
 from chassis.errors import Invalid
@@ -28,7 +29,8 @@ class Context:
     `request_id` is the caller's idempotency key, empty when none was given. `token` is passed on to other services.
     `dry_run` says that the call only shows what it would do: no transaction of it is written (docs/decisions/027-manners.md).
     `attended`, `auth_time` and `acr` tell how the caller signed in (chassis/proof.py); `credential` is the id of the token made
-    beforehand that the caller came with instead.
+    beforehand that the caller came with instead. `time` is when the call is to have happened, where it is dated back
+    (chassis/demonstration.py).
     """
 
     tenant: str
@@ -48,6 +50,7 @@ class Context:
     acr: str = ""
     attended: bool = False
     credential: str = ""
+    time: datetime | None = None
 
     def caused_by(self, event_id: str, correlation_id: str) -> Self:
         """This context for work that an event brought about."""

@@ -24,6 +24,7 @@ from uuid import uuid4
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
+from chassis.demonstration import being_told
 from chassis.errors import Unavailable
 from chassis.lease import Lease
 from chassis.races import again
@@ -140,7 +141,7 @@ class DueWorker:
         passed_over += [record for _, record in self._under_way.values()]
         by_tenant: dict[str, list[Document]] = {}
         for _ in range(_TENANTS):
-            query = {self._field: {"$gt": _EVER, "$lte": now}, "tenant": {"$nin": list(by_tenant)}}
+            query = {self._field: {"$gt": _EVER, "$lte": now}, "tenant": {"$nin": [*by_tenant, *being_told()]}}
             if passed_over:
                 query["_id"] = {"$nin": passed_over}
             found = await self._store.backend.find(

@@ -17,6 +17,7 @@ from itsm.operations import v1 as pb
 from chassis import context as ctx
 from chassis.codec import document_to_message, given, to_message
 from chassis.domain import Aggregate, new_id
+from chassis.emptying import Emptying
 from chassis.errors import ForbiddenMove, Invalid, NotFound
 from chassis.events import wire
 from chassis.events.records import DEAD_LETTERS, Record
@@ -199,8 +200,8 @@ class Operations:
 class OperationsApi(pb.OperationsServiceServicer):
     """`itsm.operations.v1.OperationsService` of one service."""
 
-    def __init__(self, service: str, operations: Operations) -> None:
-        self._service, self._operations = service, operations
+    def __init__(self, service: str, operations: Operations, emptying: Emptying) -> None:
+        self._service, self._operations, self._emptying = service, operations, emptying
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Any) -> pb.ListDeadLettersResponse:  # noqa: ARG002, N802
         self._ours(request.service)
@@ -235,6 +236,10 @@ class OperationsApi(pb.OperationsServiceServicer):
     async def GetReplay(self, request: pb.GetReplayRequest, context: Any) -> pb.Replay:  # noqa: ARG002, N802
         self._ours(request.service)
         return to_message(await self._operations.replay(request.id), pb.Replay)
+
+    async def EmptyTenant(self, request: pb.EmptyTenantRequest, context: Any) -> pb.EmptyTenantResponse:  # noqa: ARG002, N802
+        self._ours(request.service)
+        return pb.EmptyTenantResponse(removed_count=await self._emptying.run())
 
     def _ours(self, service: str) -> None:
         if service != self._service:

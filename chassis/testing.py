@@ -129,6 +129,19 @@ class MemoryBackend:
             _update(document, update)
         return len(found)
 
+    async def delete_many(self, collection: str, query: Query) -> int:
+        """See `Backend`."""
+        refuse_dry_run()
+        documents = self._documents(collection)
+        gone = [key for key, document in documents.items() if matches(document, query)]
+        for key in gone:
+            del documents[key]
+        return len(gone)
+
+    async def collection_names(self) -> list[str]:
+        """See `Backend`."""
+        return sorted(self.collections)
+
     async def find_one_and_update(
         self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, upsert: bool = False
     ) -> Document | None:

@@ -13,6 +13,7 @@ import orjson
 from chassis import context as ctx
 from chassis import protojson, telemetry
 from chassis.context import Actor, Context
+from chassis.emptying import went
 from chassis.errors import Invalid
 from chassis.events import wire
 from chassis.events.records import DEAD_LETTERS, PARKED, Record, dead, parked
@@ -107,13 +108,10 @@ class Handling:
             return
         try:
             envelope = self._opened(record, given, topic)
-            if followed:
-                verdict = await self._judged(envelope, complete=since.get(plural, since.get("*", 1)) == 0)
-                if verdict is Verdict.EARLY:
-                    self._park(tx, record, envelope)
-                if verdict is not Verdict.APPLY:
-                    self._outcomes.append((type_name, verdict.value))
-                    return
+            complete = since.get(plural, since.get("*", 1)) == 0
+            if passed := await self._passed(tx, record, envelope, complete=complete if followed else None):
+                self._outcomes.append((type_name, passed))
+                return
             message = self._read.pop(_place(record), None)
             if message is None and subscription is not None:
                 message = _decoded(record.value, subscription)
@@ -137,6 +135,17 @@ class Handling:
         if package not in (home, _SHARED_PACKAGE) or topic not in (home, AUDIT_TOPIC):
             raise Unreadable("source", f"{envelope.type} of {envelope.source} does not belong on {topic}")
         return envelope
+
+    async def _passed(self, tx: Transaction, record: Record, envelope: Envelope, *, complete: bool | None) -> str:
+        """Why an event is not handled now; nothing where it is. `complete` is None where versions do not matter."""
+        if await went(self._store.backend, envelope.tenant, envelope.id):
+            return "emptied"
+        if complete is None:
+            return ""
+        verdict = await self._judged(envelope, complete=complete)
+        if verdict is Verdict.EARLY:
+            self._park(tx, record, envelope)
+        return "" if verdict is Verdict.APPLY else verdict.value
 
     async def _judged(self, envelope: Envelope, *, complete: bool) -> Verdict:
         verdict = self.versions.judge(envelope, complete=complete)

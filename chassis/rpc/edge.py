@@ -17,9 +17,9 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 
 from chassis import context as ctx
-from chassis import proof, telemetry
+from chassis import demonstration, proof, telemetry
 from chassis.auth import Policy, Principal
-from chassis.domain import uuid7
+from chassis.domain import SystemClock, uuid7
 from chassis.errors import STATUS_KEY, DeadlinePassed, Error, Internal, Invalid, Unauthenticated, to_status
 from chassis.listing.facets import ANSWER_KEY as COUNTS_KEY
 from chassis.listing.facets import ASKED_KEY as FACETS_KEY
@@ -36,6 +36,7 @@ KEY_LENGTH = 255
 REPLAYED_KEY = "x-idempotency-replayed"  # in the trailing metadata of an answer that was given before
 DRY_RUN_KEY = "dry-run"  # in the metadata of a call that only shows what it would do, and of its answer
 BEHALF_KEY = "x-itsm-on-behalf-of"
+_clock = SystemClock()  # what is yet to come is so by the real time
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _CORRELATION = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 _BEHALF = _CORRELATION | {"/"}
@@ -220,6 +221,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             acr=principal.acr,
             attended=principal.attended,
             credential="" if principal.attended else principal.session_id,
+            time=demonstration.told(principal.tenant, metadata.get(demonstration.TIME_KEY, ""), _clock()),
         )
 
 

@@ -106,6 +106,12 @@ class Backend(Protocol):
     async def update_many(self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """Changes all matches, each for itself; says how many."""
 
+    async def delete_many(self, collection: str, query: Query) -> int:
+        """Removes all matches, each for itself; says how many."""
+
+    async def collection_names(self) -> list[str]:
+        """The names of all collections, in order."""
+
     async def find_one_and_update(
         self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, upsert: bool = False
     ) -> Document | None:

@@ -144,6 +144,19 @@ class MongoBackend:
             result = await self._database[collection].update_many(query, update)
         return int(result.modified_count)
 
+    async def delete_many(self, collection: str, query: Query) -> int:
+        """See `Backend`."""
+        refuse_dry_run()
+        with _translated():
+            result = await self._database[collection].delete_many(query)
+        return int(result.deleted_count)
+
+    async def collection_names(self) -> list[str]:
+        """See `Backend`."""
+        with _translated():
+            names: list[str] = await self._database.list_collection_names(filter={"type": "collection"})
+        return sorted(name for name in names if not name.startswith("system."))
+
     async def find_one_and_update(
         self, collection: str, query: Query, update: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, upsert: bool = False
     ) -> Document | None:

@@ -77,6 +77,11 @@ class TantivyIndex:
         """See `ports.Index`."""
         await self._write(lambda writer: writer.delete_all_documents())
 
+    async def forget(self, tenant: str) -> None:
+        """Everything of a tenant goes, at once."""
+        await self._write(lambda writer: writer.delete_documents_by_term("tenant", tenant))
+        await self.commit()
+
     async def commit(self) -> None:
         """See `ports.Index`."""
 

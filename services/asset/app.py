@@ -83,6 +83,7 @@ def build(
     assembly.serve(DUPLICATES, pb.add_DuplicateServiceServicer_to_server, DuplicateApi(Duplicates(store), reading))
     graphs = Graphs(store, most=settings.graph_items)
     assembly.service.background("graphs", graphs.follow)
+    assembly.emptying.also(graphs.forget)
     impact, relations = Impact(store, graphs), Relations(store, listings[RELATIONS])
     assembly.serve(GRAPH, pb.add_GraphServiceServicer_to_server, GraphApi(relations, impact, reading))
     assembly.react(reactions.subscriptions(impact))

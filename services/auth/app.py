@@ -73,7 +73,7 @@ async def _policy() -> Policy:
 
 def build(settings: Settings) -> Service:
     """The service with all its parts."""
-    assembly = Assembly("auth", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=_policy)
+    assembly = Assembly("auth", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=_policy, keeping=kept.PEOPLE)
     service, store = assembly.service, assembly.store
     real_clock = SystemClock()  # credentials end by the real time, whatever the test clock says
     sealing = settings.signing_secret.get_secret_value() or settings.client_secret.get_secret_value()

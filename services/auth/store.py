@@ -10,6 +10,7 @@ from chassis.due import due_index
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
+from chassis.store.transaction import CLAIMS
 from services.auth.domain import credential
 from services.auth.domain.credential import Credential
 from services.auth.domain.directory import Directory, DirectoryRun, RunState
@@ -18,7 +19,7 @@ from services.auth.domain.grant import Grant
 from services.auth.domain.realm_event import RealmEvent
 from services.auth.usecases.credentials import CREDENTIALS
 from services.auth.usecases.directories import DIRECTORIES
-from services.auth.usecases.mirror import TEAMS, USERS
+from services.auth.usecases.mirror import TEAMS, TENANTS, USERS
 from services.auth.usecases.people import GRANTS
 from services.auth.usecases.reading import AUDIT
 from services.auth.usecases.realm_events import REALM_EVENTS
@@ -32,6 +33,9 @@ KINDS = (
     Kind(Directory, pb.Directory, DIRECTORIES),
     Kind(DirectoryRun, pb.DirectoryRun, RUNS),
 )
+
+PEOPLE = (USERS, TEAMS, TENANTS, CREDENTIALS, GRANTS, CLAIMS, SIGNING_KEYS, DIRECTORIES, RUNS, LINKS, SCHEDULES)
+"""Who may sign in and what tells so: it stays where a tenant for demonstration is emptied."""
 
 INDEXES = (
     Index(CREDENTIALS, [("tenant", 1), ("hash", 1)]),
@@ -88,7 +92,7 @@ USER_FIELDS: Fields = {
 }
 TEAM_FIELDS: Fields = {
     "id": Field(path="subject"),
-    "name": Field(path="name", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT, sortable=True),
     "memberIds": Field(path="member_ids", many=True),
 }
 DIRECTORY_FIELDS: Fields = {

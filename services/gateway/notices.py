@@ -78,6 +78,7 @@ def build(settings: NoticeSettings, parts: Parts) -> dict[Channel, Sender]:
     owners, catalog = Owners(assembly.guard, people.roles), Catalog(store.clock)
     wording = Wording(store, settings.notice_locale)
     rules = Rules(store, kept.rule_listing(key, store.clock), catalog)
+    assembly.emptying.also(rules.forget)
     addressing = Addressing(store, owners, people, records, parts.ways | {Channel.CHAT, Channel.PUSH})
     notifying = Notifying(store, log, catalog, rules, addressing, wording, people, records, public_url=url, installation=name)
     assembly.react(reactions.notices(notifying))

@@ -16,13 +16,16 @@ from chassis.http.listener import Listener
 from chassis.outbound import USUAL_PORTS
 from chassis.policy import Policy
 from chassis.service import Service, Stage
-from services.monitor import reactions
+from services.monitor import kept_oncall, reactions
 from services.monitor import store as kept
 from services.monitor.api.alerts import AlertApi
 from services.monitor.api.checks import CheckApi
+from services.monitor.api.escalation import EscalationPolicyApi
 from services.monitor.api.integrations import IntegrationApi
 from services.monitor.api.notifications import NotificationApi
+from services.monitor.api.pages import PageApi
 from services.monitor.api.rules import AlertRuleApi
+from services.monitor.api.schedules import ScheduleApi
 from services.monitor.api.series import SeriesApi
 from services.monitor.api.silences import SilenceApi
 from services.monitor.domain.stages import PIPELINE
@@ -30,6 +33,7 @@ from services.monitor.ingest.app import Door
 from services.monitor.ingest.keys import KEPT_SECONDS, Keys, exchanging
 from services.monitor.ingest.otlp_grpc import OtlpServer
 from services.monitor.ingest.samples import SampleDoor
+from services.monitor.people import AskedMembers
 from services.monitor.ports import NOTIFIERS, Assets, NotifierPlugin
 from services.monitor.probes import Probes
 from services.monitor.probes.plugin import CHECKS as CHECKS_BY_PLUGINS
@@ -40,6 +44,7 @@ from services.monitor.usecases.check_results import CHECKS, Results
 from services.monitor.usecases.check_worker import CheckWorker
 from services.monitor.usecases.checks import Checks
 from services.monitor.usecases.delivering import Delivering
+from services.monitor.usecases.escalation import Policies
 from services.monitor.usecases.evaluation import Evaluation
 from services.monitor.usecases.folding import Folding, Retention
 from services.monitor.usecases.gathering import Gatherer
@@ -48,11 +53,14 @@ from services.monitor.usecases.integrations import Integrations
 from services.monitor.usecases.looking import HOLD_FIELD, Looking
 from services.monitor.usecases.mirror import Mirror
 from services.monitor.usecases.notifying import Notifying, Targets
+from services.monitor.usecases.paging import DUE_FIELD as PAGE_DUE
+from services.monitor.usecases.paging import PAGES, Calling
 from services.monitor.usecases.purging import Purging
 from services.monitor.usecases.quiet import Quiet
 from services.monitor.usecases.reading import Reading
 from services.monitor.usecases.rules import Rules
 from services.monitor.usecases.samples import Samples
+from services.monitor.usecases.schedules import Schedules
 from services.monitor.usecases.series import SeriesReading
 from services.monitor.usecases.situations import LOOK_FIELD, LiveSituations
 
@@ -63,6 +71,9 @@ CHECK = "itsm.monitor.v1.CheckService"
 ALERT_RULE = "itsm.monitor.v1.AlertRuleService"
 SILENCE = "itsm.monitor.v1.SilenceService"
 NOTIFICATION = "itsm.monitor.v1.NotificationService"
+SCHEDULE = "itsm.monitor.v1.ScheduleService"
+ESCALATION_POLICY = "itsm.monitor.v1.EscalationPolicyService"
+PAGE = "itsm.monitor.v1.PageService"
 
 
 class Settings(chassis_settings.Settings):
@@ -116,6 +127,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
     expiry.attach(service)
     Purging(store, kept=timedelta(days=settings.alerts_days)).attach(service)
     mirror = Mirror(store)
+    assembly.emptying.also(mirror.forget)
     looks, notifiers = plugins.load(CHECKS_BY_PLUGINS, settings.plugins), plugins.load(NOTIFIERS, settings.plugins)
     plugins.tell(service, (looks, notifiers))
     situations = _pipeline(assembly, settings, mirror, notifiers.found)
@@ -158,9 +170,22 @@ def _pipeline(
     assembly.serve(NOTIFICATION, pb.add_NotificationServiceServicer_to_server, NotificationApi(targets))
     assembly.react(reactions.mirror(mirror))
     assembly.react(reactions.merges(Alerts(store), quiet))
-    assembly.react(reactions.alerts(looking, Notifying(store, mirror)))
+    assembly.react(reactions.alerts(looking, Notifying(store, mirror), _call(assembly, key)))
     Delivering(store, outbound.Outbound(policy), key, notifiers).attach(service)
     return situations
+
+
+def _call(assembly: Assembly, key: bytes) -> Calling:
+    """Who is on call, whom alerts call, and the clock by which they do."""
+    store, service = assembly.store, assembly.service
+    schedule_list, policy_list, page_list = kept_oncall.listings(key, store.clock)
+    schedules, policies = Schedules(store, schedule_list), Policies(store, policy_list)
+    calling = Calling(store, page_list, schedules, policies, Alerts(store), AskedMembers(assembly))
+    assembly.serve(SCHEDULE, pb.add_ScheduleServiceServicer_to_server, ScheduleApi(schedules))
+    assembly.serve(ESCALATION_POLICY, pb.add_EscalationPolicyServiceServicer_to_server, EscalationPolicyApi(policies))
+    assembly.serve(PAGE, pb.add_PageServiceServicer_to_server, PageApi(calling))
+    DueWorker(store, "monitor", PAGES, PAGE_DUE, calling.advance, service.metrics, name="pages").attach(service)
+    return calling
 
 
 def _check(assembly: Assembly, settings: Settings, intake: Intake, looks: Mapping[str, CheckPlugin]) -> None:

@@ -76,6 +76,14 @@ class StoreCases:
         assert '"changes":[{"field":"state","old":"NEW","new":"RESOLVED"}]' in rows[0]["data"]
         assert "personal words" not in str(rows)
 
+    async def test_documents_are_removed_together_and_collections_known_by_name(self, backend: Backend, store: Store) -> None:
+        for tenant in ("a", "a", "b"):
+            with ctx.use(caller(tenant)):
+                await self._added(store)
+        assert {"tickets", "changes"} <= set(await backend.collection_names())
+        assert await backend.delete_many("tickets", {"tenant": "a"}) == 2
+        assert await backend.count("tickets", {}) == 1
+
     async def test_a_caller_sees_only_its_own_tenant(self, store: Store) -> None:
         with ctx.use(caller("a")):
             ticket = await self._added(store)

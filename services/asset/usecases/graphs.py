@@ -94,6 +94,10 @@ class Graphs:
         self._held.setdefault(tenant, _Held()).assets |= there
         return await self.current()
 
+    async def forget(self, tenant: str) -> None:
+        """Lets go of a tenant's graph, which is read anew when it is asked for."""
+        self._held.pop(tenant, None)
+
     async def follow(self) -> None:
         """Looks for what other processes committed, until it is canceled."""
         while True:

@@ -17,6 +17,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from chassis import protojson, telemetry
+from chassis.demonstration import TIME_KEY
 from chassis.errors import Error, Invalid
 from chassis.http import problems
 from chassis.http.problems import Problem, pointer
@@ -209,6 +210,8 @@ class Transcoder:
             request = await _request(exchange, route, values, version or "")
             self._entrance.check_key(route, exchange.idempotency_key(), dry_run=exchange.dry_run)
             timeout = IMPORT_TIMEOUT if route.imports else self._timeout
+            if said := exchange.header(TIME_KEY):
+                metadata.append((TIME_KEY, said))
             if exchange.dry_run:
                 metadata.append((DRY_RUN_KEY, "true"))
                 trailing = {}

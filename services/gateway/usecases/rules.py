@@ -95,6 +95,11 @@ class Rules:
             known = self._known[tenant] = (now, sorted(rules, key=lambda rule: (rule.order, rule.id)))
         return known[1]
 
+    async def forget(self, tenant: str) -> None:
+        """Lets go of a tenant's rules; those of the platform are written down again when they are asked for."""
+        self._known.pop(tenant, None)
+        self._prepared.discard(tenant)
+
     async def _prepare(self) -> None:
         """Writes down the rules of the platform that this tenant has not seen yet, in a transaction and name of its own."""
         tenant = ctx.current().tenant

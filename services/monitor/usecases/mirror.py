@@ -42,6 +42,10 @@ class Mirror:
         self._store = store
         self._topologies: dict[str, _Kept] = {}
 
+    async def forget(self, tenant: str) -> None:
+        """Lets go of who needs whom in a tenant, of which nothing is left."""
+        self._topologies.pop(tenant, None)
+
     async def locate(self, hints: Sequence[AssetHint]) -> list[Known | None]:
         """For each hint the asset that it means, for a merged one that which it was merged into. A name that several assets in
         use bear says nothing."""

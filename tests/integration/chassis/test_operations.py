@@ -11,6 +11,7 @@ from itsm.incident import v1 as pb
 from itsm.operations import v1 as operations_pb
 
 from chassis import context as ctx
+from chassis.emptying import Emptying
 from chassis.errors import Busy, ForbiddenMove, NotFound
 from chassis.events import Envelope, Subscriptions
 from chassis.events.replays import Replays
@@ -41,7 +42,7 @@ class Fragile:
         subscriptions.on(pb.IncidentUpdated)(self._take)
         self.consumer = place.consumer(store, subscriptions)
         self.operations = Operations(store, listing(b"k" * 32, store.clock))
-        self.api = OperationsApi("monitor", self.operations)
+        self.api = OperationsApi("monitor", self.operations, Emptying(self.consumer.store))
 
     async def _take(self, event: Any, envelope: Envelope) -> None:
         if envelope.version == 1 and not self.mended:

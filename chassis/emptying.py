@@ -1,0 +1,66 @@
+"""Takes everything away that a tenant for demonstration has in this service, and keeps what was told before from coming back.
+
+Each collection names the tenant in each document, so that nothing has to know what there is. Events that were made before
+and arrive later, also from other services or in a replay, are passed over by their ids, which begin with when they were made.
+
+Fails: `ForbiddenMove` for every other tenant, whoever asks.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Collection
+
+from chassis import context as ctx
+from chassis.demonstration import is_one
+from chassis.errors import ForbiddenMove
+from chassis.store import Store, Update
+from chassis.store.backend import Backend
+from chassis.store.numbers import NUMBERS
+
+EMPTIED = "emptied"
+Forget = Callable[[str], Awaitable[None]]
+
+
+class Emptying:
+    """`kept` are collections that stay: who may sign in does not go with what was done.
+
+    Human numbers go on: a process has blocks of them, and none is given twice.
+    """
+
+    def __init__(self, store: Store, kept: Collection[str] = ()) -> None:
+        self._store, self._kept = store, {EMPTIED, NUMBERS, *kept}
+        self._forget: list[Forget] = []
+
+    def also(self, forget: Forget) -> None:
+        """Has `forget(tenant)` called afterwards: for what a process remembers beside its database."""
+        self._forget.append(forget)
+
+    async def run(self) -> int:
+        """Empties the tenant of the caller; says how many documents there were. Again changes nothing."""
+        tenant, backend = ctx.current().tenant, self._store.backend
+        if not is_one(tenant):
+            raise ForbiddenMove("IN_USE", "empty", "only a tenant for demonstration can be emptied")
+        now = {"$set": {"time": int(time.time() * 1000)}}
+        await backend.write([Update(EMPTIED, {"_id": tenant, "tenant": tenant}, now, strict=False, upsert=True)])
+        removed = 0
+        for collection in await backend.collection_names():
+            if collection not in self._kept:
+                removed += await backend.delete_many(collection, {"tenant": tenant})
+        recent = self._store.recent
+        for key in [key for key in recent if key[0] == tenant]:
+            del recent[key]
+        for forget in self._forget:
+            await forget(tenant)
+        return removed
+
+
+async def went(backend: Backend, tenant: str, event_id: str) -> bool:
+    """Whether an event was made before its tenant was emptied."""
+    if not is_one(tenant):
+        return False
+    found = await backend.find_one(EMPTIED, {"_id": tenant, "tenant": tenant})
+    return found is not None and _made(event_id) <= found["time"]
+
+
+def _made(event_id: str) -> int:
+    """Milliseconds since 1970 at which an id of `uuid7` was made."""
+    return int(event_id.replace("-", "")[:12], 16)

@@ -1,0 +1,98 @@
+"""Tenants for demonstration: told in the past, emptied at once; and never any other."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chassis import context as ctx
+from chassis import demonstration
+from chassis.demonstration import ToldClock, being_told, is_one, told
+from chassis.domain import uuid7
+from chassis.emptying import Emptying, went
+from chassis.errors import ForbiddenMove, Invalid
+from chassis.store import Store
+from chassis.testing import FakeClock, MemoryBackend, caller
+from tests.support.store_cases import KIND, NOON, Ticket, a_ticket
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "is_it"), [("demo", True), ("demo-berlin", True), ("demonstrators", False), ("main", False)]
+)
+def test_its_name_alone_makes_a_tenant_one_for_demonstration(tenant: str, is_it: bool) -> None:
+    assert is_one(tenant) is is_it
+
+
+def test_a_call_is_dated_back_to_the_instant_that_it_says() -> None:
+    assert told("demo", "2026-01-05T09:30:00.1234+01:00", NOW) == datetime(2026, 1, 5, 8, 30, 0, 123000, tzinfo=UTC)
+    assert told("main", "", NOW) is None
+
+
+def test_what_is_due_waits_while_a_history_is_told_and_no_longer() -> None:
+    told("demo-told", "2026-01-05T09:30:00Z", NOW)
+    assert "demo-told" in being_told()
+    assert "demo-told" not in being_told(lambda: demonstration.time.monotonic() + 60)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-01-05T09:30:00", "2026-03-02T12:00:01Z"])
+def test_what_is_no_past_instant_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        told("demo", text, NOW)
+
+
+def test_nobody_else_dates_anything_back() -> None:
+    with pytest.raises(Invalid) as refused:
+        told("main", "2026-01-05T09:30:00Z", NOW)
+    assert refused.value.reason == "NO_DEMONSTRATION"
+
+
+def test_a_clock_says_what_the_call_was_told_and_else_the_time() -> None:
+    clock = ToldClock(FakeClock(NOW))
+    with ctx.use(caller("demo", time=NOW - timedelta(days=40))):
+        assert clock() == NOW - timedelta(days=40)
+    assert clock() == NOW
+
+
+async def test_a_tenant_is_emptied_and_its_neighbor_and_what_is_kept_stay() -> None:
+    backend = MemoryBackend()
+    store = Store(backend, FakeClock(NOON), [KIND])
+    emptying, forgotten = Emptying(store, ["people"]), list[str]()
+
+    async def forget(tenant: str) -> None:
+        forgotten.append(tenant)
+
+    emptying.also(forget)
+    tickets = {}
+    for tenant in ("demo", "main"):
+        with ctx.use(caller(tenant)):
+            tickets[tenant] = a_ticket()
+            async with store.transaction() as tx:
+                tx.add(tickets[tenant])
+    backend.collections["people"] = {"demo|usr_1": {"_id": "demo|usr_1", "tenant": "demo"}}
+    with ctx.use(caller("demo")):
+        assert await emptying.run() == 2  # the ticket and its change
+        assert await store.count("tickets", {}, limit=10) == await store.count("changes", {}, limit=10) == 0
+        assert not [key for key in store.recent if key[0] == "demo"]
+        assert await store.count("people", {}, limit=10) == 1
+        assert await emptying.run() == 0
+    with ctx.use(caller("main")):
+        assert (await store.get(Ticket, tickets["main"].id)).title == "mail is down"
+    assert forgotten == ["demo", "demo"]
+
+
+async def test_what_was_made_before_never_comes_back_and_what_is_made_after_does() -> None:
+    backend = MemoryBackend()
+    before = uuid7()
+    with ctx.use(caller("demo")):
+        await Emptying(Store(backend, FakeClock(NOON), [KIND])).run()
+    later = f"{int(before[:8], 16) + 1:08x}{before[8:]}"
+    assert await went(backend, "demo", before)
+    assert not await went(backend, "demo", later)
+    assert not await went(backend, "main", before)
+
+
+async def test_a_tenant_that_people_work_in_cannot_be_emptied() -> None:
+    emptying = Emptying(Store(MemoryBackend(), FakeClock(NOON), [KIND]))
+    with ctx.use(caller("main")), pytest.raises(ForbiddenMove):
+        await emptying.run()
