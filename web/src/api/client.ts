@@ -42,6 +42,30 @@ export async function body<T>(answer: Promise<{ data?: T }>): Promise<T> {
   return data;
 }
 
+type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
+
+/** What a request has beside its address. */
+export interface Asked {
+  query?: Query;
+  body?: unknown;
+  /** The version that the person saw: the request fails where another is there. */
+  etag?: string;
+  /** Another attempt of what was asked before has the same. */
+  key?: string;
+}
+
+/** Asks a resource whose name is data. Where the name stands in the program, `api` knows the types. */
+export async function ask<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, asked: Asked = {}): Promise<T> {
+  const untyped = api as unknown as { request: (method: string, path: string, init: object) => Promise<{ data?: T }> };
+  const header = {
+    ...(asked.etag === undefined ? {} : { "If-Match": `"${asked.etag}"` }),
+    ...(asked.key === undefined ? {} : { "Idempotency-Key": asked.key }),
+  };
+  return body(
+    untyped.request(method.toLowerCase(), `/api/v1/${path}`, { params: { query: asked.query, header }, body: asked.body }),
+  );
+}
+
 /** A text in the filter language. */
 export const quoted = (text: string) => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 

@@ -11,8 +11,8 @@ import { Toasts } from "@/ui/toasts";
 import { KeySheet } from "./KeySheet";
 import { useCommands } from "./keys";
 import { Palette } from "./Palette";
+import { choose, nextScheme, type Scheme, useScheme } from "./scheme";
 import { signOut, useSession } from "./session";
-import { choose, nextScheme, type Scheme, useScheme } from "./theme";
 
 const SCHEME_ICONS: Record<Scheme, IconName> = { auto: "auto", light: "sun", dark: "moon" };
 

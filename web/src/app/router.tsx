@@ -1,7 +1,8 @@
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { type Area, words } from "@/i18n";
+import { recordSearch } from "@/records/search";
 import { Shell } from "./Shell";
-import { alertSearch, assetSearch, incidentSearch } from "./search";
+import { alertSearch, assetSearch } from "./search";
 import { Failed, NotFound } from "./states";
 
 /** A page that is fetched when it is opened, after the words of its area. */
@@ -23,13 +24,14 @@ const start = createRoute({
 const incidents = createRoute({
   getParentRoute: () => root,
   path: "/incidents",
-  validateSearch: incidentSearch,
-  component: page("incidents", () => import("@/features/incidents/Queue"), "Queue"),
+  validateSearch: recordSearch,
+  component: page("incidents", () => import("@/features/incidents/pages"), "Queue"),
 });
 const incident = createRoute({
   getParentRoute: () => root,
   path: "/incidents/$id",
-  component: page("incidents", () => import("@/features/incidents/IncidentPage"), "IncidentPage"),
+  validateSearch: recordSearch,
+  component: page("incidents", () => import("@/features/incidents/pages"), "IncidentPage"),
 });
 const short = createRoute({
   getParentRoute: () => root,

@@ -8,26 +8,6 @@ const oneOf =
 
 type Given = Record<string, unknown>;
 
-export interface IncidentSearch {
-  view?: "mine" | "unassigned" | "resolved" | "all";
-  priority?: string;
-  text?: string;
-  filter?: string;
-  team?: string;
-  sort?: "oldest" | "changed";
-  peek?: string;
-}
-
-export const incidentSearch = (given: Given): IncidentSearch => ({
-  view: oneOf("mine", "unassigned", "resolved", "all")(given.view),
-  priority: text(given.priority),
-  text: text(given.text),
-  filter: text(given.filter),
-  team: text(given.team),
-  sort: oneOf("oldest", "changed")(given.sort),
-  peek: text(given.peek),
-});
-
 export interface AlertSearch {
   view?: "acknowledged" | "suppressed" | "resolved" | "all";
   severity?: string;

@@ -5,11 +5,11 @@ import { Icon } from "./Icon";
 const Context = createContext({ id: "", error: false });
 
 /** A label with its control and what is wrong with it. */
-export function Field({ label, error, children }: { label: string; error?: string; children: ReactNode }) {
+export function Field({ label, error, hint, children }: { label: string; error?: string; hint?: string; children: ReactNode }) {
   const id = useId();
   return (
     <Context.Provider value={{ id, error: error !== undefined }}>
-      <Input.Wrapper id={id} label={label} error={error}>
+      <Input.Wrapper id={id} label={label} error={error} description={hint}>
         {children}
       </Input.Wrapper>
     </Context.Provider>
@@ -23,7 +23,11 @@ interface Common {
   "data-autofocus"?: boolean;
 }
 
-export function TextInput({ value, onChange, ...rest }: Common & { list?: string; placeholder?: string }) {
+export function TextInput({
+  value,
+  onChange,
+  ...rest
+}: Common & { list?: string; placeholder?: string; type?: "text" | "number" | "datetime-local" | "date" | "email" | "url" }) {
   const { id, error } = useContext(Context);
   return (
     <Input

@@ -1,13 +1,15 @@
 import { Button } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, body, type Schemas } from "@/api/client";
+import { ask, type Schemas } from "@/api/client";
+import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Ago, Problem } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { Icon, type IconName } from "@/ui/Icon";
 import { Person, usePerson } from "@/ui/people";
 import { lasting } from "@/ui/time";
+import type { DeskRecord, Kind } from "./kind";
 
 type Entry = Schemas["TimelineEntry"];
 type Note = Schemas["Note"];
@@ -26,26 +28,29 @@ const QUIET = new Set([
   "firingAlertCount",
 ]);
 
+interface Answer {
+  entries: Entry[];
+  nextPageToken: string;
+}
+
 /** All that happened, the newest first; notes are told whole. */
-export function Timeline({ id, few = false }: { id: string; few?: boolean }) {
+export function Timeline<R extends DeskRecord>({ kind, id, few = false }: { kind: Kind<R>; id: string; few?: boolean }) {
+  const { can } = useSession();
   const [shown, setShown] = useState<"all" | "notes">("all");
   const entries = useInfiniteQuery({
-    queryKey: ["incidents", "history", id, few],
+    queryKey: [kind.resources, "history", id, few],
     initialPageParam: "",
     queryFn: ({ pageParam }) =>
-      body(
-        api.GET("/api/v1/incidents/{id}/timeline", {
-          params: { path: { id }, query: { pageSize: few ? FEW : PAGE, ...(pageParam ? { pageToken: pageParam } : {}) } },
-        }),
-      ),
+      ask<Answer>("GET", `${kind.resources}/${id}/timeline`, {
+        query: { pageSize: few ? FEW : PAGE, pageToken: pageParam || undefined },
+      }),
     getNextPageParam: ({ nextPageToken }) => nextPageToken || undefined,
   });
   const notes = useQuery({
-    queryKey: ["incidents", "history", id, "notes"],
+    queryKey: [kind.resources, "history", id, "notes"],
+    enabled: kind.noteable !== false && can(`${kind.resources}.listNotes`),
     queryFn: async () => {
-      const answer = await body(
-        api.GET("/api/v1/incidents/{id}/notes", { params: { path: { id }, query: { pageSize: 200 } } }),
-      );
+      const answer = await ask<{ notes: Note[] }>("GET", `${kind.resources}/${id}/notes`, { query: { pageSize: 200 } });
       return new Map(answer.notes.map((note) => [note.id, note]));
     },
   });
@@ -69,7 +74,7 @@ export function Timeline({ id, few = false }: { id: string; few?: boolean }) {
       )}
       <ol className="timeline" aria-label={t("timeline.label")}>
         {listed.map((entry) => (
-          <Line key={entry.id} entry={entry} note={notes.data?.get(noteId(entry))} />
+          <Line key={entry.id} entry={entry} kind={kind} note={notes.data?.get(noteId(entry))} />
         ))}
       </ol>
       {listed.length === 0 && entries.isSuccess && <p className="muted">{t("timeline.none")}</p>}
@@ -111,7 +116,7 @@ const ICONS: Record<string, IconName> = {
 
 const isNote = (kind: string) => kind === "NoteAdded" || kind === "NoteImported";
 
-function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
+function Line<R extends DeskRecord>({ entry, note, kind: of }: { entry: Entry; note: Note | undefined; kind: Kind<R> }) {
   const kind = kindOf(entry);
   const detail = (entry.detail ?? {}) as Record<string, unknown>;
   const person =
@@ -127,7 +132,7 @@ function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
       <div>
         <header>
           <strong>{/^(itsm-|service:)/.test(entry.actor) ? t("timeline.platform") : name || t("timeline.somebody")}</strong>
-          <span>{kind in KNOWN ? t(`event.${kind as keyof typeof KNOWN}`) : kind}</span>
+          <span>{of.happened?.(kind) ?? happened(kind)}</span>
           {kind === "IncidentEscalated" && <span className="muted">{escalation(detail)}</span>}
           <span className="end">
             <Ago time={entry.time} />
@@ -144,8 +149,9 @@ function Line({ entry, note }: { entry: Entry; note: Note | undefined }) {
           <ul className="changes">
             {changes.map((change) => (
               <li key={change.field}>
-                {t(`field.${change.field as "state"}`, { defaultValue: change.field })}:{" "}
-                <Value field={change.field} value={change.old} old /> <Value field={change.field} value={change.new} />
+                {t(`field.${change.field as "state"}`, { defaultValue: spaced(change.field) })}:{" "}
+                <Value field={change.field} value={change.old} stateText={of.stateText} old />{" "}
+                <Value field={change.field} value={change.new} stateText={of.stateText} />
               </li>
             ))}
           </ul>
@@ -173,13 +179,31 @@ const KNOWN = {
   NoteImported: 1,
 } as const;
 
+const PEOPLE = new Set(["assigneeId", "requesterId", "implementerId", "ownerId", "reviewerId"]);
+
+/** `dueTime` as people read it. */
+const spaced = (name: string) => name.replace(/Ids?$/, "").replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
+
+/** What an event says in the kit's words; its own name where there are none. */
+const happened = (kind: string) => (kind in KNOWN ? t(`event.${kind as keyof typeof KNOWN}`) : spaced(kind).trim());
+
 function escalation(detail: Record<string, unknown>): string {
   const clock = detail.clock as { kind?: string } | undefined;
   const late = typeof detail.lateByMs === "number" && detail.lateByMs > 60_000 ? ` (+${lasting(detail.lateByMs)})` : "";
   return [clock?.kind ? t(`clock.${clock.kind as "RESPONSE"}`) : "", String(detail.step ?? ""), late].filter(Boolean).join(" ");
 }
 
-function Value({ field, value, old = false }: { field: string; value: unknown; old?: boolean }) {
+function Value({
+  field,
+  value,
+  stateText,
+  old = false,
+}: {
+  field: string;
+  value: unknown;
+  stateText: (state: string) => string;
+  old?: boolean;
+}) {
   const text =
     value === null || value === undefined || value === ""
       ? ""
@@ -187,14 +211,7 @@ function Value({ field, value, old = false }: { field: string; value: unknown; o
         ? JSON.stringify(value)
         : String(value);
   if (!text || /^[A-Z_]+_UNSPECIFIED$/.test(text)) return old ? null : <span className="muted">–</span>;
-  const shown =
-    field === "assigneeId" || field === "requesterId" ? (
-      <Person id={text} />
-    ) : field === "state" ? (
-      t(`state.${text as "NEW"}`)
-    ) : (
-      text
-    );
+  const shown = field.endsWith("Id") && PEOPLE.has(field) ? <Person id={text} /> : field === "state" ? stateText(text) : text;
   return old ? (
     <>
       <del>{shown}</del> →

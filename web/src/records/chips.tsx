@@ -14,26 +14,26 @@ const PRIORITY: Record<Incident["priority"], Tone> = {
   P4: "calm",
   P5: "still",
 };
-const STATE: Record<Incident["state"], Tone> = {
-  STATE_UNSPECIFIED: "still",
-  NEW: "accent",
-  ASSIGNED: "calm",
-  IN_PROGRESS: "calm",
-  ON_HOLD: "warn",
-  RESOLVED: "good",
-  CLOSED: "still",
-  CANCELLED: "still",
-};
-
 export const PriorityChip = ({ priority }: { priority: Incident["priority"] }) => (
   <Chip tone={PRIORITY[priority]} title={t(`priority.${priority}`)}>
     {priority}
   </Chip>
 );
 
-export const StateChip = ({ incident }: { incident: Incident }) => (
-  <Chip tone={STATE[incident.state]} title={incident.state === "ON_HOLD" ? t(`hold.${incident.holdReason}`) : undefined}>
-    {t(`state.${incident.state}`)}
+/** The state of a record, in the color that it has for its kind. */
+export const StateChip = ({
+  tones,
+  state,
+  text,
+  title,
+}: {
+  tones: Record<string, Tone>;
+  state: string;
+  text: string;
+  title?: string;
+}) => (
+  <Chip tone={tones[state] ?? "still"} title={title}>
+    {text}
   </Chip>
 );
 
@@ -90,11 +90,11 @@ export function ClockChip({ clock, named = false }: { clock: Clock; named?: bool
   );
 }
 
-export function SlaChip({ incident }: { incident: Incident }) {
-  const clock = presentClock(incident.clocks);
+export function SlaChip({ clocks }: { clocks: readonly Clock[] }) {
+  const clock = presentClock(clocks);
   if (clock !== undefined) return <ClockChip clock={clock} />;
-  const missed = incident.clocks.some(({ breached, kind }) => breached && kind === "RESOLVE");
-  if (incident.clocks.length === 0) return <span className="muted">–</span>;
+  const missed = clocks.some(({ breached, kind }) => breached && kind === "RESOLVE");
+  if (clocks.length === 0) return <span className="muted">–</span>;
   return missed ? (
     <Chip tone="bad" icon="late">
       {t("sla.missed")}

@@ -1,18 +1,19 @@
 import { Button } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type KeyboardEvent, useId, useRef } from "react";
-import { api, body, type Incident } from "@/api/client";
+import { ask, type Schemas } from "@/api/client";
 import { useCommands } from "@/app/keys";
 import { t } from "@/i18n";
 import { Problem } from "@/ui/bits";
 import { useDraft } from "@/ui/drafts";
+import type { DeskRecord, Kind } from "./kind";
 
 /** Writes notes. What is written survives a closed tab, a lost session, a refused request. */
-export function Composer({ incident }: { incident: Incident }) {
+export function Composer<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R }) {
   const client = useQueryClient();
   const place = useRef<HTMLTextAreaElement>(null);
   const box = useId();
-  const draft = useDraft<{ text: string; public: boolean; key: string }>(`note/${incident.id}`, {
+  const draft = useDraft<{ text: string; public: boolean; key: string }>(`note/${record.id}`, {
     text: "",
     public: false,
     key: "",
@@ -23,18 +24,16 @@ export function Composer({ incident }: { incident: Incident }) {
       // The key stays with the draft, so that a note whose answer was lost is not written twice.
       const key = draft.value.key || crypto.randomUUID();
       draft.set({ ...draft.value, key });
-      const params = { path: { id: incident.id }, header: { "Idempotency-Key": key } };
-      return body(
-        api.POST("/api/v1/incidents/{id}/notes", { params, body: { text: text.trim(), public: draft.value.public } }),
-      );
+      const words = { text: text.trim(), public: draft.value.public };
+      return ask<Schemas["Note"]>("POST", `${kind.resources}/${record.id}/notes`, { key, body: words });
     },
     onSuccess: () => {
       draft.clear();
-      void client.invalidateQueries({ queryKey: ["incidents", "history", incident.id] });
+      void client.invalidateQueries({ queryKey: [kind.resources, "history", record.id] });
     },
   });
   useCommands([
-    { id: "note", label: t("composer.focus"), keys: ["n", "r"], group: t("keys.incident"), run: () => place.current?.focus() },
+    { id: "note", label: t("composer.focus"), keys: ["n", "r"], group: kind.many, run: () => place.current?.focus() },
   ]);
   const submit = (event: FormEvent) => {
     event.preventDefault();

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, body, type Incident, type Schemas } from "@/api/client";
+import { ask, type Schemas } from "@/api/client";
 import { t } from "@/i18n";
 import { Chip, Problem, type Tone } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
@@ -19,24 +19,35 @@ function used(clock: Clock, instant: number): number {
   return Math.min(1, Math.max(0, 1 - left / target));
 }
 
-export function Clocks({ incident }: { incident: Incident }) {
+interface Props {
+  resources: string;
+  id: string;
+  clocks: readonly Clock[];
+  /** Whether the service can say why each is due then. */
+  explained?: boolean;
+}
+
+/** The promises that a record is under, and how much of each is used. */
+export function Clocks({ resources, id, clocks, explained = false }: Props) {
   const [opened, setOpened] = useState(false);
   return (
     <section className="card">
       <header>
         <h2>{t("sla.title")}</h2>
-        <Button className="end" size="compact-xs" variant="subtle" onClick={() => setOpened(true)}>
-          {t("sla.why")}
-        </Button>
+        {explained && (
+          <Button className="end" size="compact-xs" variant="subtle" onClick={() => setOpened(true)}>
+            {t("sla.why")}
+          </Button>
+        )}
       </header>
       <div className="body">
-        {incident.clocks.length === 0 && <p className="muted">{t("sla.none")}</p>}
-        {incident.clocks.map((clock) => (
+        {clocks.length === 0 && <p className="muted">{t("sla.none")}</p>}
+        {clocks.map((clock) => (
           <Line key={`${clock.kind}${clock.startTime}${clock.policyId}`} clock={clock} />
         ))}
       </div>
       <Dialog opened={opened} onClose={() => setOpened(false)} title={t("sla.whyTitle")} place="side">
-        <Explanation id={incident.id} />
+        <Explanation resources={resources} id={id} />
       </Dialog>
     </section>
   );
@@ -70,10 +81,15 @@ function Line({ clock }: { clock: Clock }) {
   );
 }
 
-function Explanation({ id }: { id: string }) {
+interface Account {
+  clock?: Clock;
+  steps: string[];
+}
+
+function Explanation({ resources, id }: { resources: string; id: string }) {
   const query = useQuery({
-    queryKey: ["incidents", "history", id, "clocks"],
-    queryFn: () => body(api.GET("/api/v1/incidents/{id}:explainClocks", { params: { path: { id } } })),
+    queryKey: [resources, "history", id, "clocks"],
+    queryFn: () => ask<{ accounts: Account[] }>("GET", `${resources}/${id}:explainClocks`),
   });
   if (query.isError) return <Problem error={query.error} retry={() => void query.refetch()} />;
   return (

@@ -1,0 +1,68 @@
+import { Button } from "@mantine/core";
+import { type FormEvent, type ReactNode, useState } from "react";
+import { asProblem } from "@/api/problem";
+import { t } from "@/i18n";
+import { Problem } from "@/ui/bits";
+import { askedFor, FieldControl, initialValues } from "./FieldControl";
+import type { Field, Values } from "./kind";
+
+interface Props {
+  fields: readonly Field[];
+  /** What the button says. */
+  action: string;
+  submit: (values: Values) => Promise<unknown>;
+  cancel: () => void;
+  danger?: boolean;
+  /** Shown above the fields, by what is said so far. */
+  children?: (values: Values) => ReactNode;
+}
+
+/** A form of fields; what the server refuses stands at the field that it is about. */
+export function FieldsForm({ fields, action, submit, cancel, danger = false, children }: Props) {
+  const [values, setValues] = useState<Values>(() => initialValues(fields));
+  const [failed, setFailed] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+  const problem = failed === null ? null : asProblem(failed);
+  const asked = askedFor(fields, values);
+  const wrong = (name: string) => problem?.errors.find(({ pointer }) => pointer.split("/").at(1) === name)?.message;
+  const named = problem?.errors.some(({ pointer }) => asked.some(({ name }) => pointer.split("/").at(1) === name));
+
+  const onSubmit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setFailed(null);
+    try {
+      await submit(
+        Object.fromEntries(asked.map(({ name }) => [name, values[name]]).filter(([, value]) => value !== undefined)),
+      );
+    } catch (error) {
+      setFailed(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <form className="stack" onSubmit={(event) => void onSubmit(event)}>
+      {children?.(values)}
+      {asked.map((field, index) => (
+        <FieldControl
+          key={field.name}
+          field={field}
+          first={index === 0}
+          value={values[field.name]}
+          error={wrong(field.name)}
+          onChange={(value) => setValues((known) => ({ ...known, [field.name]: value }))}
+        />
+      ))}
+      {failed !== null && !named && <Problem error={failed} />}
+      <div className="line">
+        <Button type="submit" loading={busy} data-danger={danger || undefined} data-autofocus={asked.length === 0 || undefined}>
+          {action}
+        </Button>
+        <Button variant="default" onClick={cancel}>
+          {t("common.cancel")}
+        </Button>
+      </div>
+    </form>
+  );
+}

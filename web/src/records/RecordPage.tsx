@@ -1,0 +1,196 @@
+import { Button } from "@mantine/core";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { useCommands } from "@/app/keys";
+import { useSession } from "@/app/session";
+import { t } from "@/i18n";
+import { Loading, Problem } from "@/ui/bits";
+import { Dialog } from "@/ui/Dialog";
+import { Views } from "@/ui/filters";
+import { Icon } from "@/ui/Icon";
+import { Menu } from "@/ui/Menu";
+import { Composer } from "./Composer";
+import { useChange, useRecord } from "./data";
+import { Facts } from "./Facts";
+import { FieldsForm } from "./FieldsForm";
+import { type DeskRecord, type Field, type Kind, nameOf, titleOf, type Value, verbsOf } from "./kind";
+import type { RecordSearch } from "./search";
+import { Timeline } from "./Timeline";
+import { useVerbs } from "./useVerbs";
+
+const SHOWN = 3;
+
+/** The page of one record of this kind, which the address names by id or number. */
+export function RecordPage<R extends DeskRecord>({ kind }: { kind: Kind<R> }) {
+  const { id = "" } = useParams({ strict: false }) as { id?: string };
+  const query = useRecord<R>(kind.resources, id);
+  if (query.isPending) return <Loading />;
+  if (query.isError) {
+    return (
+      <div className="page-scroll">
+        <div className="page-head">
+          <h1>{id}</h1>
+        </div>
+        <Problem error={query.error} retry={() => void query.refetch()} />
+      </div>
+    );
+  }
+  return <Page key={query.data.id} kind={kind} record={query.data} />;
+}
+
+const withKnown = <R extends DeskRecord>(fields: readonly Field[], record: R): Field[] =>
+  fields.map((field) => ({ ...field, initial: (record as unknown as Record<string, Value | undefined>)[field.name] }));
+
+function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R }) {
+  const { can } = useSession();
+  const navigate = useNavigate();
+  const search: RecordSearch = useSearch({ strict: false });
+  const { act, dialog } = useVerbs(kind);
+  const change = useChange(kind);
+  const [editing, setEditing] = useState(false);
+  const verbs = verbsOf(kind, record, can);
+  const editable = kind.edit !== undefined && can(`${kind.resources}.update`);
+  const list = `/${kind.resources}` as "/incidents";
+  const tab = kind.tabs?.find(({ value }) => value === search.tab);
+  useEffect(() => {
+    document.title = `${nameOf(record)} ${titleOf(record)}`;
+    return () => {
+      document.title = "ITSM";
+    };
+  }, [record]);
+  useCommands([
+    ...verbs.map(({ id, label, key }) => ({
+      id: `${kind.resources}.${id}`,
+      label,
+      keys: key === undefined ? undefined : [key],
+      group: kind.many,
+      run: () => act(id, [record]),
+    })),
+    ...(editable
+      ? [{ id: "record.edit", label: t("record.edit"), keys: ["i"], group: kind.many, run: () => setEditing(true) }]
+      : []),
+    {
+      id: "record.copy",
+      label: t("record.copy"),
+      keys: ["."],
+      group: kind.many,
+      run: () => void navigator.clipboard.writeText(nameOf(record)),
+    },
+    {
+      id: "record.back",
+      label: t("record.back"),
+      keys: ["Escape"],
+      group: kind.many,
+      palette: false,
+      run: () => void navigate({ to: list }),
+    },
+  ]);
+  const rest = [
+    ...verbs.slice(SHOWN).map(({ id, label }) => ({ label, run: () => act(id, [record]) })),
+    ...(editable ? [{ label: t("record.edit"), icon: "note" as const, run: () => setEditing(true) }] : []),
+  ];
+  const description = (record as { description?: string }).description;
+  return (
+    <>
+      <div className="page-head">
+        <div className="stack" style={{ gap: "0.25rem" }}>
+          <div className="line wrap">
+            <Link to={list} className="crumb">
+              {kind.many}
+            </Link>
+            <span className="muted">/</span>
+            <span className="strong">{nameOf(record)}</span>
+            {kind.chips(record)}
+          </div>
+          <h1>{titleOf(record)}</h1>
+        </div>
+        <div className="verbs">
+          {verbs.slice(0, SHOWN).map(({ id, label }, index) => (
+            <Button key={id} size="sm" variant={index === 0 ? "filled" : "default"} onClick={() => act(id, [record])}>
+              {label}
+            </Button>
+          ))}
+          {rest.length > 0 && (
+            <Menu label={t("record.more")} className="button" side="below" items={rest}>
+              <Icon name="more" />
+            </Menu>
+          )}
+        </div>
+      </div>
+      {kind.tabs && (
+        <div className="filters">
+          <Views
+            label={t("record.parts")}
+            views={[{ value: "", label: t("record.overview") }, ...kind.tabs]}
+            value={tab?.value ?? ""}
+            onChange={(value) =>
+              void navigate({
+                to: ".",
+                search: (known: RecordSearch) => ({ ...known, tab: value || undefined }),
+                replace: true,
+              })
+            }
+          />
+        </div>
+      )}
+      <div className="page-scroll">
+        {tab ? (
+          tab.show(record)
+        ) : (
+          <div className="record">
+            <div className="stack">
+              {description && (
+                <section className="card">
+                  <header>
+                    <h2>{t("record.description")}</h2>
+                  </header>
+                  <p className="body prose">{description}</p>
+                </section>
+              )}
+              {kind.main?.(record)}
+              {kind.noteable !== false && can(`${kind.resources}.note`) && <Composer kind={kind} record={record} />}
+              {kind.history !== false && (
+                <section className="card" aria-label={t("timeline.label")}>
+                  <header>
+                    <h2>{t("timeline.label")}</h2>
+                  </header>
+                  <div className="body">
+                    <Timeline kind={kind} id={record.id} />
+                  </div>
+                </section>
+              )}
+            </div>
+            <div className="stack">
+              {kind.side?.(record)}
+              <section className="card">
+                <header>
+                  <h2>{t("record.details")}</h2>
+                </header>
+                <div className="body">
+                  <Facts kind={kind} record={record} />
+                </div>
+              </section>
+            </div>
+          </div>
+        )}
+      </div>
+      {dialog}
+      <Dialog opened={editing} onClose={() => setEditing(false)} title={`${t("record.edit")}: ${nameOf(record)}`}>
+        <FieldsForm
+          fields={withKnown(kind.edit ?? [], record)}
+          action={t("record.save")}
+          cancel={() => setEditing(false)}
+          submit={async (values) => {
+            const known = record as unknown as Record<string, Value | undefined>;
+            const changed = Object.fromEntries(
+              Object.entries(values).filter(
+                ([name, value]) => JSON.stringify(known[name] ?? "") !== JSON.stringify(value ?? ""),
+              ),
+            );
+            if (Object.keys(changed).length === 0 || (await change(record, changed)) !== null) setEditing(false);
+          }}
+        />
+      </Dialog>
+    </>
+  );
+}

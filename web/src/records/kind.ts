@@ -1,0 +1,143 @@
+import type { ReactNode } from "react";
+import type { IconName } from "@/ui/Icon";
+
+/** What every record has that people work on. */
+export interface DeskRecord {
+  id: string;
+  etag: string;
+  state: string;
+  number?: string;
+  title?: string;
+  createTime?: string;
+  updateTime?: string;
+}
+
+export type Value = string | number | boolean | string[];
+export type Values = Record<string, Value | undefined>;
+
+export interface Option {
+  value: string;
+  label: string;
+  title?: string;
+}
+
+/** One thing that a form asks for. */
+export interface Field {
+  /** As in the body of the request. */
+  name: string;
+  label: string;
+  /** `lines` are a text each; `assets`, `people` and `records` are found by typing. */
+  kind: "text" | "area" | "choice" | "team" | "person" | "people" | "assets" | "time" | "number" | "toggle" | "lines";
+  required?: boolean;
+  options?: readonly Option[];
+  initial?: Value;
+  hint?: string;
+  /** Whether it is asked for, by what else was said. */
+  when?: (values: Values) => boolean;
+}
+
+/** Something that is done with a record by a command of its own: `POST /api/v1/{resources}/{id}:{id of the verb}`. */
+export interface Verb<R> {
+  id: string;
+  label: string;
+  /** The states that it is done from, or a condition of the record. */
+  from: readonly string[] | ((record: R) => boolean);
+  key?: string;
+  /** What it asks for first; without any it is done at once. */
+  fields?: (records: readonly R[], me: string) => readonly Field[];
+  /** What else is said with it. */
+  extra?: (record: R) => Values;
+  /** How it is said that it was done. */
+  done?: (count: number, number: string) => string;
+  /** What takes it back: the verb and its words. */
+  undo?: (before: R) => { verb: string; values: Values };
+  /** How it is called in permissions, where that is another name. */
+  permission?: string;
+  /** Whether it ends what others work on. */
+  danger?: boolean;
+}
+
+/** A part of a list that has a name. */
+export interface View {
+  value: string;
+  label: string;
+  filter: (me: string) => string;
+}
+
+export interface Column<R> {
+  title: string;
+  width: string;
+  /** Gives way beside the preview and on narrow screens. */
+  minor?: boolean;
+  cell: (record: R) => ReactNode;
+  /** The field that is changed right here, by a choice. */
+  edit?: Field;
+}
+
+/** Something that a list is narrowed by, with a few known values. */
+export interface Narrowing {
+  name: string;
+  label: string;
+  options: readonly Option[];
+}
+
+export interface Sort {
+  value: string;
+  label: string;
+  orderBy: string;
+}
+
+/** A further part of a record's page, under its own address. */
+export interface Tab<R> {
+  value: string;
+  label: string;
+  show: (record: R) => ReactNode;
+}
+
+/** Everything that lists and pages have to know of a kind of record. */
+export interface Kind<R extends DeskRecord> {
+  /** Plural, as in addresses. */
+  resources: string;
+  /** Many and one of them, in the person's words. */
+  many: string;
+  one: string;
+  icon: IconName;
+  /** The filter that a typed text stands for. */
+  find?: (text: string) => string;
+  views: readonly View[];
+  sorts?: readonly Sort[];
+  narrowings?: readonly Narrowing[];
+  columns: readonly Column<R>[];
+  verbs: readonly Verb<R>[];
+  /** Verbs that are offered for many at once. */
+  bulk?: readonly string[];
+  /** Chips beside the number. */
+  chips: (record: R) => ReactNode;
+  stateText: (state: string) => string;
+  /** Title and content of each fact; what is null is not shown. */
+  facts: (record: R) => readonly (readonly [string, ReactNode])[];
+  /** Cards of the page: beside the description and the timeline, and in the narrow column. */
+  main?: (record: R) => ReactNode;
+  side?: (record: R) => ReactNode;
+  tabs?: readonly Tab<R>[];
+  /** What a new one is asked for. */
+  create?: (me: string) => readonly Field[];
+  /** What may be changed, on the page. */
+  edit?: readonly Field[];
+  /** What an event of its timeline says; null where the kit's words will do. */
+  happened?: (event: string) => string | null;
+  noteable?: boolean;
+  history?: boolean;
+  /** Beside the heading of the list. */
+  tools?: () => ReactNode;
+}
+
+export const nameOf = (record: DeskRecord) => record.number || record.id;
+export const titleOf = (record: DeskRecord) => record.title ?? "";
+
+export const ableTo = <R extends DeskRecord>(verb: Verb<R>, record: R) =>
+  typeof verb.from === "function" ? verb.from(record) : verb.from.includes(record.state);
+
+/** What can be done with a record now, most wanted first. */
+export const verbsOf = <R extends DeskRecord>(kind: Kind<R>, record: R, can: (permission: string) => boolean) =>
+  kind.verbs.filter((verb) => ableTo(verb, record) && can(`${kind.resources}.${verb.permission ?? verb.id}`));
