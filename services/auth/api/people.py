@@ -60,13 +60,16 @@ class UserApi(pb.UserServiceServicer):
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: Any) -> pb.WhoAmIResponse:
         caller = ctx.current()
+        known = await self._reading.person(caller.actor.id)
         return pb.WhoAmIResponse(
             subject=caller.actor.id,
             kind=caller.actor.kind,
             tenant=caller.tenant,
             roles=sorted(caller.roles),
             permissions=sorted(caller.permissions),
-            team_ids=await self._reading.teams_of(caller.actor.id),
+            team_ids=known.get("team_ids", ()),
+            display_name=known.get("display_name", ""),
+            username=known.get("username", ""),
         )
 
     async def GrantRole(self, request: pb.GrantRoleRequest, context: Any) -> pb.Grant:

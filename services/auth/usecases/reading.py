@@ -49,10 +49,14 @@ class Reading:
 
     async def teams_of(self, subject: str) -> list[str]:
         """The teams of somebody in the caller's tenant; none of whom nobody knows."""
+        return list((await self.person(subject)).get("team_ids", ()))
+
+    async def person(self, subject: str) -> Document:
+        """Somebody in the caller's tenant; empty for whom nobody knows."""
         context = ctx.current()
         with ctx.use(replace(context, scope={})):
             found = await self._store.find(USERS, {"_id": f"{context.tenant}|{subject}"}, limit=1)
-        return list(found[0]["team_ids"]) if found else []
+        return found[0] if found else {}
 
     async def own_tenant(self) -> Document:
         """The caller's tenant."""

@@ -46,12 +46,12 @@ class Reading:
         page = self._listings[of.plural].page(tenant, asked.filter, asked.order_by, asked.size, asked.token)
         return page.cut(await self._store.find(of.collection, page.query, sort=page.sort, limit=page.limit, naive=True))
 
-    async def count(self, kind: type[Aggregate], filter_text: str) -> tuple[int, bool]:
-        """How many match, and whether there are more than were counted."""
+    async def count(self, kind: type[Aggregate], filter_text: str, most: int = COUNTED) -> tuple[int, bool]:
+        """How many match, counted up to `most`, and whether there are more."""
         of = self._store.kinds[kind]
         page = self._listings[of.plural].page(ctx.current().tenant, filter_text)
-        number = await self._store.count(of.collection, page.query, limit=COUNTED + 1)
-        return min(number, COUNTED), number > COUNTED
+        number = await self._store.count(of.collection, page.query, limit=most + 1)
+        return min(number, most), number > most
 
     async def notes(self, kind: type[Aggregate], id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
         """A page of what was said about a record, newest first. A caller who sees only some rows sees only what is public."""
