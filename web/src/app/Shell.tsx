@@ -1,7 +1,5 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { api, body } from "@/api/client";
 import { t } from "@/i18n";
 import { useLive } from "@/live/live";
 import { Icon, type IconName } from "@/ui/Icon";
@@ -10,6 +8,7 @@ import { Avatar, usePerson } from "@/ui/people";
 import { Toasts } from "@/ui/toasts";
 import { KeySheet } from "./KeySheet";
 import { useCommands } from "./keys";
+import { GROUPS } from "./nav";
 import { Palette } from "./Palette";
 import { choose, nextScheme, type Scheme, useScheme } from "./scheme";
 import { signOut, useSession } from "./session";
@@ -22,6 +21,10 @@ export function Shell() {
   const [palette, setPalette] = useState(false);
   const [sheet, setSheet] = useState(false);
   const go = t("keys.go");
+  const groups = GROUPS()
+    .map((group) => ({ ...group, places: group.places.filter(({ permission }) => can(permission)) }))
+    .filter((group) => group.places.length > 0);
+  const places = groups.flatMap((group) => group.places);
   useCommands([
     {
       id: "palette",
@@ -34,16 +37,13 @@ export function Shell() {
     },
     { id: "sheet", label: t("keys.title"), keys: ["?"], group: t("keys.everywhere"), run: () => setSheet(true) },
     { id: "scheme", label: t("scheme.next"), keys: ["d"], group: t("keys.everywhere"), run: () => choose(nextScheme()) },
-    { id: "go.incidents", label: t("nav.incidents"), keys: ["g i"], group: go, run: () => void navigate({ to: "/incidents" }) },
-    { id: "go.alerts", label: t("nav.alerts"), keys: ["g a"], group: go, run: () => void navigate({ to: "/alerts" }) },
-    { id: "go.assets", label: t("nav.assets"), keys: ["g c"], group: go, run: () => void navigate({ to: "/assets" }) },
-    {
-      id: "go.dashboard",
-      label: t("nav.dashboard"),
-      keys: ["g d"],
+    ...places.map(({ to, label, key }) => ({
+      id: `go.${to}`,
+      label,
+      keys: key === undefined ? undefined : [key],
       group: go,
-      run: () => void navigate({ to: "/dashboards/service-desk" }),
-    },
+      run: () => void navigate({ to: to as "/incidents" }),
+    })),
     { id: "out", label: t("session.out"), group: t("keys.everywhere"), run: () => void signOut() },
   ]);
   return (
@@ -62,12 +62,23 @@ export function Shell() {
           <kbd>Ctrl K</kbd>
         </button>
         <div className="nav">
-          {can("incidents.list") && (
-            <Entry to="/incidents" icon="incident" label={t("nav.incidents")} count={<OpenIncidents />} />
-          )}
-          {can("alerts.list") && <Entry to="/alerts" icon="alert" label={t("nav.alerts")} count={<FiringAlerts />} />}
-          {can("assets.list") && <Entry to="/assets" icon="asset" label={t("nav.assets")} />}
-          {can("kpis.list") && <Entry to="/dashboards/service-desk" icon="dashboard" label={t("nav.dashboard")} />}
+          {groups.map((group) => (
+            <section key={group.label} aria-label={group.label}>
+              <h2 className="label">{group.label}</h2>
+              {group.places.map((place) => (
+                <Link
+                  key={place.to}
+                  to={place.to as "/incidents"}
+                  aria-label={place.label}
+                  activeProps={{ "aria-current": "page" }}
+                >
+                  <Icon name={place.icon} />
+                  <span className="label">{place.label}</span>
+                  {place.count}
+                </Link>
+              ))}
+            </section>
+          ))}
         </div>
         <Foot openSheet={() => setSheet(true)} />
       </nav>
@@ -79,39 +90,6 @@ export function Shell() {
       <Toasts />
     </div>
   );
-}
-
-type Destination = "/incidents" | "/alerts" | "/assets" | "/dashboards/service-desk";
-
-function Entry({ to, icon, label, count }: { to: Destination; icon: IconName; label: string; count?: React.ReactNode }) {
-  return (
-    <Link to={to} aria-label={label} activeProps={{ "aria-current": "page" }}>
-      <Icon name={icon} />
-      <span className="label">{label}</span>
-      {count}
-    </Link>
-  );
-}
-
-const shown = ({ value, capped }: { value: number; capped: boolean }) => (capped ? `${value}+` : String(value));
-
-function OpenIncidents() {
-  const { data } = useQuery({
-    queryKey: ["counts", "incidents", "open"],
-    queryFn: () =>
-      body(
-        api.GET("/api/v1/incidents:count", { params: { query: { filter: "state IN (NEW, ASSIGNED, IN_PROGRESS, ON_HOLD)" } } }),
-      ),
-  });
-  return data ? <span className="count">{shown(data)}</span> : null;
-}
-
-function FiringAlerts() {
-  const { data } = useQuery({
-    queryKey: ["counts", "alerts", "firing"],
-    queryFn: () => body(api.GET("/api/v1/alerts:count", { params: { query: { filter: "state = FIRING" } } })),
-  });
-  return data ? <span className="count">{shown(data)}</span> : null;
 }
 
 function Foot({ openSheet }: { openSheet: () => void }) {

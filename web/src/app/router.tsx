@@ -14,6 +14,29 @@ const page = <M extends Record<string, unknown>>(area: Area, load: () => Promise
 
 const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: NotFound, errorComponent: Failed });
 
+/** The list of a kind of record, and the page of one. */
+function records<Path extends string, M extends Record<string, unknown>>(
+  path: Path,
+  area: Area,
+  load: () => Promise<M>,
+  queue: keyof M & string,
+  one: keyof M & string,
+) {
+  const list = createRoute({
+    getParentRoute: () => root,
+    path,
+    validateSearch: recordSearch,
+    component: page(area, load, queue),
+  });
+  const record = createRoute({
+    getParentRoute: () => root,
+    path: `${path}/$id`,
+    validateSearch: recordSearch,
+    component: page(area, load, one),
+  });
+  return [list, record] as const;
+}
+
 const start = createRoute({
   getParentRoute: () => root,
   path: "/",
@@ -21,18 +44,7 @@ const start = createRoute({
     throw redirect({ to: "/incidents", replace: true });
   },
 });
-const incidents = createRoute({
-  getParentRoute: () => root,
-  path: "/incidents",
-  validateSearch: recordSearch,
-  component: page("incidents", () => import("@/features/incidents/pages"), "Queue"),
-});
-const incident = createRoute({
-  getParentRoute: () => root,
-  path: "/incidents/$id",
-  validateSearch: recordSearch,
-  component: page("incidents", () => import("@/features/incidents/pages"), "IncidentPage"),
-});
+const incidents = records("/incidents", "incidents", () => import("@/features/incidents/pages"), "Queue", "IncidentPage");
 const short = createRoute({
   getParentRoute: () => root,
   path: "/i/$number",
@@ -71,7 +83,7 @@ const dashboard = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, incidents, incident, short, alerts, assets, asset, dashboard]),
+  routeTree: root.addChildren([start, ...incidents, short, alerts, assets, asset, dashboard]),
   defaultPreload: "intent",
   defaultPreloadDelay: 80,
 });
