@@ -2,7 +2,17 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const LIMITS = { "first load, JS": 210_000, "first load, CSS": 25_000, "any lazy part, JS": 85_000 };
+// What whoever comes sees first, beside what the page names itself.
+const ENTRIES = {
+  "index.html": {
+    limit: 210_000,
+    shown: ["src/features/incidents/Queue.tsx", "src/i18n/en/core.json", "src/i18n/en/incidents.json"],
+  },
+  "portal.html": { limit: 170_000, shown: ["src/portal/Home.tsx", "src/i18n/en/core.json", "src/i18n/en/portal.json"] },
+  "oncall.html": { limit: 110_000, shown: ["src/i18n/en/core.json", "src/i18n/en/oncall.json"] },
+};
+const STYLES = 25_000;
+const LAZY = 85_000;
 
 const manifest = JSON.parse(readFileSync("dist/assets/manifest.json", "utf8"));
 const weight = (file) => gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length;
@@ -14,21 +24,24 @@ function together(key, seen = new Set()) {
   return seen;
 }
 
-const entry = Object.keys(manifest).find((key) => manifest[key].isEntry);
-// Whoever comes sees the queue first.
-const first = together("src/features/incidents/Queue.tsx", together(entry));
-const styles = new Set([...first].flatMap((key) => manifest[key].css ?? []));
-const lazy = Object.keys(manifest).filter((key) => !first.has(key) && manifest[key].file.endsWith(".js"));
-const sum = (files) => [...files].reduce((total, file) => total + weight(file), 0);
-const found = {
-  "first load, JS": sum([...first].map((key) => manifest[key].file)),
-  "first load, CSS": sum(styles),
-  "any lazy part, JS": Math.max(0, ...lazy.map((key) => weight(manifest[key].file))),
-};
+const sum = (files) => [...new Set(files)].reduce((total, file) => total + weight(file), 0);
+const found = [];
+const atOnce = new Set();
+for (const [entry, { limit, shown }] of Object.entries(ENTRIES)) {
+  const first = together(entry);
+  for (const key of shown) if (key in manifest) together(key, first);
+  for (const key of first) atOnce.add(key);
+  const keys = [...first];
+  found.push([`${entry}, JS`, sum(keys.map((key) => manifest[key].file)), limit]);
+  found.push([`${entry}, CSS`, sum(keys.flatMap((key) => manifest[key].css ?? [])), STYLES]);
+}
+const lazy = Object.keys(manifest).filter((key) => !atOnce.has(key) && manifest[key].file.endsWith(".js"));
+found.push(["any lazy part, JS", Math.max(0, ...lazy.map((key) => weight(manifest[key].file))), LAZY]);
+
 let over = false;
-for (const [name, bytes] of Object.entries(found)) {
-  const fits = bytes <= LIMITS[name];
+for (const [name, bytes, limit] of found) {
+  const fits = bytes <= limit;
   over ||= !fits;
-  console.log(`${fits ? "ok  " : "OVER"} ${name}: ${(bytes / 1000).toFixed(1)} of ${LIMITS[name] / 1000} kB gz`);
+  console.log(`${fits ? "ok  " : "OVER"} ${name}: ${(bytes / 1000).toFixed(1)} of ${limit / 1000} kB gz`);
 }
 process.exit(over ? 1 : 0);

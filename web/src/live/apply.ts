@@ -14,6 +14,11 @@ const MEMBERS: Record<string, string> = {
   assets: "asset",
   relations: "relation",
   checks: "check",
+  requests: "request",
+  tasks: "task",
+  approvals: "approval",
+  surveys: "survey",
+  statusUpdates: "statusUpdate",
 };
 
 /** Whether `next` is at least as new; versions of a record are whole numbers that grow. */
