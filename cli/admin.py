@@ -5,7 +5,7 @@ record is found by its name. A text that begins with `@`, as in `@calendars/Offi
 What a document leaves out is left as it is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True, help="Configuration as code: plan, apply
 KINDS = (
     "calendars", "slaPolicies", "assetClasses", "integrations", "notificationTargets", "checks", "alertRules",
     "maintenanceWindows", "approvalPolicies", "changeTemplates", "routingRules", "automationRules",
-    "followUpPolicies", "surveyPolicies", "ticketTemplates", "recurringTickets",
+    "followUpPolicies", "surveyPolicies", "ticketTemplates", "recurringTickets", "dashboards",
 )  # fmt: skip
 """In the order in which they are made: who refers comes after what is referred to."""
 _MARK = "@"
@@ -58,10 +58,13 @@ def apply(
 ) -> None:
     """Make the platform as the folder says. Applied twice, the second time does nothing."""
     with opened(None, trace=trace) as session:
-        wanted = _wanted(folder)
+        files = sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
+        if not files:
+            raise CliError(f"there is no *.yaml in {folder}")
+        wanted = read(files)
         present = Present(session)
-        steps = list(_steps(present, wanted, prune=prune))
-        _show(session, steps)
+        steps = list(planned(present, wanted, prune=prune))
+        show(session, steps)
         todo = [step for step in steps if step.act != "keep"]
         if plan:
             session.failed = ExitCode.PENDING if todo else ExitCode.OK
@@ -69,7 +72,7 @@ def apply(
         losing = sum(step.act == "delete" for step in todo)
         if losing and not yes and not (session.out.talk.is_terminal and typer.confirm(f"Delete {losing}?", err=True)):
             raise CliError(f"{losing} would be deleted, and nothing was done", hint="say --yes where nobody can be asked")
-        _do(present, todo)
+        do(present, todo)
 
 
 @app.command()
@@ -85,12 +88,9 @@ def export(
         for each in kind or offered():
             if each not in KINDS:
                 raise CliError(f"{each!r} is not configured this way", hint=f"one of: {', '.join(KINDS)}")
-            records = [_writable(each, record) for record in present.records(each)]
+            records = present.records(each)
             if records:
-                texts = [
-                    yaml.safe_dump({"resource": each, **record}, sort_keys=False, allow_unicode=True) for record in records
-                ]
-                (folder / f"{each}.yaml").write_text("---\n".join(texts), encoding="utf-8")
+                (folder / f"{each}.yaml").write_text(written(each, records), encoding="utf-8")
             session.out.say(f"{each}: {len(records)}", "dim")
 
 
@@ -99,12 +99,15 @@ def offered() -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if contract.operations(kind))
 
 
-def _wanted(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """What the folder says, by kind and name. Raises `CliError`, naming the file and what would be right."""
+def written(kind: str, records: Iterable[Mapping[str, Any]]) -> str:
+    """Records as documents that `read` reads."""
+    whole = [{"resource": kind, **_writable(kind, record)} for record in records]
+    return "---\n".join(yaml.safe_dump(each, sort_keys=False, allow_unicode=True) for each in whole)
+
+
+def read(files: Iterable[Path]) -> dict[str, dict[str, dict[str, Any]]]:
+    """What files say, by kind and name. Raises `CliError`, naming the file and what would be right."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    files = sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
-    if not files:
-        raise CliError(f"there is no *.yaml in {folder}")
     for file in files:
         for at, document in enumerate(documents(file), start=1):
             kind, name = document.pop("resource", ""), document.get("name", "")
@@ -165,7 +168,8 @@ class Present:
         return found["id"] if found else value
 
 
-def _steps(present: Present, wanted: Mapping[str, Mapping[str, dict[str, Any]]], *, prune: bool) -> Iterator[Step]:
+def planned(present: Present, wanted: Mapping[str, Mapping[str, dict[str, Any]]], *, prune: bool = False) -> Iterator[Step]:
+    """What would make the platform so."""
     for kind in KINDS:
         if kind not in wanted:
             continue
@@ -208,7 +212,7 @@ def _same(value: Any, before: Any) -> bool:
     return bool(value == before)
 
 
-def _show(session: Session, steps: list[Step]) -> None:
+def show(session: Session, steps: list[Step]) -> None:
     """The plan: a line a record that changes, a line a field of it."""
     signs = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
     console = session.out.console
@@ -223,7 +227,7 @@ def _show(session: Session, steps: list[Step]) -> None:
     session.out.say(", ".join(f"{count} to {act}" for act, count in counts.items()), "dim")
 
 
-def _do(present: Present, steps: list[Step]) -> None:
+def do(present: Present, steps: list[Step]) -> None:
     """Does what was planned; what was changed since then is refused, and nothing after it is done."""
     # What refers goes before what it refers to.
     deleting = [step for step in reversed(steps) if step.act == "delete"]

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from cli import alerts, assets, changes, contract, jobs
+from cli import alerts, assets, changes, contract, dashboards, jobs
 from cli.client import segment
 from cli.contract import Operation, Parameter, Type, kebab
 from cli.errors import CliError
@@ -112,6 +112,8 @@ RESOURCES: Mapping[str, Resource] = {
     "rel": Resource("releases", "Releases: changes that reach people together.",
                     ("number", "state", "title", "releaseVersion", "startTime", "endTime", "id")),
     "blackout": Resource("blackouts", "When nothing is changed.", ("title", "repeat", "startTime", "endTime", "zone", "id")),
+    "dash": Resource("dashboards", "Dashboards: figures side by side, in versions, as files.",
+                     ("name", "sharing", "edition", "builtIn", "ownerId", "updateTime", "id")),
     "view": Resource("views", "Saved lists and their counts.", ("name", "resource", "filter", "sharing", "id")),
     "macro": Resource("macros", "Changes of incidents that are made together.", ("name", "sharing", "description", "id")),
     "reply": Resource("cannedReplies", "Words that are said again and again.", ("name", "sharing", "text", "id")),
@@ -138,6 +140,7 @@ OWN: Mapping[str, typer.Typer] = {
     "silence": alerts.silences,
     "job": jobs.app,
     "chg": changes.app,
+    "dash": dashboards.app,
 }
 """What is written by hand."""
 

@@ -18,12 +18,16 @@ from chassis.policy import Policy
 from chassis.service import Service, Stage
 from chassis.teams import AskedTeams
 from services.analytics import store as kept
-from services.analytics.api import KpiApi, SearchApi
+from services.analytics.api.dashboards import DashboardApi
+from services.analytics.api.kpis import KpiApi
+from services.analytics.api.search import SearchApi
 from services.analytics.following import Following
 from services.analytics.owners import AskedOwners
 from services.analytics.reactions import subscriptions
 from services.analytics.tantivy_index import TantivyIndex
 from services.analytics.usecases.alerts import Alerts
+from services.analytics.usecases.dashboard_data import DashboardData
+from services.analytics.usecases.dashboards import Dashboards
 from services.analytics.usecases.facts import FactLog
 from services.analytics.usecases.indexing import Indexing
 from services.analytics.usecases.kpis import Kpis
@@ -32,6 +36,7 @@ from services.analytics.usecases.search import Search
 from services.analytics.usecases.snapshots import Snapshots
 
 KPIS = "itsm.analytics.v1.KpiService"
+DASHBOARDS = "itsm.analytics.v1.DashboardService"
 SEARCH = "itsm.analytics.v1.SearchService"
 
 
@@ -50,28 +55,33 @@ class Settings(chassis_settings.Settings):
 
 def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] | None = None) -> Service:
     """The service with all its parts. `fetch_policy` replaces the question to the auth service."""
-    assembly = Assembly("analytics", settings, indexes=kept.INDEXES, fetch_policy=fetch_policy)
+    assembly = Assembly("analytics", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=fetch_policy)
     store, service = assembly.store, assembly.service
     snapshots = Snapshots(store, assembly.clock)
     rebuild = Rebuild(store, snapshots, assembly.clock)
     kpis = Kpis(store, kept.FIELDS, assembly.clock)
     assembly.serve(KPIS, pb.add_KpiServiceServicer_to_server, KpiApi(kpis, rebuild))
     assembly.react(subscriptions(FactLog(store), Alerts(store)))
-    _search(settings, assembly)
+    teams = AskedTeams(assembly.channels, settings.auth_target)
+    listing = kept.dashboards(settings.page_token_key.get_secret_value().encode(), assembly.clock)
+    boards = DashboardApi(Dashboards(store, listing, teams, kpis), DashboardData(kpis, assembly.clock))
+    assembly.serve(DASHBOARDS, pb.add_DashboardServiceServicer_to_server, boards)
+    _search(settings, assembly, teams)
     holder, every = uuid7(), settings.snapshot_seconds
     for name, work in (("snapshots", snapshots.follow), ("rebuild", rebuild.follow)):
         service.background(name, partial(Lease(assembly.backend, name, holder).lead, partial(work, every)))
     return service
 
 
-def _search(settings: Settings, assembly: Assembly) -> None:
+def _search(settings: Settings, assembly: Assembly, teams: AskedTeams) -> None:
     """The search. Each process has an index of its own, fed by itself: no two write one."""
     folder = settings.search_path or Path(tempfile.mkdtemp(prefix="itsm-search-"))
     folder.mkdir(parents=True, exist_ok=True)
     index = TantivyIndex(folder)
     owners = AskedOwners(assembly, {"incident": settings.incident_target, "asset": settings.asset_target})
     following = Following(settings, Indexing(index, owners), index.folder)
-    search = Search(index, assembly.guard.policy, AskedTeams(assembly.channels, settings.auth_target))
+    search = Search(index, assembly.guard.policy, teams)
+    assembly.emptying.also(index.forget)
     assembly.serve(SEARCH, pb.add_SearchServiceServicer_to_server, SearchApi(search, lambda: following.building))
     service = assembly.service
     if settings.kafka_bootstrap:

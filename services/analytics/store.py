@@ -5,17 +5,23 @@ Fails at start, with `ValueError`, when an allow-list contradicts itself.
 
 from collections.abc import Mapping
 
+from itsm.analytics import v1 as pb
 from itsm.incident import v1 as incident
 from itsm.monitor import v1 as monitor
 
-from chassis.listing import Field, Fields
+from chassis.domain import Clock
+from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
-from chassis.store import Index
+from chassis.store import Index, Kind
+from services.analytics.domain.dashboard import Dashboard, Sharing
 from services.analytics.domain.definitions import About
 from services.analytics.domain.facts import FACTS, State
 from services.analytics.projections.alerts import ALERTS, EPOCH
 from services.analytics.projections.backlog import BACKLOG
 from services.analytics.projections.incidents import INCIDENTS
+from services.analytics.usecases.dashboards import DASHBOARDS, DRAFTS, DRAFTS_KEPT, REMOVED_KEPT, VERSIONS
+
+KINDS = (Kind(Dashboard, pb.Dashboard, DASHBOARDS),)
 
 # The facts of a record are read in order; the late ones by the snapshot worker. Figures ask by the time that they count.
 INDEXES = (
@@ -31,6 +37,11 @@ INDEXES = (
     Index(ALERTS, [("tenant", 1), ("start_time", 1)]),
     Index(ALERTS, [("tenant", 1), ("route_time", 1)], partial={"route_time": {"$gt": EPOCH}}),
     Index(ALERTS, [("tenant", 1), ("outage", 1), ("over_time", 1)], partial={"outage": True}),
+    Index(DASHBOARDS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(DASHBOARDS, [("tenant", 1), ("owner_id", 1)]),
+    Index(DASHBOARDS, [("delete_time", 1)], expire_after=REMOVED_KEPT),
+    Index(VERSIONS, [("tenant", 1), ("dashboard_id", 1), ("edition", -1)]),
+    Index(DRAFTS, [("update_time", 1)], expire_after=DRAFTS_KEPT),
 )
 
 
@@ -80,6 +91,23 @@ ALERT_FIELDS: Fields = {
     "startTime": _time("start_time"),
     "endTime": _time("end_time"),
 }
+
+DASHBOARD_FIELDS: Fields = {
+    "id": Field(path="_id", sortable=True),
+    "name": Field(path="name", kind=Of.TEXT),
+    "sharing": _enum("sharing", tuple(Sharing)),
+    "teamId": Field(path="team_id"),
+    "ownerId": Field(path="owner_id"),
+    "builtIn": Field(path="built_in", kind=Of.BOOL),
+    "createTime": Field(path="create_time", kind=Of.TIMESTAMP, sortable=True),
+    "updateTime": _time("update_time"),
+}
+
+
+def dashboards(key: bytes, clock: Clock) -> Listing:
+    """The list of dashboards; `key` signs its tokens."""
+    return Listing("dashboards", DASHBOARD_FIELDS, "createTime desc", key, clock)
+
 
 FIELDS: Mapping[str, Fields] = {
     About.INCIDENTS: INCIDENT_FIELDS,

@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from chassis.codec import is_map
+from services.analytics.store import KINDS as ANALYTICS
 from services.asset.store import KINDS as ASSET
 from services.auth.domain.directory import Directory, DirectoryRun
 from services.auth.store import KINDS as AUTH
@@ -23,6 +24,8 @@ INSIDE = {
     "Incident.followed": "what it waits for, for what follows from that",
     "Incident.reminded": "how often people were reminded of that",
     "Incident.follow_up_time": "when the next step of that is due",
+    "Dashboard.version": "shown as etag",
+    "Dashboard.delete_time": "since when it is gone",
     "FollowUpPolicy.version": "shown as etag",
     **{
         f"{each}.{field}": why
@@ -92,6 +95,12 @@ INSIDE = {
     "Silence.version": "shown as etag",
     "MaintenanceWindow.version": "shown as etag",
     "NotificationTarget.version": "shown as etag",
+    **{
+        f"{each}.{field}": why
+        for each in ("Schedule", "EscalationPolicy")
+        for field, why in (("version", "shown as etag"), ("remove_time", "since when it is gone"))
+    },
+    "Page.version": "shown as etag",
     "Directory.version": "shown as etag",
     "Directory.delete_time": "since when it is gone",
     "DirectoryRun.version": "shown as etag",
@@ -224,7 +233,7 @@ def type_name(field: Any) -> str:
 DIRECTORIES = [kind for kind in AUTH if kind.aggregate in (Directory, DirectoryRun)]
 ALL = [
     pair
-    for kind in (*ASSET, *DIRECTORIES, *INCIDENT, *MONITOR, *GATEWAY)
+    for kind in (*ANALYTICS, *ASSET, *DIRECTORIES, *INCIDENT, *MONITOR, *GATEWAY)
     for pair in pairs(kind.aggregate, kind.message.DESCRIPTOR)
 ]
 

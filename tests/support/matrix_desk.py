@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
+from itsm.analytics import v1 as analytics_pb
 from itsm.incident import v1 as pb
 
 from tests.support.callers import Callers
@@ -19,8 +20,8 @@ _SOON = 60.0
 async def worked(callers: Callers, by_name: Mapping[str, Rpc], admin: str, tenant: str, canary: str) -> Made:
     """What the desk keeps, beside an incident that a rule saw, a macro changed, and whose reporter was asked how it was."""
 
-    async def done(service: str, method: str, request: Message) -> Any:
-        answer = await callers.call(by_name[f"incident.v1.{service}/{method}"], request, admin)
+    async def done(service: str, method: str, request: Message, room: str = "incident") -> Any:
+        answer = await callers.call(by_name[f"{room}.v1.{service}/{method}"], request, admin)
         assert answer.code is grpc.StatusCode.OK, (method, answer)
         return answer.reply
 
@@ -83,7 +84,11 @@ async def worked(callers: Callers, by_name: Mapping[str, Rpc], admin: str, tenan
         ("AutomationService", "ListRuleRuns", "rule_runs"),
     ):
         await _there(lambda s=service, m=method: done(s, m, complete(by_name[f"incident.v1.{s}/{m}"])), field)  # type: ignore[misc]
-    return {("incident", "macroRuns"): (run.id, tenant)}
+    shown = analytics_pb.Dashboard(name=canary, tiles=[analytics_pb.Tile(id="a", kind="TEXT", text=canary, w=1, h=1)])
+    kept = analytics_pb.CreateDashboardRequest(dashboard=shown)
+    board = await done("DashboardService", "CreateDashboard", kept, "analytics")
+    # What every tenant has is in every list.
+    return {("incident", "macroRuns"): (run.id, tenant), ("analytics", "dashboards"): (board.id, tenant)}
 
 
 async def _there(ask: Callable[[], Awaitable[Any]], field: str) -> None:

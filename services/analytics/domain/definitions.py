@@ -48,6 +48,14 @@ GROUPS: Mapping[About, tuple[GroupBy, ...]] = {
 }
 """What a figure can be grouped by."""
 
+# As the same things are named in filters.
+_FIELDS = {"serviceId": GroupBy.SERVICE, "teamId": GroupBy.TEAM, "assetId": GroupBy.ASSET}
+
+
+def group_named(text: str) -> GroupBy | None:
+    """The group of this name, also as filters name it; None where there is none."""
+    return _FIELDS.get(text) or next((group for group in GroupBy if group == text), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:

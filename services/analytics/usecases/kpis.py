@@ -10,7 +10,7 @@ from chassis.domain import Clock
 from chassis.errors import Invalid, NotFound
 from chassis.listing import Fields, compile_query, parse
 from chassis.store import Store
-from services.analytics.domain.definitions import DEFINITIONS, GROUPS, About, Definition, GroupBy, Unit
+from services.analytics.domain.definitions import DEFINITIONS, GROUPS, About, Definition, GroupBy, Unit, group_named
 from services.analytics.domain.summary import Row, summarize
 from services.analytics.projections.backlog import BACKLOG
 from services.analytics.usecases import outages
@@ -55,13 +55,23 @@ class Kpis:
             raise Invalid({"to": "must be later than from"})
         now, group = self._clock(), _group(group_by, definition)
         snapshot = name == _OLDEST and (end is not None or group is GroupBy.DAY)
-        fields = self._fields[BACKLOG if snapshot else definition.about]
-        wanted = compile_query(parse(filter_text, fields), now)
+        wanted = compile_query(parse(filter_text, self._fields_of(definition, snapshot)), now)
         question = Question(wanted=wanted, group_by=group, start=start, end=end, now=now)
         asked = await self._snapshots(question) if snapshot else QUESTIONS[name](question)
         found = [row for one in asked for row in await self._store.aggregate(one.collection, one.pipeline)]
         rows = outages.SUMS[name](question, found) if definition.about is About.OUTAGES else _SUMS[definition.unit](found)
         return Figure(definition, _ordered(definition, rows), now)
+
+    def judge(self, name: str, filter_text: str, group_by: str) -> None:
+        """Raises as `get` for what cannot be asked, without asking it."""
+        definition = DEFINITIONS.get(name)
+        if definition is None:
+            raise NotFound("kpi", name)
+        snapshot = name == _OLDEST and _group(group_by, definition) is GroupBy.DAY
+        parse(filter_text, self._fields_of(definition, snapshot))
+
+    def _fields_of(self, definition: Definition, snapshot: bool) -> Fields:
+        return self._fields[BACKLOG if snapshot else definition.about]
 
     async def _snapshots(self, question: Question) -> list[Asked]:
         """By day, each snapshot of the period; else the last one."""
@@ -76,18 +86,12 @@ class Kpis:
         return snapshots(day)
 
 
-# As the same things are named in filters.
-_FIELDS = {"serviceId": GroupBy.SERVICE, "teamId": GroupBy.TEAM, "assetId": GroupBy.ASSET}
-
-
 def _group(text: str, definition: Definition) -> GroupBy | None:
     if not text:
         return None
     groups = GROUPS[definition.about]
-    wanted = _FIELDS.get(text, text)
-    for group in groups:
-        if group == wanted:
-            return group
+    if (group := group_named(text)) in groups:
+        return group
     raise Invalid({"groupBy": f"expected one of {', '.join(groups)}"})
 
 

@@ -27,6 +27,7 @@ _EVERYBODY = (
     "pushSubscriptions.delete",
     "notificationPreferences.get",
     "notificationPreferences.update",
+    "deliveries.mine",
 )
 _PEOPLE = ("users.get", "users.list", "teams.get", "teams.list")
 _INCIDENTS_READ = ("incidents.get", "incidents.list", "attachments.get", "attachments.list")
@@ -71,6 +72,9 @@ _INCIDENTS_IMPORT = ("incidents.import",)
 _LEVELS_READ = ("slaPolicies.get", "slaPolicies.list", "calendars.get", "calendars.list")
 _LEVELS_SET = ("slaPolicies.create", "slaPolicies.update", "calendars.create", "calendars.update")
 _KPIS = ("kpis.get", "kpis.list")
+_DASHBOARDS_READ = ("dashboards.get", "dashboards.list")
+_DASHBOARDS_OWN = ("dashboards.create", "dashboards.update", "dashboards.delete", "dashboards.share")
+_DASHBOARDS_ALL = ("dashboards.shareWithAll",)
 _REBUILD = ("projections.rebuild",)
 _OPERATIONS = (
     "deadLetters.get",
@@ -180,6 +184,15 @@ _CONNECTIONS = (
 _SERIES_READ = ("series.list", "series.query")
 _ALERTS_READ = ("alerts.get", "alerts.list", "integrations.get", "integrations.list")
 _ALERTS_WORK = ("alerts.acknowledge", "alerts.resolve")
+_CALLS_READ = (
+    *("schedules.get", "schedules.list", "escalationPolicies.get", "escalationPolicies.list"),
+    *("pages.get", "pages.list"),
+)
+_CALLS_WORK = (
+    *("schedules.override", "schedules.handOver"),
+    *("pages.create", "pages.test", "pages.acknowledge", "pages.help", "pages.note", "pages.resolve"),
+)
+_CALLS_SET = tuple(f"{each}.{verb}" for each in ("schedules", "escalationPolicies") for verb in ("create", "update", "delete"))
 _INTEGRATIONS_SET = ("integrations.create", "integrations.update", "integrations.disable")
 _INGEST = ("alerts.ingest", "samples.write")
 
@@ -194,12 +207,14 @@ _VIEWER = _together(
     _INCIDENTS_READ,
     _LEVELS_READ,
     _KPIS,
+    _DASHBOARDS_READ,
     _ASSETS_READ,
     _GRAPH_READ,
     _CHECKS_READ,
     _QUIET_READ,
     _NOTIFICATIONS_READ,
     _ALERTS_READ,
+    _CALLS_READ,
     _SERIES_READ,
     _JOBS,
     desk.VIEWER,
@@ -208,10 +223,14 @@ _VIEWER = _together(
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEWER,
     "requester": _together(_EVERYBODY, _INCIDENTS_OWN, _JOBS, desk.REQUESTER),
-    "agent": _VIEWER.union(_INCIDENTS_WORK, _ALERTS_WORK, _SILENCES_SET, desk.AGENT),
+    "agent": _VIEWER.union(_DASHBOARDS_OWN, _INCIDENTS_WORK, _ALERTS_WORK, _CALLS_WORK, _SILENCES_SET, desk.AGENT),
     "incident-manager": _VIEWER.union(
+        _DASHBOARDS_OWN,
+        _DASHBOARDS_ALL,
         _INCIDENTS_WORK,
         _ALERTS_WORK,
+        _CALLS_WORK,
+        _CALLS_SET,
         _INCIDENTS_IMPORT,
         _LEVELS_SET,
         _SILENCES_SET,
@@ -219,14 +238,25 @@ ROLES: Mapping[str, frozenset[str]] = {
         desk.AGENT,
         desk.INCIDENT_MANAGER,
     ),
-    "change-manager": _VIEWER.union(desk.AGENT, desk.CHANGE_MANAGER),
-    "asset-manager": _VIEWER.union(_KEYS, _ASSETS_WORK, _ASSETS_SET, _GRAPH_SET),
+    "change-manager": _VIEWER.union(_DASHBOARDS_OWN, _CALLS_WORK, desk.AGENT, desk.CHANGE_MANAGER),
+    "asset-manager": _VIEWER.union(_CALLS_WORK, _DASHBOARDS_OWN, _KEYS, _ASSETS_WORK, _ASSETS_SET, _GRAPH_SET),
     "monitor-manager": _VIEWER.union(
-        _KEYS, _ALERTS_WORK, _INTEGRATIONS_SET, _CHECKS_SET, _SILENCES_SET, _MAINTENANCE_SET, _NOTIFICATIONS_SET
+        _DASHBOARDS_OWN,
+        _KEYS,
+        _ALERTS_WORK,
+        _CALLS_WORK,
+        _CALLS_SET,
+        _INTEGRATIONS_SET,
+        _CHECKS_SET,
+        _SILENCES_SET,
+        _MAINTENANCE_SET,
+        _NOTIFICATIONS_SET,
     ),
-    "analyst": _VIEWER,
+    "analyst": _VIEWER.union(_DASHBOARDS_OWN, _DASHBOARDS_ALL),
     "auditor": _VIEWER.union(_AUDIT),
     "admin": _VIEWER.union(
+        _DASHBOARDS_OWN,
+        _DASHBOARDS_ALL,
         _INCIDENTS_WORK,
         _INCIDENTS_IMPORT,
         _LEVELS_SET,
@@ -243,6 +273,8 @@ ROLES: Mapping[str, frozenset[str]] = {
         _MAINTENANCE_SET,
         _NOTIFICATIONS_SET,
         _ALERTS_WORK,
+        _CALLS_WORK,
+        _CALLS_SET,
         _INTEGRATIONS_SET,
         _WEBHOOKS,
         _NOTICES_SET,
@@ -262,7 +294,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         ("users.get", "users.list", "assets.get", "assets.list", "assets.update", "assets.move", "assets.impact")
     ),
     "service:asset": _together(_KEYS, ("tokens.create", "tokens.revoke")),
-    "service:monitor": _together(_INCIDENTS_READ, ("incidents.create", "incidents.note")),
+    "service:monitor": _together(_INCIDENTS_READ, ("teams.get", "incidents.create", "incidents.note")),
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ, ("texts.read",)),
     "service:gateway": _together(
