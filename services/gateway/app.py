@@ -14,8 +14,9 @@ from chassis.assembly import Assembly
 from chassis.http.listener import Listener
 from chassis.rpc import Channels
 from chassis.service import Service, Stage
-from services.gateway import eventdocs, lookups, owned
+from services.gateway import eventdocs, lookups, notices, owned
 from services.gateway import store as kept
+from services.gateway.answers_by_link import AnswersByLink, asking, naming
 from services.gateway.callers import Callers
 from services.gateway.console import BUILT, Console
 from services.gateway.jobs import wiring as jobs
@@ -26,6 +27,7 @@ from services.gateway.live.stream import PATH, Stream
 from services.gateway.live.tail import Tail
 from services.gateway.openapi import document as openapi
 from services.gateway.owned import OwnSettings
+from services.gateway.people import People
 from services.gateway.rest import answers
 from services.gateway.rest.attachments import Attachments
 from services.gateway.rest.entrance import Entrance, EntranceSettings
@@ -92,6 +94,9 @@ def build(settings: Settings) -> Service:
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))
     api.include_router(sign_in.router)
     api.router.routes.append(_Get(PATH, stream))
+    people, links = People(assembly), notices.answer_links(settings, assembly, settings.master(key))
+    by_link = AnswersByLink(links, asking(assembly, people, settings.incident_target), naming(people), settings.public_url)
+    api.router.routes.append(by_link.route)
     owned.build(settings, assembly, stream.hub.ring)
     upstream = Upstream(channels, settings.targets(), own=lambda: service.address)
     entrance = Entrance.of(settings, service.metrics, assembly.guard)

@@ -34,6 +34,7 @@ from services.gateway.owners import Owners
 from services.gateway.people import People, Records
 from services.gateway.ports import CHANNELS
 from services.gateway.usecases.addressing import Addressing
+from services.gateway.usecases.answering import Allowed, Links
 from services.gateway.usecases.browsers import Browsers
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.notifying import Notifying
@@ -52,6 +53,10 @@ class NoticeSettings(chassis_settings.Settings):
     incident_target: str = Field("", description="gRPC address of the incident service")
     notice_locale: str = Field(LOCALE, description="the language of notices for whoever wants no other: `en`, `de`")
     notice_name: str = Field("ITSM", description="what notices call this installation")
+    answer_links: Allowed = Field(
+        Allowed.SURVEYS,
+        description="what is answered by a link in a mail without signing in: `none`, `surveys`, `all` for votes as well",
+    )
     push_contact: str = Field(
         "", description="where push services reach the operator, `mailto:…`; empty for the public address"
     )
@@ -70,6 +75,11 @@ class Parts:
     ways: frozenset[Channel]
 
 
+def answer_links(settings: NoticeSettings, assembly: Assembly, master: bytes) -> Links:
+    """What makes the links by which people answer from a mail, and reads them."""
+    return Links(Sealing(master, "answers by link"), assembly.clock, settings.public_url, settings.answer_links)
+
+
 def build(settings: NoticeSettings, parts: Parts) -> dict[Channel, Sender]:
     """Adds it all to the process; says what hands notices over."""
     assembly, store, key, log = parts.assembly, parts.assembly.store, parts.key, parts.log
@@ -80,7 +90,10 @@ def build(settings: NoticeSettings, parts: Parts) -> dict[Channel, Sender]:
     rules = Rules(store, kept.rule_listing(key, store.clock), catalog)
     assembly.emptying.also(rules.forget)
     addressing = Addressing(store, owners, people, records, parts.ways | {Channel.CHAT, Channel.PUSH})
-    notifying = Notifying(store, log, catalog, rules, addressing, wording, people, records, public_url=url, installation=name)
+    links = answer_links(settings, assembly, parts.master)
+    notifying = Notifying(
+        store, log, catalog, rules, addressing, wording, people, records, public_url=url, installation=name, links=links
+    )
     assembly.react(reactions.notices(notifying))
 
     templates = Templates(store, kept.template_listing(key, store.clock))

@@ -89,6 +89,9 @@ ITSM_NOTICE_LOCALE: {{ . | quote }}
 {{- with .root.Values.gateway.notices.name }}
 ITSM_NOTICE_NAME: {{ . | quote }}
 {{- end }}
+{{- with .root.Values.gateway.notices.answerLinks }}
+ITSM_ANSWER_LINKS: {{ . | quote }}
+{{- end }}
 {{- with .root.Values.gateway.notices.pushContact }}
 ITSM_PUSH_CONTACT: {{ . | quote }}
 {{- end }}

@@ -18,7 +18,7 @@ from services.gateway.rest.rates import Rates
 from services.gateway.rest.route import Route
 from services.gateway.rest.shedding import Class, Shedding
 
-_DOORS = ("/auth/login", "/auth/callback", "/auth/backchannel-logout")
+_DOORS = ("/auth/login", "/auth/callback", "/auth/backchannel-logout", "/answer/")
 _log = logging.getLogger(__name__)
 
 

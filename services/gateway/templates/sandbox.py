@@ -26,7 +26,7 @@ MOST_NODES, DEEPEST_IF = 1_000, 8
 LONGEST_TEXT, LONGEST_SUBJECT = 64 * 1024, 200
 LONGEST_VALUE, MOST_ITEMS, DEEPEST_DATA = 8 * 1024, 100, 4
 SECONDS = 2.0
-VARIABLES = ("event", "record", "note", "actor", "recipient", "url", "installation", "more")
+VARIABLES = ("event", "record", "note", "actor", "recipient", "url", "answerUrl", "installation", "more")
 """What a template may name (docs/how-to/tell-people.md)."""
 
 _LOOP = ("index", "first", "last", "length")

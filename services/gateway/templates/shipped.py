@@ -30,10 +30,15 @@ _GREETING = {
     "de": "Guten Tag{% if recipient.name %} {{ recipient.name }}{% endif %},\n\n",
 }
 _LINK = {"en": "\n\nSee it here: {{ url }}\n", "de": "\n\nHier ansehen: {{ url }}\n"}
+_ANSWER = {
+    "en": "{% if answerUrl %}\n\nAnswer here, without signing in: {{ answerUrl }}{% endif %}",
+    "de": "{% if answerUrl %}\n\nHier antworten, ohne Anmeldung: {{ answerUrl }}{% endif %}",
+}
 _NOTE = "{% if note.text %}\n\n{{ note.text }}{% endif %}"
 _HOW = "{% if record.resolution %}\n\n{{ record.resolution }}{% endif %}"
 _BY = {"en": "{% if actor.name %} by {{ actor.name }}{% endif %}", "de": "{% if actor.name %} von {{ actor.name }}{% endif %}"}
 
+_SEVERITY = "{% if record.severity %} ({{ record.severity|words }}){% endif %}"
 _UNTIL = {
     "en": "{% if record.expireTime %} until {{ record.expireTime|date(recipient.timeZone) }}{% endif %}",
     "de": "{% if record.expireTime %} bis {{ record.expireTime|date(recipient.timeZone) }}{% endif %}",
@@ -83,11 +88,11 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "approval-asked": {
         "en": (
             f"Your vote is wanted: {_TITLE}",
-            f"You are asked to agree to {_TITLE}{_UNTIL['en']}.",
+            f"You are asked to agree to {_TITLE}{_UNTIL['en']}.{_ANSWER['en']}",
         ),
         "de": (
             f"Ihre Stimme ist gefragt: {_TITLE}",
-            f"Sie werden um Zustimmung gebeten: {_TITLE}{_UNTIL['de']}.",
+            f"Sie werden um Zustimmung gebeten: {_TITLE}{_UNTIL['de']}.{_ANSWER['de']}",
         ),
     },
     "incident-moved": {
@@ -98,8 +103,11 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "de": (f"[{_NUMBER}] Neuer Stand: {_TITLE}", f"{_ABOUT} steht jetzt auf {{{{ record.state|words }}}}.{_HOW}"),
     },
     "incident-survey": {
-        "en": (f"[{_NUMBER}] How was it? {_TITLE}", f"{_ABOUT} is closed. Please tell us how it was."),
-        "de": (f"[{_NUMBER}] Wie war es? {_TITLE}", f"{_ABOUT} ist geschlossen. Bitte sagen Sie uns, wie es war."),
+        "en": (f"[{_NUMBER}] How was it? {_TITLE}", f"{_ABOUT} is closed. Please tell us how it was.{_ANSWER['en']}"),
+        "de": (
+            f"[{_NUMBER}] Wie war es? {_TITLE}",
+            f"{_ABOUT} ist geschlossen. Bitte sagen Sie uns, wie es war.{_ANSWER['de']}",
+        ),
     },
     "incident-reminded": {
         "en": (f"[{_NUMBER}] It waits: {_TITLE}", f"{_ABOUT} still waits. It goes on when you answer."),
@@ -108,6 +116,16 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "incident-escalated": {
         "en": (f"[{_NUMBER}] A promise is at risk: {_TITLE}", f"A service level of {_ABOUT} is at risk or was missed."),
         "de": (f"[{_NUMBER}] Zusage in Gefahr: {_TITLE}", f"Eine Zusage zu {_ABOUT} ist in Gefahr oder verfehlt."),
+    },
+    "page-called": {
+        "en": (
+            f"You are called: {_TITLE}",
+            f"{_TITLE}{_SEVERITY}. Take note of it, else the next ones are called.",
+        ),
+        "de": (
+            f"Sie werden gerufen: {_TITLE}",
+            f"{_TITLE}{_SEVERITY}. Bitte bestätigen, sonst werden die Nächsten gerufen.",
+        ),
     },
     FALLBACK: {
         "en": (f"[{_NUMBER}] {_TITLE}", f"Something happened to {_ABOUT}."),

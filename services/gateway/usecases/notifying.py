@@ -18,6 +18,7 @@ from services.gateway.ports import Catalog, People, Records
 from services.gateway.templates.sandbox import plain
 from services.gateway.templates.shipped import CLOSING
 from services.gateway.usecases.addressing import Addressing, Matter, Notice
+from services.gateway.usecases.answering import Links
 from services.gateway.usecases.log import DELIVERIES, Log
 from services.gateway.usecases.rules import Rules
 from services.gateway.usecases.telling import told
@@ -28,6 +29,8 @@ FOLDED = "itsm.gateway.v1.NoticesFolded"
 OF_A_RECORD, OF_A_TARGET = 5, 60
 """How often in an hour somebody is told of one record, and of all together."""
 MOST_FOLDED = 1_000
+PLACES = {"pages": "oncall"}
+"""Where people see records of a kind that has a view of its own, before its path."""
 STALE = timedelta(days=1)
 """What is older when it is heard of is told to nobody: it would be read as news."""
 
@@ -42,7 +45,10 @@ class _Batch:
 
 
 class Notifying:
-    """Writes deliveries for events. `public_url` is where people see records, `installation` what they call all this."""
+    """Writes deliveries for events. `public_url` is where people see records, `installation` what they call all this.
+
+    `links` makes those by which people answer from a mail.
+    """
 
     def __init__(
         self,
@@ -57,10 +63,11 @@ class Notifying:
         *,
         public_url: str,
         installation: str,
+        links: Links | None = None,
     ) -> None:
         self._store, self._log, self._catalog, self._rules = store, log, catalog, rules
         self._addressing, self._wording, self._people, self._records = addressing, wording, people, records
-        self._url, self._installation = public_url.rstrip("/"), installation
+        self._url, self._installation, self._links = public_url.rstrip("/"), installation, links
         self._clock: Clock = store.clock
         self._batches: dict[int, _Batch] = {}
 
@@ -102,7 +109,7 @@ class Notifying:
             "record": matter.record,
             "note": {**part, "text": text} if part else {},
             "actor": {"name": somebody.name if somebody else ""},
-            "url": f"{self._url}/{matter.subject}",
+            "url": "/".join(each for each in (self._url, PLACES.get(matter.subject.partition("/")[0]), matter.subject) if each),
             "installation": self._installation,
         }
 
@@ -120,7 +127,8 @@ class Notifying:
         elif len(of_target) >= OF_A_TARGET:
             await self._fold(batch, matter, notice, said, own, hour, "")
         else:
-            letter = self._letter(own, notice, notice.rule.template, said)
+            answer = self._links.of(matter, notice) if self._links is not None else ""
+            letter = self._letter(own, notice, notice.rule.template, {**said, "answerUrl": answer})
             self._log.add(
                 tx,
                 notice.channel,

@@ -29,6 +29,7 @@ from services.gateway.domain.delivery import Channel
 from services.gateway.owners import Owners
 from services.gateway.ports import Person, Told
 from services.gateway.usecases.addressing import Addressing
+from services.gateway.usecases.answering import Allowed, Links
 from services.gateway.usecases.browsers import Browsers
 from services.gateway.usecases.log import DELIVERIES, Log
 from services.gateway.usecases.notifying import Notifying
@@ -68,9 +69,10 @@ class Office:
         self.wording = Wording(self.store)
         ways = frozenset({Channel.CHAT, Channel.PUSH, *([Channel.MAIL] if mail else [])})
         self.addressing = Addressing(self.store, self.owners, self, self, ways)
+        self.links = Links(Sealing(KEY, "links"), self.clock, URL, Allowed.ALL)
         self.notifying = Notifying(
             self.store, self.log, self.catalog, self.rules, self.addressing, self.wording, self, self,
-            public_url=URL, installation="ITSM",
+            public_url=URL, installation="ITSM", links=self.links,
         )  # fmt: skip
         self.templates = Templates(self.store, kept.template_listing(KEY, self.clock))
         self.previews = Previews(

@@ -1,10 +1,14 @@
 """Notices of approvals: whose vote is wanted hears of it."""
 
+import re
+from datetime import timedelta
+
 import orjson
 from itsm.incident import v1 as incident_pb
 
 from chassis import context as ctx
 from chassis import protojson
+from services.gateway.usecases.answering import LONGEST, Question
 from tests.unit.gateway.notices import URL, Office
 from tests.unit.gateway.post import NOON, boss
 
@@ -12,7 +16,12 @@ from tests.unit.gateway.post import NOON, boss
 async def test_whose_vote_is_wanted_hears_of_it_agents_and_requesters_alike() -> None:
     office = Office()
     wanted = incident_pb.Approval(
-        id="apr_1", title="CHG0000001 a disk", requester_id="bob", voter_ids=["ann", "cid"], expire_time=NOON
+        id="apr_1",
+        title="CHG0000001 a disk",
+        requester_id="bob",
+        voter_ids=["ann", "cid"],
+        expire_time=NOON + timedelta(days=1),
+        stages=[incident_pb.Approval.Stage(state=incident_pb.Approval.Stage.OPEN)],
     )
     data = orjson.loads(protojson.encode(incident_pb.ApprovalStageBegan(stage="board", approval=wanted)))
     with ctx.use(boss()):
@@ -22,3 +31,21 @@ async def test_whose_vote_is_wanted_hears_of_it_agents_and_requesters_alike() ->
     assert [row["target_id"] for row in told] == ["ann", "cid"]
     assert told[-1]["content"]["subject"] == "Your vote is wanted: CHG0000001 a disk"
     assert f"{URL}/approvals/apr_1" in told[-1]["content"]["text"]
+    for row in told:
+        (link,) = re.findall(rf"{URL}/answer/(\S+)", row["content"]["text"])
+        proof = office.links.opened(link)
+        assert (proof.person, proof.question, proof.id, proof.stage) == (row["target_id"], Question.VOTE, "apr_1", 0)
+
+
+async def test_who_is_asked_how_it_was_can_say_so_from_the_mail() -> None:
+    office = Office()
+    office.incidents["incidents/inc_1"] = {"id": "inc_1", "number": "INC0000001", "title": "no mail", "requesterId": "ann"}
+    survey = incident_pb.Survey(id="svy_1", about="incidents/inc_1", requester_id="ann", expire_time=NOON + timedelta(days=90))
+    data = orjson.loads(protojson.encode(incident_pb.SurveySent(survey=survey)))
+    with ctx.use(boss()):
+        await office.tell("e1", "itsm.incident.v1.SurveySent", "surveys/svy_1", data, "itsm-incident")
+        (told,) = await office.rows()
+    (link,) = re.findall(rf"{URL}/answer/(\S+)", told["content"]["text"])
+    proof = office.links.opened(link)
+    assert (proof.person, proof.question, proof.id) == ("ann", Question.SURVEY, "svy_1")
+    assert proof.until <= (office.clock() + LONGEST).timestamp()
