@@ -6,7 +6,7 @@ import { t } from "@/i18n";
 import { Dialog } from "@/ui/Dialog";
 import { toast } from "@/ui/toasts";
 import { FieldsForm } from "./FieldsForm";
-import { type DeskRecord, type Kind, nameOf } from "./kind";
+import { type DeskRecord, type Kind, nameOf, nested } from "./kind";
 
 interface Create {
   able: boolean;
@@ -29,7 +29,7 @@ export function useCreate<R extends DeskRecord>(kind: Kind<R>, made: (record: R)
         action={t("record.create")}
         cancel={() => setOpened(false)}
         submit={async (values) => {
-          const record = await ask<R>("POST", kind.resources, { body: values });
+          const record = await ask<R>("POST", kind.resources, { body: nested(values) });
           setOpened(false);
           toast(t("record.made", { number: nameOf(record) }));
           void client.invalidateQueries({ queryKey: [kind.resources, "list"] });

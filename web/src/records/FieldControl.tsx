@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { api, body, quoted } from "@/api/client";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
@@ -86,6 +87,9 @@ export function FieldControl({ field, value, onChange, error, first = false }: P
           onChange={(ids) => onChange(field.kind === "people" ? ids : (ids[0] ?? ""))}
         />
       )}
+      {field.kind === "record" && (
+        <RecordPick {...common} label={label} field={field} value={text(value)} onChange={onChange} />
+      )}
       {field.kind === "assets" && <AssetsPick {...common} label={label} value={texts(value)} onChange={onChange} />}
     </Labelled>
   );
@@ -156,6 +160,24 @@ function AssetsPick({ value, onChange, ...rest }: PickProps<string[]>) {
       chosen={chosen}
       find={findAssets}
       onChange={(all) => onChange(all.map((each) => each.value))}
+    />
+  );
+}
+
+/** What is found keeps its name as long as it is chosen. */
+function RecordPick({ value, onChange, field, ...rest }: PickProps<string> & { field: Field }) {
+  const [known, setKnown] = useState<Picked | null>(null);
+  const chosen = value ? [known?.value === value ? known : { value, label: value }] : [];
+  return (
+    <Pick
+      {...rest}
+      kind={`record/${field.name}`}
+      chosen={chosen}
+      find={field.find ?? (async () => [])}
+      onChange={([record]) => {
+        setKnown(record ?? null);
+        onChange(record?.value ?? "");
+      }}
     />
   );
 }

@@ -1,14 +1,14 @@
 import { Button } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ask, type Schemas } from "@/api/client";
-import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Ago, Problem } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { Icon, type IconName } from "@/ui/Icon";
 import { Person, usePerson } from "@/ui/people";
 import { lasting } from "@/ui/time";
+import { useNotes } from "./data";
 import type { DeskRecord, Kind } from "./kind";
 
 type Entry = Schemas["TimelineEntry"];
@@ -35,7 +35,6 @@ interface Answer {
 
 /** All that happened, the newest first; notes are told whole. */
 export function Timeline<R extends DeskRecord>({ kind, id, few = false }: { kind: Kind<R>; id: string; few?: boolean }) {
-  const { can } = useSession();
   const [shown, setShown] = useState<"all" | "notes">("all");
   const entries = useInfiniteQuery({
     queryKey: [kind.resources, "history", id, few],
@@ -46,14 +45,7 @@ export function Timeline<R extends DeskRecord>({ kind, id, few = false }: { kind
       }),
     getNextPageParam: ({ nextPageToken }) => nextPageToken || undefined,
   });
-  const notes = useQuery({
-    queryKey: [kind.resources, "history", id, "notes"],
-    enabled: kind.noteable !== false && can(`${kind.resources}.listNotes`),
-    queryFn: async () => {
-      const answer = await ask<{ notes: Note[] }>("GET", `${kind.resources}/${id}/notes`, { query: { pageSize: 200 } });
-      return new Map(answer.notes.map((note) => [note.id, note]));
-    },
-  });
+  const { data: notes } = useNotes(kind.resources, id, kind.noteable !== false);
   if (entries.isError) return <Problem error={entries.error} retry={() => void entries.refetch()} />;
   const all = entries.data?.pages.flatMap((page) => page.entries) ?? [];
   const listed = shown === "all" ? all : all.filter((entry) => isNote(kindOf(entry)));
@@ -74,7 +66,7 @@ export function Timeline<R extends DeskRecord>({ kind, id, few = false }: { kind
       )}
       <ol className="timeline" aria-label={t("timeline.label")}>
         {listed.map((entry) => (
-          <Line key={entry.id} entry={entry} kind={kind} note={notes.data?.get(noteId(entry))} />
+          <Line key={entry.id} entry={entry} kind={kind} note={notes?.get(noteId(entry))} />
         ))}
       </ol>
       {listed.length === 0 && entries.isSuccess && <p className="muted">{t("timeline.none")}</p>}

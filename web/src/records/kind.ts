@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import type { IconName } from "@/ui/Icon";
+import type { Picked } from "@/ui/Pick";
 
 /** What every record has that people work on. */
 export interface DeskRecord {
@@ -23,13 +24,15 @@ export interface Option {
 
 /** One thing that a form asks for. */
 export interface Field {
-  /** As in the body of the request. */
+  /** As in the body of the request; `questions.tested` is a member of a member. */
   name: string;
   label: string;
   /** `lines` are a text each; `assets`, `people` and `records` are found by typing. */
-  kind: "text" | "area" | "choice" | "team" | "person" | "people" | "assets" | "time" | "number" | "toggle" | "lines";
+  kind: "text" | "area" | "choice" | "team" | "person" | "people" | "assets" | "record" | "time" | "number" | "toggle" | "lines";
   required?: boolean;
   options?: readonly Option[];
+  /** What a typed text finds, for a record. */
+  find?: (text: string) => Promise<readonly Picked[]>;
   initial?: Value;
   hint?: string;
   /** Whether it is asked for, by what else was said. */
@@ -53,6 +56,8 @@ export interface Verb<R> {
   undo?: (before: R) => { verb: string; values: Values };
   /** How it is called in permissions, where that is another name. */
   permission?: string;
+  /** How it is called in addresses, where several verbs are one command with other words. */
+  command?: string;
   /** Whether it ends what others work on. */
   danger?: boolean;
 }
@@ -134,6 +139,17 @@ export interface Kind<R extends DeskRecord> {
 
 export const nameOf = (record: DeskRecord) => record.number || record.id;
 export const titleOf = (record: DeskRecord) => record.title ?? "";
+
+/** What a form was told, as the body of a request: `a.b` is the member `b` of `a`. */
+export function nested(values: Values): Record<string, unknown> {
+  const body: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    const [first = name, ...rest] = name.split(".");
+    if (rest.length === 0) body[first] = value;
+    else body[first] = { ...(body[first] as object), ...nested({ [rest.join(".")]: value }) };
+  }
+  return body;
+}
 
 export const ableTo = <R extends DeskRecord>(verb: Verb<R>, record: R) =>
   typeof verb.from === "function" ? verb.from(record) : verb.from.includes(record.state);

@@ -19,7 +19,7 @@ export function useVerbs<R extends DeskRecord>(kind: Kind<R>, done?: () => void)
   const run = async (verb: Verb<R>, records: readonly R[], values: Values) => {
     const after: R[] = [];
     for (const record of records) {
-      const answer = await perform(kind.resources, verb.id, record, { ...values, ...verb.extra?.(record) });
+      const answer = await perform(kind.resources, verb.command ?? verb.id, record, { ...values, ...verb.extra?.(record) });
       // A command may answer with something of its own; the record then comes by the stream.
       if (answer.id === record.id) take(client, kind.resources, answer);
       else void client.invalidateQueries({ queryKey: [kind.resources] });
