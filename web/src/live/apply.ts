@@ -19,6 +19,8 @@ const MEMBERS: Record<string, string> = {
   approvals: "approval",
   surveys: "survey",
   statusUpdates: "statusUpdate",
+  catalogItems: "catalogItem",
+  articles: "article",
 };
 
 /** Whether `next` is at least as new; versions of a record are whole numbers that grow. */
@@ -32,14 +34,26 @@ export function recordOf(event: LiveEvent): { kind: string; record: Versioned } 
   return record?.id ? { kind, record } : null;
 }
 
-const REMEMBERED = 1_000;
-const lately = new Map<string, Versioned>();
+/** What no event holds, because it is personal or not for everybody who hears. */
+const UNTOLD = ["title", "description", "answers", "summary", "body", "keywords", "draft"];
 
-function remember(record: Versioned) {
+/** A record as an event tells it, with the words that were read before. */
+function completed<T extends Versioned>(record: T, known: object | undefined): T {
+  if (known === undefined) return record;
+  const untold = UNTOLD.filter((name) => name in known && !(record as Record<string, unknown>)[name]);
+  if (untold.length === 0) return record;
+  const kept = known as Record<string, unknown>;
+  return { ...record, ...Object.fromEntries(untold.map((name) => [name, kept[name]])) };
+}
+
+const REMEMBERED = 1_000;
+const lately = new Map<string, { record: Versioned; whole: boolean }>();
+
+function remember(record: Versioned, whole: boolean) {
   const known = lately.get(record.id);
-  if (known !== undefined && !newer(record, known)) return;
+  if (known !== undefined && !newer(record, known.record)) return;
   lately.delete(record.id);
-  lately.set(record.id, record);
+  lately.set(record.id, { record, whole });
   if (lately.size > REMEMBERED) lately.delete(lately.keys().next().value as string);
 }
 
@@ -52,18 +66,20 @@ function freshest(value: unknown): unknown {
     );
   }
   const known = "id" in value && "etag" in value ? lately.get(value.id as string) : undefined;
-  return known !== undefined && newer(known, value as Versioned) ? known : value;
+  if (known === undefined || !newer(known.record, value as Versioned)) return value;
+  return known.whole ? known.record : completed(known.record, value);
 }
 
 /** What the cache takes of an answer: records that changed while it was on its way stay as they were heard or written since. */
 export const settle = (known: unknown, answer: unknown): unknown => replaceEqualDeep(known, freshest(answer));
 
-/** Puts a record into everything that shows it; an older one than is known changes nothing. */
-export function put(client: QueryClient, kind: string, record: Versioned) {
-  remember(record);
+/** Puts a record into everything that shows it; an older one than is known changes nothing. Events are not `whole`. */
+export function put(client: QueryClient, kind: string, record: Versioned, whole = true) {
+  remember(record, whole);
+  const merged = (known: Versioned | undefined) => (whole ? record : completed(record, known));
   client.setQueriesData<Versioned>(
     { queryKey: [kind, "one"], predicate: ({ state }) => (state.data as Versioned)?.id === record.id },
-    (known) => (known === undefined || newer(record, known) ? record : known),
+    (known) => (known === undefined || newer(record, known) ? merged(known) : known),
   );
   client.setQueriesData<InfiniteData<Page<Versioned>>>({ queryKey: [kind, "list"] }, (data) => {
     if (data === undefined) return data;
@@ -73,7 +89,7 @@ export function put(client: QueryClient, kind: string, record: Versioned) {
       const known = page.items[index];
       if (known === undefined || !newer(record, known)) return page;
       changed = true;
-      return { ...page, items: page.items.with(index, record) };
+      return { ...page, items: page.items.with(index, merged(known)) };
     });
     return changed ? { ...data, pages } : data;
   });
@@ -96,7 +112,12 @@ export function apply(client: QueryClient, events: readonly LiveEvent[]): Map<st
   }
   const told = new Map<string, Versioned[]>();
   for (const { kind, record } of latest.values()) {
-    put(client, kind, record);
+    put(client, kind, record, false);
+    // Its words may be others now, too.
+    void client.invalidateQueries({
+      queryKey: [kind, "one"],
+      predicate: ({ state }) => (state.data as Versioned)?.id === record.id,
+    });
     told.set(kind, [...(told.get(kind) ?? []), record]);
   }
   for (const subject of histories) {

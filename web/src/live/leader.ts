@@ -12,10 +12,17 @@ export interface LiveEvent {
 
 export type LiveState = "connecting" | "live" | "offline";
 
+/** Who is at a record now, as the live stream tells it. */
+export interface Present {
+  subject: string;
+  people: readonly { userId: string; mode: "VIEWING" | "WRITING" | "GONE" | "MODE_UNSPECIFIED"; sinceTime?: string }[];
+}
+
 /** What tabs of one browser tell each other. */
 export type LiveMessage =
   | { kind: "events"; events: LiveEvent[] }
   | { kind: "state"; state: LiveState }
+  | { kind: "present"; present: Present }
   | { kind: "reset" }
   | { kind: "reauth" }
   | { kind: "cursor"; cursor: string }
@@ -148,6 +155,7 @@ async function converse(
       for (const { event, data } of parser.push(value)) {
         if (event === "reset") tell({ kind: "reset" });
         else if (event === "reauth") return false;
+        else if (event === "presence") tell({ kind: "present", present: JSON.parse(data) as Present });
         else pending.push(JSON.parse(data) as LiveEvent);
       }
       timer ??= setTimeout(flush, COALESCE_MS);

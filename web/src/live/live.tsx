@@ -36,6 +36,8 @@ export function LiveProvider({ children, life, onReauth }: { children: ReactNode
           for (const hearer of hearers.current.get(kind) ?? []) hearer(records);
         }
         refreshFigures();
+      } else if (message.kind === "present") {
+        client.setQueryData(["presence", message.present.subject], message.present);
       } else if (message.kind === "state") setState(message.state);
       else if (message.kind === "reset") void client.invalidateQueries();
       else if (message.kind === "reauth") onReauth();

@@ -1,46 +1,103 @@
 import { Button } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, type KeyboardEvent, useId, useRef } from "react";
+import { type FormEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { ask, type Schemas } from "@/api/client";
 import { useCommands } from "@/app/keys";
+import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Problem } from "@/ui/bits";
-import { useDraft } from "@/ui/drafts";
+import { usePerson } from "@/ui/people";
+import { type Completion, completed, useCompletions, wordAt } from "./completions";
+import { useNotes } from "./data";
 import type { DeskRecord, Kind } from "./kind";
+import { useNoteDraft } from "./noteDraft";
+import { OthersWrite } from "./Presence";
 
-/** Writes notes. What is written survives a closed tab, a lost session, a refused request. */
-export function Composer<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R }) {
+type Note = Schemas["Note"];
+
+interface Props<R extends DeskRecord> {
+  kind: Kind<R>;
+  record: R;
+  /** Told when something is half-written, and when it is not any more. */
+  onWriting: (writing: boolean) => void;
+}
+
+/**
+ * Writes notes. What is written survives a closed tab, a lost session, a refused request. What others have said since it was
+ * begun is shown before it is sent.
+ */
+export function Composer<R extends DeskRecord>({ kind, record, onWriting }: Props<R>) {
   const client = useQueryClient();
+  const { me } = useSession();
   const place = useRef<HTMLTextAreaElement>(null);
-  const box = useId();
-  const draft = useDraft<{ text: string; public: boolean; key: string }>(`note/${record.id}`, {
-    text: "",
-    public: false,
-    key: "",
-  });
+  const [box, list] = [useId(), useId()];
+  const subject = `${kind.resources}/${record.id}`;
+  const draft = useNoteDraft(subject);
   const { text } = draft.value;
+  const [caret, setCaret] = useState(0);
+  const [at, setAt] = useState(0);
+  const word = wordAt(text, caret);
+  const offered = useCompletions(word, kind.resources, record.id);
+  const { data: notes } = useNotes(kind.resources, record.id);
+  const missed = [...(notes?.values() ?? [])].find(
+    ({ createTime, authorId }) => draft.value.begun !== "" && authorId !== me.subject && (createTime ?? "") > draft.value.begun,
+  );
+  const [seen, setSeen] = useState("");
+  const blocked = missed !== undefined && missed.id !== seen;
+  useEffect(() => onWriting(text !== ""), [onWriting, text]);
+
   const send = useMutation({
     mutationFn: () => {
       // The key stays with the draft, so that a note whose answer was lost is not written twice.
       const key = draft.value.key || crypto.randomUUID();
       draft.set({ ...draft.value, key });
-      const words = { text: text.trim(), public: draft.value.public };
-      return ask<Schemas["Note"]>("POST", `${kind.resources}/${record.id}/notes`, { key, body: words });
+      const body = { text: text.trim(), public: draft.value.public };
+      return ask<Note>("POST", `${subject}/notes`, { key, body });
     },
     onSuccess: () => {
       draft.clear();
+      setSeen("");
       void client.invalidateQueries({ queryKey: [kind.resources, "history", record.id] });
     },
   });
+  const write = (next: string, open: boolean) => {
+    const begun = draft.value.text === "" ? new Date().toISOString() : draft.value.begun;
+    draft.set({ text: next, public: open, key: "", begun });
+  };
+  const focus = (open: boolean) => {
+    if (text === "") draft.set({ ...draft.value, public: open });
+    place.current?.focus();
+  };
   useCommands([
-    { id: "note", label: t("composer.focus"), keys: ["n", "r"], group: kind.many, run: () => place.current?.focus() },
+    { id: "note", label: t("composer.focus"), keys: ["n"], group: kind.many, run: () => focus(false) },
+    { id: "reply", label: t("composer.reply"), keys: ["r"], group: kind.many, run: () => focus(true) },
   ]);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (text.trim() !== "" && !send.isPending) send.mutate();
+    if (text.trim() === "" || send.isPending) return;
+    if (blocked) setSeen(missed.id);
+    else send.mutate();
+  };
+  const take = async (completion: Completion | undefined) => {
+    if (completion === undefined || word === null) return;
+    const inserted = await completion.text();
+    const next = completed(text, word, inserted);
+    write(next.text, draft.value.public);
+    setAt(0);
+    requestAnimationFrame(() => {
+      place.current?.setSelectionRange(next.caret, next.caret);
+      setCaret(next.caret);
+    });
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (offered.length > 0 && step !== undefined) {
+      event.preventDefault();
+      setAt((at + step + offered.length) % offered.length);
+    } else if (offered.length > 0 && (event.key === "Enter" || event.key === "Tab") && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      void take(offered[at]);
+    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
     else if (event.key === "Escape") place.current?.blur();
   };
   return (
@@ -48,18 +105,54 @@ export function Composer<R extends DeskRecord>({ kind, record }: { kind: Kind<R>
       <label className="visually-hidden" htmlFor={box}>
         {t("composer.label")}
       </label>
+      <OthersWrite subject={subject} />
       <textarea
         id={box}
         ref={place}
         value={text}
         placeholder={t("composer.placeholder")}
-        onChange={({ currentTarget }) => draft.set({ ...draft.value, text: currentTarget.value, key: "" })}
+        dir="auto"
+        role="combobox"
+        aria-autocomplete="list"
+        aria-expanded={offered.length > 0}
+        aria-controls={list}
+        aria-activedescendant={offered[at] && `${list}-${at}`}
+        onChange={({ currentTarget }) => {
+          write(currentTarget.value, draft.value.public);
+          setCaret(currentTarget.selectionStart);
+        }}
+        onSelect={({ currentTarget }) => setCaret(currentTarget.selectionStart)}
         onKeyDown={onKeyDown}
       />
+      <div
+        role="listbox"
+        id={list}
+        aria-label={t("composer.offered")}
+        tabIndex={-1}
+        className="offered"
+        hidden={!offered.length}
+      >
+        {offered.map((completion, index) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard stays in the text field, as in every combobox
+          <div
+            key={completion.id}
+            id={`${list}-${index}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={index === at}
+            onMouseDown={(event) => event.preventDefault()}
+            onClick={() => void take(completion)}
+          >
+            <span className="strong">{completion.label}</span>
+            {completion.hint && <span className="muted clip">{completion.hint}</span>}
+          </div>
+        ))}
+      </div>
       {send.isError && <Problem error={send.error} />}
-      <div className="line">
+      {missed !== undefined && text !== "" && <Missed note={missed} />}
+      <div className="line wrap">
         <Button type="submit" size="xs" loading={send.isPending} disabled={text.trim() === ""}>
-          {t("composer.send")}
+          {missed !== undefined && !blocked ? t("composer.anyway") : t("composer.send")}
         </Button>
         <label className="line muted">
           <input
@@ -69,8 +162,18 @@ export function Composer<R extends DeskRecord>({ kind, record }: { kind: Kind<R>
           />
           {t("composer.public")}
         </label>
-        <span className="end muted">{text !== "" && t("composer.kept")}</span>
+        <span className="end muted">{text === "" ? t("composer.signs") : t("composer.kept")}</span>
       </div>
     </form>
+  );
+}
+
+function Missed({ note }: { note: Note }) {
+  const name = usePerson(note.authorId);
+  return (
+    <div className="others-write stack" role="alert">
+      <strong>{t("composer.missed", { name: name || t("timeline.somebody") })}</strong>
+      <span className="prose">{note.text}</span>
+    </div>
   );
 }

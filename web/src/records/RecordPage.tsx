@@ -14,6 +14,7 @@ import { useChange, useRecord } from "./data";
 import { Facts } from "./Facts";
 import { FieldsForm } from "./FieldsForm";
 import { type DeskRecord, type Field, type Kind, nameOf, titleOf, type Value, verbsOf } from "./kind";
+import { Presence } from "./Presence";
 import type { RecordSearch } from "./search";
 import { Timeline } from "./Timeline";
 import { useVerbs } from "./useVerbs";
@@ -48,6 +49,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
   const { act, dialog } = useVerbs(kind);
   const change = useChange(kind);
   const [editing, setEditing] = useState(false);
+  const [writing, setWriting] = useState(false);
   const verbs = verbsOf(kind, record, can);
   const editable = kind.edit !== undefined && can(`${kind.resources}.update`);
   const list = `/${kind.resources}` as "/incidents";
@@ -101,6 +103,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
             <span className="muted">/</span>
             <span className="strong">{nameOf(record)}</span>
             {kind.chips(record)}
+            <Presence subject={`${kind.resources}/${record.id}`} writing={writing} />
           </div>
           <h1>{titleOf(record)}</h1>
         </div>
@@ -148,7 +151,9 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
                 </section>
               )}
               {kind.main?.(record)}
-              {kind.noteable !== false && can(`${kind.resources}.note`) && <Composer kind={kind} record={record} />}
+              {kind.noteable !== false && can(`${kind.resources}.note`) && (
+                <Composer kind={kind} record={record} onWriting={setWriting} />
+              )}
               {kind.history !== false && (
                 <section className="card" aria-label={t("timeline.label")}>
                   <header>

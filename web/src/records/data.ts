@@ -1,11 +1,13 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
-import { api, ask, body, type Page, quoted } from "@/api/client";
+import { api, ask, body, type Page, quoted, type Schemas } from "@/api/client";
 import { ApiProblem } from "@/api/problem";
 import { t } from "@/i18n";
 import { put } from "@/live/apply";
 import { toast, toastProblem } from "@/ui/toasts";
 import { type DeskRecord, type Kind, nameOf, type Value, type Values, type Verb } from "./kind";
 import type { RecordSearch } from "./search";
+
+type Note = Schemas["Note"];
 
 const STALE = 412;
 const NUMBER = /^[a-z]{2,4}\d+$/i;
@@ -48,6 +50,19 @@ export const useRecord = <R>(resources: string, id: string) =>
     queryKey: [resources, "one", id],
     queryFn: () => ask<R>("GET", `${resources}/${encodeURIComponent(id)}`),
     enabled: id !== "",
+  });
+
+const NOTES = 200;
+
+/** What was said about a record, by id of the note. */
+export const useNotes = (resources: string, id: string, enabled = true) =>
+  useQuery({
+    queryKey: [resources, "history", id, "notes"],
+    enabled,
+    queryFn: async () => {
+      const answer = await ask<{ notes: Note[] }>("GET", `${resources}/${id}/notes`, { query: { pageSize: NOTES } });
+      return new Map(answer.notes.map((note) => [note.id, note]));
+    },
   });
 
 /** Does what a verb says, on the version that the person saw. */

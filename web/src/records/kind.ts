@@ -28,7 +28,19 @@ export interface Field {
   name: string;
   label: string;
   /** `lines` are a text each; `assets`, `people` and `records` are found by typing. */
-  kind: "text" | "area" | "choice" | "team" | "person" | "people" | "assets" | "record" | "time" | "number" | "toggle" | "lines";
+  kind:
+    | "text"
+    | "area"
+    | "choice"
+    | "team"
+    | "person"
+    | "people"
+    | "assets"
+    | "record"
+    | "time"
+    | "number"
+    | "toggle"
+    | "lines";
   required?: boolean;
   options?: readonly Option[];
   /** What a typed text finds, for a record. */

@@ -56,9 +56,9 @@ const initials = (name: string) =>
     .map((word) => word[0]?.toUpperCase())
     .join("");
 
-export function Avatar({ name }: { name: string }) {
+export function Avatar({ name, writing }: { name: string; writing?: boolean }) {
   return (
-    <span className="avatar" aria-hidden="true">
+    <span className="avatar" aria-hidden="true" data-writing={writing}>
       {initials(name) || "–"}
     </span>
   );
