@@ -38,15 +38,17 @@ export function Report() {
   const [error, setError] = useState<unknown>(null);
   const [tried, setTried] = useState(false);
   const title = useRef<HTMLInputElement>(null);
-  const before = useRef(draft.value.title); // what was begun another time
+  const [before, setBefore] = useState<string | null>(null); // what was begun another time, here or on another device
 
   const written = draft.value;
   const change = (part: Partial<Written>) => draft.set({ ...written, ...part });
   // biome-ignore lint/correctness/useExhaustiveDependencies: what was typed is taken over once
   useEffect(() => {
-    if (draft.looked && asked && !written.title) change({ title: asked });
+    if (!draft.looked) return;
+    setBefore(written.title);
+    if (asked && !written.title) change({ title: asked });
   }, [asked, draft.looked]);
-  const other = asked !== "" && draft.looked && written.title !== "" && before.current !== "" && before.current !== asked;
+  const other = asked !== "" && before !== null && before !== "" && before !== asked;
 
   const device = written.device || devices[0]?.id || NONE;
   const missing = written.title.trim() === "" ? t("portal.report.titleMissing") : "";
@@ -97,7 +99,7 @@ export function Report() {
           <Button
             tone="quiet"
             onClick={() => {
-              before.current = "";
+              setBefore("");
               chosen.set([]);
               draft.set({ ...EMPTY, title: asked });
             }}

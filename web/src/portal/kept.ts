@@ -3,7 +3,7 @@ import { api, body } from "@/api/client";
 import { useSession } from "@/app/session";
 import { useDraft } from "@/ui/drafts";
 
-const TO_SERVER_MS = 4_000;
+const TO_SERVER_MS = 2_000;
 const ABOUT = "portal/";
 
 export type Kept = "none" | "here" | "everywhere";

@@ -22,9 +22,8 @@ const client = new QueryClient({
       staleTime: KEPT_MS,
       structuralSharing: settle,
       retry: (failures, error) => failures < TRIES && mayPass(error),
-      networkMode: "always", // what fails without a network says so, instead of waiting without a word
     },
-    mutations: { networkMode: "always" },
+    mutations: { networkMode: "always" }, // what cannot be sent says so at once, and stays
   },
 });
 
