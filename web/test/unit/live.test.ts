@@ -99,3 +99,15 @@ test("a note makes the timeline of its record be read again", async () => {
 test("an event of a kind that is not shown here is no reason to fail", () => {
   expect(apply(new QueryClient(), [{ ...event(row(1)), subject: "tokens/crd_1", data: {} }]).size).toBe(0);
 });
+
+test("words that no event holds stay, and are emptied by whoever may read them", () => {
+  const client = new QueryClient();
+  const page = ["incidents", "one", "inc_words"];
+  const told = { id: "inc_words", etag: "2", title: "Disk", description: "" };
+  client.setQueryData(page, { ...told, etag: "1", description: "It is full." });
+  apply(client, [event(told)]);
+  expect(client.getQueryData(page)).toEqual({ ...told, description: "It is full." });
+  expect(client.getQueryState(page)?.isInvalidated, "somebody may have changed them").toBe(true);
+  put(client, "incidents", { ...told, etag: "3" } as Row);
+  expect(client.getQueryData(page)).toEqual({ ...told, etag: "3" });
+});
