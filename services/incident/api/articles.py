@@ -22,10 +22,10 @@ class ArticleApi(pb.ArticleServiceServicer):
         self._articles, self._reading, self._ratings = articles, reading, ratings
 
     async def CreateArticle(self, request: pb.CreateArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.begin(given(request.article, Article)), pb.Article)
+        return await self._after(await self._articles.begin(given(request.article, Article)))
 
     async def CreateArticleFromIncident(self, request: pb.CreateArticleFromIncidentRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.begin_from(request.incident_id, request.language), pb.Article)
+        return await self._after(await self._articles.begin_from(request.incident_id, request.language))
 
     async def GetArticle(self, request: pb.GetArticleRequest, context: Any) -> pb.Article:
         return document_to_message(await self._reading.get(request.id, request.language), pb.Article)
@@ -41,38 +41,41 @@ class ArticleApi(pb.ArticleServiceServicer):
 
     async def UpdateArticle(self, request: pb.UpdateArticleRequest, context: Any) -> pb.Article:
         fields = named(request, request.article, Article)
-        return to_message(await self._articles.update(request.id, fields, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.update(request.id, fields, etag=request.etag))
 
     async def SubmitArticle(self, request: pb.SubmitArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.submit(request.id, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.submit(request.id, etag=request.etag))
 
     async def WithdrawArticle(self, request: pb.WithdrawArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.withdraw(request.id, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.withdraw(request.id, etag=request.etag))
 
     async def RejectArticle(self, request: pb.RejectArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.reject(request.id, request.reason, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.reject(request.id, request.reason, etag=request.etag))
 
     async def PublishArticle(self, request: pb.PublishArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.publish(request.id, request.change_note, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.publish(request.id, request.change_note, etag=request.etag))
 
     async def DiscardArticle(self, request: pb.DiscardArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.discard(request.id, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.discard(request.id, etag=request.etag))
 
     async def ConfirmArticle(self, request: pb.ConfirmArticleRequest, context: Any) -> pb.Article:
         again = request.review_time.ToDatetime(tzinfo=UTC) if request.HasField("review_time") else None
-        return to_message(await self._articles.confirm(request.id, again, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.confirm(request.id, again, etag=request.etag))
 
     async def RetireArticle(self, request: pb.RetireArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.retire(request.id, request.reason, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.retire(request.id, request.reason, etag=request.etag))
 
     async def RestoreArticle(self, request: pb.RestoreArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.restore(request.id, etag=request.etag), pb.Article)
+        return await self._after(await self._articles.restore(request.id, etag=request.etag))
 
     async def LinkArticle(self, request: pb.LinkArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.link(request.id, _link(request.link), etag=request.etag), pb.Article)
+        return await self._after(await self._articles.link(request.id, _link(request.link), etag=request.etag))
 
     async def UnlinkArticle(self, request: pb.UnlinkArticleRequest, context: Any) -> pb.Article:
-        return to_message(await self._articles.unlink(request.id, _link(request.link), etag=request.etag), pb.Article)
+        return await self._after(await self._articles.unlink(request.id, _link(request.link), etag=request.etag))
+
+    async def _after(self, article: Article) -> pb.Article:
+        return document_to_message(await self._reading.after(article), pb.Article)
 
     async def ListTranslations(self, request: pb.ListTranslationsRequest, context: Any) -> pb.ListTranslationsResponse:
         rows = await self._reading.translations(request.id)

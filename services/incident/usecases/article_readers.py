@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from chassis import context as ctx
 from chassis.teams import Teams
 from services.incident.domain.article import State
 from services.incident.domain.article_fields import Visibility
 
 WRITES, PUBLISHES = "articles.update", "articles.publish"
+_REJECTED = ".ArticleRejected"
 _OPEN_TO_ALL = {"visibility": {"$in": [Visibility.PUBLIC.value, Visibility.INTERNAL.value]}}
 
 
@@ -44,15 +47,35 @@ class ArticleReaders:
 
     async def shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """An article as the caller sees it: what is being written is for those who write, and of these for whom it will be."""
-        caller, draft = ctx.current(), row.get("draft")
-        if draft is None or PUBLISHES in caller.permissions:
-            return dict(row)
-        sees = WRITES in caller.permissions and (
+        return dict(row) if row.get("draft") is None or await self.sees_draft(row) else {**row, "draft": None}
+
+    async def sees_draft(self, row: Mapping[str, Any]) -> bool:
+        """Whether the caller sees what is being written on an article that has a draft."""
+        caller, draft = ctx.current(), row["draft"]
+        if PUBLISHES in caller.permissions:
+            return True
+        return WRITES in caller.permissions and (
             draft["visibility"] != Visibility.TEAMS.value
             or caller.actor.id in (row["author_id"], draft["editor_id"])
             or not (await self._teams.of_caller()).isdisjoint(draft["team_ids"])
         )
-        return dict(row) if sees else {**row, "draft": None}
+
+    async def told(self, row: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+        """A change of an article (`row`) as the caller is told of it: why something was not good enough is about its words, so
+        it is for those who may read them."""
+        caller, data = ctx.current(), orjson.loads(change["data"])
+        if "reason" not in data or not change["type"].endswith(_REJECTED):
+            return dict(change)
+        if PUBLISHES in caller.permissions or caller.actor.id == row["author_id"]:
+            return dict(change)
+        then = data["article"]
+        if then["state"] == State.PUBLISHED.value:
+            sees = row.get("draft") is not None and await self.sees_draft(row)
+        else:
+            sees = then["visibility"] != Visibility.TEAMS.value or not (await self._teams.of_caller()).isdisjoint(
+                then["teamIds"]
+            )
+        return dict(change) if sees else {**change, "data": orjson.dumps({**data, "reason": ""}).decode()}
 
     async def _bounds(self) -> list[dict[str, Any]]:
         caller = ctx.current()

@@ -10,9 +10,9 @@ from google.api import field_behavior_pb2
 from itsm.incident import v1 as pb
 
 from chassis import context as ctx
-from chassis.codec import Descriptor, has_behavior
+from chassis.codec import Descriptor, has_behavior, to_document
 from chassis.domain import Ids, new_id
-from chassis.errors import AlreadyExists, Denied, Invalid, NotFound
+from chassis.errors import AlreadyExists, Denied, ForbiddenMove, Invalid, NotFound
 from chassis.store import Insert, Store, Transaction
 from services.incident.domain.article import CONTENT, Article
 from services.incident.domain.incident import Incident
@@ -71,6 +71,10 @@ class Articles:
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Article:  # noqa: A002 - as its field
         """Changes the named fields. Raises `Invalid` for one that is chosen once."""
         async with self._changing(id, etag) as (article, moment):
+            if any(name in CONTENT for name in fields) and await self._hides_draft(article):
+                if any(name in CONTENT and getattr(article, name) != value for name, value in fields.items()):
+                    raise _hidden(article, "update")
+                fields = {name: value for name, value in fields.items() if name not in CONTENT}  # sent back as it was read
             fixed = [name for name in _FIXED & fields.keys() if getattr(article, name) != fields[name]]
             if fixed:
                 raise Invalid(dict.fromkeys(sorted(fixed), "cannot be changed"))
@@ -80,12 +84,16 @@ class Articles:
     async def submit(self, id: str, *, etag: str = "") -> Article:  # noqa: A002 - as above
         """Asks somebody to look at what was written."""
         async with self._changing(id, etag) as (article, moment):
+            if await self._hides_draft(article):
+                raise _hidden(article, "submit")
             article.submit(moment)
         return article
 
     async def withdraw(self, id: str, *, etag: str = "") -> Article:  # noqa: A002 - as above
         """Takes it back."""
         async with self._changing(id, etag) as (article, moment):
+            if await self._hides_draft(article):
+                raise _hidden(article, "withdraw")
             article.withdraw(moment)
         return article
 
@@ -108,6 +116,8 @@ class Articles:
     async def discard(self, id: str, *, etag: str = "") -> Article:  # noqa: A002 - as above
         """Throws its next version away."""
         async with self._changing(id, etag) as (article, moment):
+            if await self._hides_draft(article):
+                raise _hidden(article, "discard")
             article.discard(moment)
         return article
 
@@ -169,6 +179,10 @@ class Articles:
             yield article, moment
             tx.save(article)
 
+    async def _hides_draft(self, article: Article) -> bool:
+        """Whether others write on it and the caller may not read what."""
+        return article.draft is not None and not await self._readers.sees_draft(to_document(article))
+
     async def _known(self, link: Link) -> Link:
         async with self._readers.sight():
             if link.target.startswith("articles/"):
@@ -187,6 +201,10 @@ class Articles:
         if original.original_id:
             raise Invalid({"original_id": "is a translation itself: name the article that it was made from"})
         return original
+
+
+def _hidden(article: Article, verb: str) -> ForbiddenMove:
+    return ForbiddenMove(article.state, verb, "somebody else is writing on it for a team that you do not belong to")
 
 
 def _version(article: Article, moment: Act, change_note: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chassis import context as ctx
+from chassis.codec import to_document
 from chassis.errors import Invalid, NotFound
 from chassis.listing import Listing
 from chassis.store import Store
@@ -86,7 +87,13 @@ class ReadingArticles:
 
     async def timeline(self, id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
         """A page of what happened to it, newest first."""
-        return await self._reading.timeline(Article, (await self._there(id))["_id"], asked)
+        article = await self._there(id)
+        rows, token = await self._reading.timeline(Article, article["_id"], asked)
+        return [await self._readers.told(article, row) for row in rows], token
+
+    async def after(self, article: Article) -> Document:
+        """An article that the caller has just changed, as he sees it."""
+        return await self._readers.shown(to_document(article))
 
     async def _there(self, id: str) -> Document:  # noqa: A002 - as above
         async with self._readers.sight():

@@ -173,6 +173,33 @@ async def test_a_version_is_read_by_whom_it_was_for_then_and_a_draft_by_whom_it_
         assert (seen["draft"] is not None) is sees, who.actor.id
 
 
+async def test_whoever_changes_what_is_beside_an_article_is_answered_without_the_draft_of_another_team() -> None:
+    room = Library()
+    id = await room.published(body="for all")  # noqa: A001
+    with ctx.use(AGENT):
+        await room.articles.update(id, {"visibility": Visibility.TEAMS, "team_ids": ["network"], "body": "a secret"})
+    with ctx.use(OTHER):
+        changed = await room.read.after(await room.articles.update(id, {"category": "paper", "body": "for all"}))
+        assert (changed["category"], changed["draft"]) == ("paper", None)
+        for step in (
+            lambda: room.articles.update(id, {"body": "over it"}),
+            lambda: room.articles.submit(id),
+            lambda: room.articles.discard(id),
+        ):
+            with pytest.raises(ForbiddenMove, match="somebody else"):
+                await step()
+    with ctx.use(AGENT):
+        shown = await room.read.after(await room.articles.submit(id))
+        assert shown["draft"]["body"] == "a secret"
+    with ctx.use(MANAGER):
+        await room.articles.reject(id, "the salaries are wrong")
+    for who, sees in ((AGENT, True), (MANAGER, True), (OTHER, False)):
+        with ctx.use(who):
+            rows, _ = await room.read.timeline(id, Asked())
+            (rejected,) = [row for row in rows if row["type"].endswith("ArticleRejected")]
+            assert ("salaries" in rejected["data"]) is sees, who.actor.id
+
+
 async def test_no_event_of_an_article_holds_its_words() -> None:
     room = Library()
     secret = {name: f"secret {name}" for name in ("title", "summary", "body")} | {"keywords": ["secret word"]}
