@@ -104,6 +104,13 @@ class Samples(Protocol):
         """How many series the selector means that were heard of within a week, counted up to `limit`. Raises `Unavailable`."""
 
 
+class Members(Protocol):
+    """Knows who belongs to teams, of the tenant of the current context."""
+
+    async def of_team(self, id: str) -> Sequence[str]:  # noqa: A002 - as its field
+        """The opaque ids of a team's people; none of one that is not there. Raises `Unavailable`."""
+
+
 class Prober(Protocol):
     """Looks at the targets of checks that no agent runs."""
 

@@ -1,7 +1,7 @@
 """What monitoring does when events arrive, others' and its own.
 
 An alert learns which incident stands for it; assets and relations are mirrored; what followed from an alert that is over is
-looked at again, and targets are told.
+looked at again, targets are told, and people are called.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from services.monitor.usecases.checks import Checks
 from services.monitor.usecases.looking import Looking
 from services.monitor.usecases.mirror import Mirror
 from services.monitor.usecases.notifying import Notifying
+from services.monitor.usecases.paging import Calling
 from services.monitor.usecases.quiet import Quiet
 
 
@@ -116,14 +117,15 @@ def merges(alerts: Alerts, quiet: Quiet) -> Subscriptions:
     return group
 
 
-def _worsening(group: Subscriptions, notifying: Notifying) -> None:
-    """Targets that want only what is worse hear of an alert that people know when it becomes so."""
+def _worsening(group: Subscriptions, notifying: Notifying, calling: Calling) -> None:
+    """Targets and policies that want only what is worse hear of an alert that people know when it becomes so."""
 
     @group.on(pb.AlertUpdated)
     async def updated(event: Any, envelope: Envelope) -> None:
         before = _milder(event)
         if before is not None and event.alert.HasField("route_time") and not event.alert.HasField("suppression"):
             await notifying.tell(TargetEvent.ROUTED, event, envelope, before=before)
+            await calling.fired(event.alert)
 
 
 def _milder(event: Any) -> Severity | None:
@@ -133,24 +135,27 @@ def _milder(event: Any) -> Severity | None:
     return before if before is not None and after.rank < before.rank else None
 
 
-def alerts(looking: Looking, notifying: Notifying) -> Subscriptions:
+def alerts(looking: Looking, notifying: Notifying, calling: Calling) -> Subscriptions:
     """The group that follows our own alerts."""
     group = Subscriptions("pipeline", gather=0.1)
-    _worsening(group, notifying)
+    _worsening(group, notifying, calling)
 
     @group.on(pb.AlertFired)
     async def fired(event: Any, envelope: Envelope) -> None:
         if event.alert.HasField("route_time"):
             await notifying.tell(TargetEvent.ROUTED, event, envelope)
+            await calling.fired(event.alert)
 
     @group.on(pb.AlertRouted)
     async def routed(event: Any, envelope: Envelope) -> None:
         await notifying.tell(TargetEvent.ROUTED, event, envelope)
+        await calling.fired(event.alert)
 
     @group.on(pb.AlertAcknowledged)
     async def acknowledged(event: Any, envelope: Envelope) -> None:
         if event.alert.HasField("route_time"):
             await notifying.tell(TargetEvent.ACKNOWLEDGED, event, envelope)
+            await calling.acknowledged(event.alert)
 
     @group.on(pb.AlertSuppressed)
     async def suppressed(event: Any, _: Envelope) -> None:
@@ -163,5 +168,6 @@ def alerts(looking: Looking, notifying: Notifying) -> Subscriptions:
             await looking.cause_over(alert.id, alert.end_time.ToDatetime(tzinfo=UTC))
         if alert.HasField("route_time"):
             await notifying.tell(TargetEvent.RESOLVED, event, envelope)
+            await calling.resolved(event.alert)
 
     return group

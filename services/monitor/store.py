@@ -13,6 +13,7 @@ from chassis.due import due_index
 from chassis.listing import Field, Fields, Listing
 from chassis.listing import Kind as Of
 from chassis.store import Index, Kind
+from services.monitor import kept_oncall
 from services.monitor.domain.alert import Alert, State, SuppressionReason
 from services.monitor.domain.check import REMOVED_KEPT, Check
 from services.monitor.domain.check import State as CheckState
@@ -50,6 +51,7 @@ KINDS = (
     Kind(Silence, pb.Silence, SILENCES),
     Kind(MaintenanceWindow, pb.MaintenanceWindow, WINDOWS),
     Kind(NotificationTarget, pb.NotificationTarget, TARGETS),
+    *kept_oncall.KINDS,
 )
 
 EXPIRY_FIELD = "expire_time"
@@ -119,7 +121,7 @@ PIPELINE_INDEXES = (
     due_index(NOTIFICATIONS, NOTIFICATION_DUE),
     Index(NOTIFICATIONS, [("expire_time", 1)], expire_after=timedelta(0)),
 )
-INDEXES = (*INDEXES, *CHECK_INDEXES, *PIPELINE_INDEXES)
+INDEXES = (*INDEXES, *CHECK_INDEXES, *PIPELINE_INDEXES, *kept_oncall.INDEXES)
 
 
 def _enum(path: str, kind: type[StrEnum]) -> Field:

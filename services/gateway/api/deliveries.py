@@ -24,5 +24,9 @@ class DeliveryApi(pb.DeliveryServiceServicer):
             deliveries=[document_to_message(row, pb.Delivery) for row in rows], next_page_token=token
         )
 
+    async def ListMyDeliveries(self, request: pb.ListMyDeliveriesRequest, context: Any) -> pb.ListMyDeliveriesResponse:
+        rows = await self._log.mine(request.subject)
+        return pb.ListMyDeliveriesResponse(deliveries=[document_to_message(row, pb.Delivery) for row in rows])
+
     async def RedeliverDelivery(self, request: pb.RedeliverDeliveryRequest, context: Any) -> pb.Delivery:
         return to_message(await self._log.repeat(request.id), pb.Delivery)

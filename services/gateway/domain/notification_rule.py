@@ -36,6 +36,7 @@ class Recipient(StrEnum):
     WATCHERS = "WATCHERS"
     MENTIONED = "MENTIONED"
     VOTERS = "VOTERS"
+    CALLED = "CALLED"
 
 
 NAMED: Mapping[Recipient, str] = {
@@ -45,6 +46,7 @@ NAMED: Mapping[Recipient, str] = {
     Recipient.WATCHERS: "watcherIds",
     Recipient.MENTIONED: "mentionedIds",
     Recipient.VOTERS: "voterIds",
+    Recipient.CALLED: "calledIds",
 }
 """The field that names them, by its JSON name: of the record, or of what is said about it."""
 

@@ -109,6 +109,14 @@ SHIPPED: Mapping[str, Mapping[str, Any]] = {
         "channels": _BOTH,
         "template": "approval-asked",
     },
+    "called": {
+        "name": "Who is on call is called",
+        "event_types": ["itsm.monitor.v1.PageCalled", "itsm.monitor.v1.PageHelpAsked"],
+        "recipients": [Recipient.CALLED],
+        "channels": _BOTH,
+        "template": "page-called",
+        "urgent": True,
+    },
     "assignee-escalated": {
         "name": "People hear when a promise of theirs is at risk",
         "event_types": ["itsm.incident.v1.IncidentEscalated"],

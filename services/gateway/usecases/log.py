@@ -6,7 +6,7 @@ tells nobody twice. `deliveries/worker.py` hands over what is due.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from chassis.errors import NotFound
 from chassis.listing import Listing
 from chassis.store import Store, Transaction, Update
 from services.gateway.domain.delivery import AGAIN, Channel, Delivery, delivery_id, new_delivery, refused
+from services.gateway.usecases.addressing import SUBSCRIPTIONS
 from services.gateway.usecases.reading import Asked, Document, Paged, page_of
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ DELIVERIES = "deliveries"
 DUE_FIELD = "next_due_time"
 MOST_WAITING = 20_000
 """How many deliveries of a tenant may wait."""
+_BROWSERS, _MINE = 50, 50
 _MEASURED_SECONDS = 5.0
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -92,6 +94,15 @@ class Log:
     async def all(self, asked: Asked) -> Paged:
         """A page of the deliveries of all targets."""
         return await page_of(self._store, DELIVERIES, self._listing, asked)
+
+    async def mine(self, subject: str) -> Sequence[Document]:
+        """What was sent to the caller of one record, or of all, the newest first."""
+        caller = ctx.current().actor.id
+        browsers = await self._store.find(SUBSCRIPTIONS, {"owner_id": caller}, limit=_BROWSERS)
+        query: dict[str, Any] = {"target_id": {"$in": [caller, *(each["_id"] for each in browsers)]}}
+        if subject:
+            query["subject"] = subject
+        return await self._store.find(DELIVERIES, query, sort=[("create_time", -1), ("_id", 1)], limit=_MINE, naive=True)
 
     async def one(self, id: str) -> Document:  # noqa: A002 - as its field
         """A delivery of any target. Raises `NotFound`."""

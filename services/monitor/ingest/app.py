@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chassis import demonstration
 from chassis.domain import Clock
 from chassis.errors import Invalid
 from chassis.http import problems
@@ -66,9 +67,10 @@ class Door:
     def _taking(self, read: Reader) -> Handler:
         async def take(request: Request) -> Response:
             sender = await self.keys.sender(request.headers.get("authorization", ""), PERMISSION)
+            at = demonstration.told(sender.tenant, request.headers.get(demonstration.TIME_KEY, ""), self._clock())
             found = await self._read(request, read, sender.integration)
             await self._reached("S1")
-            await self._gatherer.hand_in(sender.tenant, found.signals)
+            await self._gatherer.hand_in(sender.tenant, found.signals, at=at)
             if found.truncated:
                 _log.warning("A sender left alerts out.", extra={"key": sender.key_id, "alerts": found.truncated})
             if found.violations:

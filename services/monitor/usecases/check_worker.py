@@ -26,7 +26,7 @@ from chassis.codec import from_document
 from chassis.context import Actor, Context
 from chassis.errors import Error, Unavailable
 from chassis.events.shards import Shards
-from chassis.lease import RENEW
+from chassis.lease import Lease
 from chassis.service import Service, Stage
 from chassis.store import Store
 from chassis.store.backend import Document, Query
@@ -122,7 +122,7 @@ class CheckWorker:
             # Leases end while the database is away; what was held then goes on until others can have taken it.
             await self._store.backend.ping()
         if self._silent:
-            self._silent, self._sure_from = False, time.monotonic() + 2 * RENEW
+            self._silent, self._sure_from = False, time.monotonic() + Lease.usual * 2 / 3
             self._results.presence.begin()
         if time.monotonic() < self._sure_from:
             held |= self._mine

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chassis import context as ctx
 from chassis import telemetry
@@ -33,6 +33,7 @@ class _Entry:
     signals: Sequence[Signal]
     done: asyncio.Future[None]
     trace: str
+    time: datetime | None
 
 
 class Gatherer:
@@ -45,15 +46,18 @@ class Gatherer:
         self._queues: dict[str, deque[_Entry]] = {}
         self._lines: dict[str, asyncio.Task[None]] = {}
 
-    async def hand_in(self, tenant: str, signals: Sequence[Signal]) -> None:
-        """Returns when all of them are durable. Raises `Unavailable` at once while too many wait, and when they could not
-        be written; then some may have been, which a repetition of all of them does no harm to."""
+    async def hand_in(self, tenant: str, signals: Sequence[Signal], *, at: datetime | None = None) -> None:
+        """Returns when all of them are durable; `at` is when they are to have come, where they are dated back.
+
+        Raises `Unavailable` at once while too many wait, and when they could not be written; then some may have been, which a
+        repetition of all of them does no harm to.
+        """
         if not signals:
             return
         refuse_dry_run()  # what joins a line with others is written with them
         if self._waiting and self._waiting + len(signals) > self._most_waiting:
             raise Unavailable("more signals wait than can be kept here", _RETRY_AFTER, reason="OVERLOADED")
-        entry = _Entry(signals, asyncio.get_running_loop().create_future(), telemetry.current_trace())
+        entry = _Entry(signals, asyncio.get_running_loop().create_future(), telemetry.current_trace(), at)
         self._waiting += len(signals)
         self._queues.setdefault(tenant, deque()).append(entry)
         if tenant not in self._lines:
@@ -81,10 +85,10 @@ class Gatherer:
             self._waiting -= _size(entries)
 
     async def _take(self, tenant: str, entries: Sequence[_Entry]) -> None:
-        actor = Actor(id="itsm-monitor", kind="service")
+        actor, at = Actor(id="itsm-monitor", kind="service"), entries[0].time
         try:
             # Of several traces that meet in one transaction the first is told on.
-            with ctx.use(Context(tenant=tenant, actor=actor, correlation_id=uuid7(), trace=entries[0].trace)):
+            with ctx.use(Context(tenant=tenant, actor=actor, correlation_id=uuid7(), trace=entries[0].trace, time=at)):
                 taken = await self._intake.take([signal for entry in entries for signal in entry.signals])
         except Unavailable as error:
             _settle(entries, error)
@@ -103,7 +107,7 @@ def _batch(queue: deque[_Entry]) -> list[_Entry]:
     """The first one, and those that fit beside it."""
     entries = [queue.popleft()]
     size = len(entries[0].signals)
-    while queue and size + len(queue[0].signals) <= LARGEST:
+    while queue and size + len(queue[0].signals) <= LARGEST and queue[0].time == entries[0].time:
         size += len(queue[0].signals)
         entries.append(queue.popleft())
     return entries

@@ -19,6 +19,7 @@ from services.monitor.domain.silence import Matcher
 from services.monitor.usecases.alerts import Alerts
 from services.monitor.usecases.catalog import SERIES
 from services.monitor.usecases.reading import Paging
+from tests.unit.monitor.calling import calling
 from tests.unit.monitor.measuring import Kept
 from tests.unit.monitor.measuring import at as measured_at
 from tests.unit.monitor.pipelining import Plant, at, down, up
@@ -123,7 +124,7 @@ async def test_what_is_open_or_planned_for_a_merged_asset_is_for_the_one_that_st
 
 async def test_the_end_of_a_cause_wakes_what_followed_from_it_after_one_hold() -> None:
     office = Office()
-    group = reactions.alerts(office.looking, office.notifying)
+    group = reactions.alerts(office.looking, office.notifying, calling(office.store)[2])
     with ctx.use(BOSS):
         for name in ("mongo", "auth"):
             await office.asset(name)
@@ -142,7 +143,7 @@ async def test_the_end_of_a_cause_wakes_what_followed_from_it_after_one_hold() -
 
 async def test_a_cause_that_ends_in_the_far_future_wakes_what_followed_from_it_after_one_hold_too() -> None:
     office = Office()
-    group = reactions.alerts(office.looking, office.notifying)
+    group = reactions.alerts(office.looking, office.notifying, calling(office.store)[2])
     with ctx.use(BOSS):
         for name in ("mongo", "auth"):
             await office.asset(name)
@@ -188,7 +189,7 @@ async def test_a_cause_that_is_kept_with_an_end_in_the_far_future_counts_from_wh
 )
 async def test_targets_are_told_of_what_people_were_told_of(event: Any, routed: bool, told: TargetEvent | None) -> None:
     office = Office()
-    group = reactions.alerts(office.looking, office.notifying)
+    group = reactions.alerts(office.looking, office.notifying, calling(office.store)[2])
     with ctx.use(BOSS):
         await office.target(events=list(TargetEvent))
         alert = pb.Alert(id="alr_1", severity=pb.Alert.ERROR, kind=pb.Alert.EVENT, end_time=Timestamp(seconds=1))
@@ -200,7 +201,7 @@ async def test_targets_are_told_of_what_people_were_told_of(event: Any, routed: 
 
 async def test_who_wants_only_what_is_worse_is_told_once_when_an_alert_becomes_so() -> None:
     office = Office()
-    group = reactions.alerts(office.looking, office.notifying)
+    group = reactions.alerts(office.looking, office.notifying, calling(office.store)[2])
     routed, waiting = (pb.Alert(id=id, kind=pb.Alert.EVENT) for id in ("alr_1", "alr_2"))  # noqa: A001 - the field's name
     routed.route_time.FromDatetime(at(0))
     kept = pb.Alert(id="alr_3", kind=pb.Alert.EVENT, suppression=pb.Alert.Suppression(reason=pb.Alert.Suppression.SILENCE))

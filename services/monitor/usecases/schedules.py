@@ -1,0 +1,163 @@
+"""Schedules: made, changed, read; and who is on call by them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from chassis import context as ctx
+from chassis.codec import from_document
+from chassis.domain import Ids, new_id
+from chassis.errors import Invalid, NotFound, Stale
+from chassis.listing import Listing
+from chassis.store import Store, Transaction
+from services.monitor.domain.rotation import LONGEST, Override, Shift
+from services.monitor.domain.schedule import Schedule
+from services.monitor.usecases.reading import THERE, Document, Paged, Paging, page_of, there
+
+SCHEDULES = "schedules"
+USUAL = timedelta(days=14)
+MOST = 500
+"""Schedules that are looked at where all of a tenant are."""
+
+Duty = tuple[Schedule, Shift | None, Shift | None]
+
+
+class Schedules:
+    """What people may do with schedules. `etag` is the version that the caller decided on, or empty."""
+
+    def __init__(self, store: Store, listing: Listing, *, ids: Ids = new_id) -> None:
+        self._store, self._listing, self._ids = store, listing, ids
+
+    async def create(self, fields: Mapping[str, Any]) -> Schedule:
+        """A new schedule. Raises `Invalid`; also for one more than are looked at."""
+        made = Schedule.made(id=self._ids("ocs"), by=ctx.current().actor.id, at=self._store.clock(), **fields)
+        if await self._store.count(SCHEDULES, THERE, limit=MOST) >= MOST:
+            raise Invalid({"": f"there may be {MOST} schedules"})
+        async with self._store.transaction() as tx:
+            tx.add(made)
+        return made
+
+    async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Schedule:  # noqa: A002 - as its field
+        """Changes named fields. Raises `Invalid`."""
+        async with self._store.transaction() as tx:
+            schedule = await self._stored(tx, id, etag)
+            schedule.edit(self._store.clock(), **fields)
+            tx.save(schedule)
+        return schedule
+
+    async def remove(self, id: str, *, etag: str = "") -> Schedule:  # noqa: A002 - as above
+        """It is gone. Raises `NotFound`."""
+        async with self._store.transaction() as tx:
+            schedule = await self._stored(tx, id, etag)
+            schedule.remove(self._store.clock())
+            tx.save(schedule)
+        return schedule
+
+    async def add_override(
+        self,
+        id: str,  # noqa: A002 - as above
+        user_id: str,
+        start: datetime | None,
+        end: datetime | None,
+        comment: str = "",
+        *,
+        etag: str = "",
+    ) -> Schedule:
+        """Puts somebody on call, from now on without a start. Raises `Invalid`."""
+        if end is None:
+            raise Invalid({"end_time": "must say when it ends"})
+        now = self._store.clock()
+        made = Override(
+            id=self._ids("ovr"),
+            user_id=user_id,
+            start_time=start or now,
+            end_time=end,
+            comment=comment,
+            creator_id=ctx.current().actor.id,
+        )
+        async with self._store.transaction() as tx:
+            schedule = await self._stored(tx, id, etag)
+            schedule.add_override(made, now)
+            tx.save(schedule)
+        return schedule
+
+    async def remove_override(self, id: str, override_id: str, *, etag: str = "") -> Schedule:  # noqa: A002 - as above
+        """Takes an override back. Raises `NotFound`."""
+        async with self._store.transaction() as tx:
+            schedule = await self._stored(tx, id, etag)
+            schedule.remove_override(override_id, self._store.clock())
+            tx.save(schedule)
+        return schedule
+
+    async def hand_over(self, id: str, text: str, *, etag: str = "") -> Schedule:  # noqa: A002 - as above
+        """Writes the hand-over note. Raises `Invalid`."""
+        async with self._store.transaction() as tx:
+            schedule = await self._stored(tx, id, etag)
+            schedule.hand_over(text, ctx.current().actor.id, self._store.clock())
+            tx.save(schedule)
+        return schedule
+
+    async def get(self, id: str) -> Document:  # noqa: A002 - as above
+        """One schedule, to become a message. Raises `NotFound`."""
+        return there(await self._store.document(Schedule, id, naive=True), "schedule")
+
+    async def page(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
+        """A page of the schedules that match."""
+        return await page_of(self._store, SCHEDULES, self._listing, filter_text, order_by, paging, among=THERE)
+
+    async def duty(self, id: str, at: datetime | None) -> Duty:  # noqa: A002 - as above
+        """Who is on call by a schedule, and who comes next. Raises `NotFound`."""
+        schedule = await self.known(id)
+        return (schedule, *schedule.duty(at or self._store.clock()))
+
+    async def duties(self, at: datetime | None, team_id: str) -> Sequence[Duty]:
+        """The same by each schedule, or each of a team, by name."""
+        moment = at or self._store.clock()
+        return [(each, *each.duty(moment)) for each in await self._all({"team_id": team_id} if team_id else {})]
+
+    async def shifts(self, id: str, start: datetime | None, end: datetime | None) -> list[tuple[Schedule, Shift]]:  # noqa: A002 - as above
+        """The shifts of a schedule in a time. Raises `NotFound` and `Invalid`."""
+        begin, until = self._span(start, end)
+        schedule = await self.known(id)
+        return [(schedule, each) for each in schedule.rota.shifts(begin, until)]
+
+    async def mine(self, start: datetime | None, end: datetime | None) -> list[tuple[Schedule, Shift]]:
+        """The caller's shifts of all schedules in a time, the earliest first. Raises `Invalid`."""
+        begin, until = self._span(start, end)
+        caller = ctx.current().actor.id
+        named = {"$or": [{"layers.user_ids": caller}, {"overrides.user_id": caller}]}
+        found = [
+            (schedule, shift)
+            for schedule in await self._all(named)
+            for shift in schedule.rota.shifts(begin, until)
+            if shift.user_id == caller
+        ]
+        return sorted(found, key=lambda each: (each[1].start_time, each[0].id))
+
+    async def known(self, id: str) -> Schedule:  # noqa: A002 - as above
+        """One schedule. Raises `NotFound`."""
+        found = await self._store.find(SCHEDULES, {"_id": id, **THERE}, limit=1)
+        if not found:
+            raise NotFound("schedule", id)
+        return from_document(found[0], Schedule)
+
+    async def _all(self, query: Mapping[str, Any]) -> list[Schedule]:
+        rows = await self._store.find(SCHEDULES, {**THERE, **query}, sort=[("name", 1), ("_id", 1)], limit=MOST)
+        return [from_document(row, Schedule) for row in rows]
+
+    def _span(self, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+        begin = start or self._store.clock()
+        until = end or begin + USUAL
+        if until <= begin:
+            raise Invalid({"end_time": "must come after the start"})
+        if until - begin > LONGEST:
+            raise Invalid({"end_time": f"may be {LONGEST.days} days after the start"})
+        return begin, until
+
+    async def _stored(self, tx: Transaction, id: str, etag: str) -> Schedule:  # noqa: A002 - as above
+        found = await tx.find(Schedule, {"_id": id, **THERE}, limit=1)
+        if not found:
+            raise NotFound("schedule", id)
+        if etag and etag != found[0].etag:
+            raise Stale(found[0].etag, given=etag)
+        return found[0]
