@@ -182,3 +182,53 @@ async def test_a_death_of_one_is_seen_by_nobody_who_asks_again(stack: dict[str, 
         await asyncio.gather(*tasks)
     async with Gateway(stack["gateway"], token) as agent:
         assert (await agent.get("incidents:count", filter=f'category = "{run}"'))["value"] == 60
+
+
+async def test_who_is_at_a_record_is_told_through_either_of_them_to_those_who_are_there_and_see_all_such_records(
+    stack: dict[str, Any], second: Replica
+) -> None:
+    users = {name: (await me(stack, name), stack["users"][name]["token"]) for name in ("agent", "viewer", "requester")}
+    async with (
+        Gateway(stack["gateway"], users["agent"][1]) as agent,
+        Gateway(second.url, users["viewer"][1]) as viewer,
+        Gateway(second.url, users["requester"][1]) as requester,
+    ):
+        incident = await requester.post("incidents", opened("who looks at it"))
+        place, number = f"presence/incidents/{incident['id']}", f"presence/incidents/{incident['number']}"
+
+        async def at(somebody: Gateway, mode: str, path: str = place) -> Any:
+            answer = await somebody.send("PUT", path, {"mode": mode})
+            assert answer.status_code == httpx.codes.OK, answer.text
+            return [each["userId"] for each in answer.json()["people"]]
+
+        async with listening(stack["gateway"], users["agent"][1]) as events:
+
+            async def told(**wanted: str) -> None:
+                async with asyncio.timeout(60):
+                    while True:
+                        name, event = await events.next() or ("", {})
+                        if name == "presence" and event["subject"] == f"incidents/{incident['id']}":
+                            people = {each["userId"]: each["mode"] for each in event["data"]["people"]}
+                            if people == {users[each][0]: mode for each, mode in wanted.items()}:
+                                return
+
+            assert await at(agent, "VIEWING") == [users["agent"][0]]
+            await told(agent="VIEWING")
+            assert await at(viewer, "WRITING", number) == [users["agent"][0], users["viewer"][0]]
+            await told(agent="VIEWING", viewer="WRITING")
+            assert await at(requester, "VIEWING") == [users["requester"][0]], "who sees only some is told of himself"
+            await told(agent="VIEWING", viewer="WRITING", requester="VIEWING")
+            await at(viewer, "GONE")
+            await told(agent="VIEWING", requester="VIEWING")
+            shown = (await viewer.get(place))["people"]
+            assert {each["userId"] for each in shown} == {users["agent"][0], users["requester"][0]}
+        other = await agent.post("incidents", opened("of somebody else"))
+        for path in (f"presence/incidents/{other['id']}", "presence/incidents/inc_none", "presence/secrets/1"):
+            assert (await requester.send("PUT", path, {"mode": "VIEWING"})).status_code == httpx.codes.NOT_FOUND
+        assert (await agent.send("PUT", place, {})).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+async def me(stack: dict[str, Any], name: str) -> str:
+    """The id of somebody who signs in under this name."""
+    async with Gateway(stack["gateway"], stack["users"][name]["token"]) as somebody:
+        return str((await somebody.get("users:whoami"))["subject"])

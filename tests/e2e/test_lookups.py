@@ -1,0 +1,59 @@
+"""What a console asks first, and while somebody types, through the gateway and every service behind it."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.support.gateway import Gateway
+
+_MOST_BYTES = 50_000
+
+
+async def test_one_answer_is_enough_to_begin_with_and_is_sent_again_only_when_it_changed(
+    stack: dict[str, Any], agent: Gateway
+) -> None:
+    category = uuid4().hex
+    view = await agent.post("views", {"name": "Mine", "resource": "incidents", "filter": f'category = "{category}"'})
+    try:
+        answer = await agent.send("GET", "bootstrap")
+        assert len(answer.content) < _MOST_BYTES
+        said = answer.json()
+        assert said["me"]["username"] == "agent"
+        assert "incidents.get" in said["me"]["permissions"]
+        assert said["missing"] == []
+        assert [(each["id"], each["count"]) for each in said["views"]][0] == (view["id"], 0)
+        again = await agent.http.get("/api/v1/bootstrap", headers={"if-none-match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        await agent.post("incidents", {"title": "counted", "category": category})
+        later = await agent.http.get("/api/v1/bootstrap", headers={"if-none-match": answer.headers["etag"]})
+        assert (later.status_code, later.json()["views"][0]["count"]) == (200, 1)
+    finally:
+        await agent.send("DELETE", f"views/{view['id']}", version=view["etag"])
+    assert (await httpx.AsyncClient(trust_env=False).get(f"{stack['gateway']}/api/v1/bootstrap")).status_code == 401
+
+
+async def test_names_and_numbers_find_who_and_what_is_meant_for_those_who_may_see_it(
+    stack: dict[str, Any], agent: Gateway
+) -> None:
+    name = f"zq{uuid4().hex[:10]}"
+    async with Gateway(stack["gateway"], stack["users"]["asset-manager"]["token"]) as keeper:
+        asset = await keeper.post("assets", {"name": f"{name} laptop", "class": "computer"})
+    async with asyncio.timeout(60):  # the search hears of it as an event
+        while not (found := (await agent.get("search:suggest", query=name, types="assets"))["suggestions"]):
+            await asyncio.sleep(0.1)
+    assert [(each["id"], each["name"]) for each in found] == [(asset["id"], f"{name} laptop")]
+    people = (await agent.get("search:suggest", query="agent", types="users"))["suggestions"]
+    assert people[0]["detail"] == "agent"
+    incident = await agent.post("incidents", {"title": "by its number"})
+    written = incident["number"].lower().replace("inc", "INC-").replace("-0", "-")
+    assert await agent.get("search:resolve", number=written) == {
+        "kind": "incidents",
+        "id": incident["id"],
+        "number": incident["number"],
+    }
+    async with Gateway(stack["gateway"], stack["users"]["requester"]["token"]) as requester:
+        refused = await requester.send("GET", f"search:resolve?number={incident['number']}")
+        assert refused.status_code == 404
+        assert (await requester.get("search:suggest", query="agent"))["suggestions"] == []
