@@ -39,8 +39,8 @@ class Draft:
     dashboard_id: str
     content: Content
     base_edition: int
-    update_time: datetime
-    etag: str
+    update_time: datetime | None = None
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +111,11 @@ class Dashboards:
         return await self.update(id, {"sharing": sharing, "team_id": team_id}, etag=etag)
 
     async def draft(self, id: str) -> Draft:  # noqa: A002 - as above
-        """What the caller has changed. Raises `NotFound` where that is nothing."""
+        """What the caller has changed; where that is nothing, the dashboard as it is, without an etag."""
         found = await self.get(id)
         row = await self._store.backend.find_one(DRAFTS, self._draft_key(found.id))
         if row is None:
-            raise NotFound("draft", id)
+            return Draft(dashboard_id=found.id, content=found.content, base_edition=found.edition)
         return _draft(row)
 
     async def keep_draft(self, id: str, content: Content, *, etag: str = "") -> Draft:  # noqa: A002 - as above
@@ -154,6 +154,8 @@ class Dashboards:
         if len(note) > NOTE:
             raise Invalid({"note": f"may have {NOTE} characters"})
         draft = await self.draft(id)
+        if not draft.etag:
+            raise NotFound("draft", id)
         async with self._changing(id, etag) as (found, tx):
             if not etag and found.edition != draft.base_edition:
                 raise Stale(found.etag)

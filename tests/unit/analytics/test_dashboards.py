@@ -62,8 +62,9 @@ async def test_each_publication_is_a_version_and_an_old_one_comes_back_as_a_new_
     assert [tile.id for tile in (await them.get(made.id)).tiles] == ["a"], "nobody sees a draft"
     published = await them.publish(made.id, "two now")
     assert (published.edition, len(published.tiles), draft.base_edition) == (2, 2, 1)
+    assert (await them.draft(made.id)).etag == "", "it is published"
     with pytest.raises(NotFound):
-        await them.draft(made.id)
+        await them.publish(made.id)
     assert [(row["edition"], row["note"]) for row in await them.versions(made.id)] == [(2, "two now"), (1, "")]
     restored = await them.restore(made.id, 1)
     assert (restored.edition, [tile.id for tile in restored.tiles]) == (3, ["a"])
@@ -89,19 +90,20 @@ async def test_the_latest_versions_are_kept(boards: Boards) -> None:
 
 
 async def test_a_draft_is_its_writers_alone_and_goes_on_only_from_the_one_that_is_kept(boards: Boards) -> None:
-    them = boards.dashboards
+    them, boards.teams = boards.dashboards, {"mia": frozenset({"t1"}), "max": frozenset({"t1"})}
     made = await them.create({"name": "Desk"})
     first = await them.keep_draft(made.id, Content(name="Desk 2"))
     second = await them.keep_draft(made.id, Content(name="Desk 3"), etag=first.etag)
     with pytest.raises(Stale):
         await them.keep_draft(made.id, Content(name="an older tab"), etag=first.etag)
     assert ((await them.draft(made.id)).content.name, second.base_edition) == ("Desk 3", 1)
-    with ctx.use(caller(subject="max", permissions=frozenset({ALL}))), pytest.raises(NotFound):
-        await them.draft(made.id)
+    await them.share(made.id, Sharing.TEAM, "t1")
+    with ctx.use(caller(subject="max", permissions=frozenset({ALL}))):
+        assert (await them.draft(made.id)).content.name == "Desk"
     await them.discard(made.id)
     await them.discard(made.id)
     assert not boards.backend.collections[DRAFTS]
-    assert boards.told() == ["DashboardCreated"]
+    assert boards.told() == ["DashboardCreated", "DashboardShared"]
 
 
 async def test_a_draft_of_what_was_published_over_is_refused_unless_the_writer_has_seen_that(boards: Boards) -> None:
