@@ -171,6 +171,7 @@ INSIDE = {
     "StatusUpdate.version": "shown as etag",
     "Incident.before_merge": "what it was before it was merged",
     "Incident.merged_keys": "keys of alerts that came with those merged into it",
+    "Incident.moved_from": "the mergers that took its parents, so that each can be taken back",
 }
 # Fields of a message that no dataclass holds.
 DERIVED = {"etag": "the version", "secret": "written only, kept sealed beside the record", "password": "as secret"}

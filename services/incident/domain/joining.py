@@ -31,6 +31,23 @@ class Joined(Ticket):
         self.links = [*links, new] if new is not None else links
         self._changed(pb.IncidentLinked(link=(new or old).message(), removed=new is None), moment)
 
+    def move_up(self, moment: Moment, merged_id: str, into_id: str) -> None:
+        """Its parent was merged: it is a child of the other from now on; of none where that is empty."""
+        new = _child_of(into_id) if into_id else None
+        self.moved_from = list(dict.fromkeys([*self.moved_from, f"{merged_id}>{into_id}"]))
+        self.relink(moment, _child_of(merged_id), new)
+
+    def move_back(self, moment: Moment, merged_id: str, into_id: str) -> None:
+        """That merger was none: it is a child of the first again, unless somebody has given it another parent since."""
+        moves = {f"{merged_id}>{into_id}": _child_of(into_id), f"{merged_id}>": None}
+        here = [link for move, link in moves.items() if move in self.moved_from and self._stays_at(link)]
+        self.moved_from = [move for move in self.moved_from if move not in moves]
+        if here and len(self.links) < limits.LINKS:
+            self.relink(moment, here[0] or _child_of(merged_id), _child_of(merged_id))
+
+    def _stays_at(self, link: Link | None) -> bool:
+        return link in self.links if link is not None else not self.parent_ids
+
     def absorb(self, moment: Moment, other: Ticket) -> BeforeMerge:
         """Takes in another that is the same trouble, while that still is what it was; says what it was and what was new of it.
 
@@ -114,6 +131,10 @@ def _before(ticket: Ticket) -> BeforeMerge:
 
 def _duplicate(id: str) -> Link:  # noqa: A002 - the field's name everywhere
     return Link(kind=LinkKind.DUPLICATE_OF, target=f"incidents/{id}")
+
+
+def _child_of(id: str) -> Link:  # noqa: A002 - as above
+    return Link(kind=LinkKind.PARENT, target=f"incidents/{id}")
 
 
 def _new(of_other: Sequence[str], own: Sequence[str], most: int) -> list[str]:

@@ -74,6 +74,8 @@ class Ticket(Promised):
     # What it was before it was merged into another, and the keys of alerts that came with those merged into it.
     before_merge: BeforeMerge | None = None
     merged_keys: list[str] = field(default_factory=list)
+    # The mergers that took its parents: `inc_merged>inc_into`, or `inc_merged>` where it got no other.
+    moved_from: list[str] = field(default_factory=list)
 
     @property
     def facts(self) -> Facts:

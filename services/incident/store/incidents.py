@@ -37,6 +37,7 @@ DUE_FIELD, FOLLOW_UP_FIELD = "next_due_time", "follow_up_time"
 # owner hold what has one.
 INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("number", 1)]),
+    Index(INCIDENTS, [("tenant", 1), ("moved_from", 1)], partial={"moved_from": {"$gt": ""}}),
     Index(INCIDENTS, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("update_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),

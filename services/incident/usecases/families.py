@@ -45,6 +45,8 @@ class Task(StrEnum):
     """Others become its children."""
     MOVE = "MOVE"
     """Its children become those of the incident that it was merged into."""
+    RETURN = "RETURN"
+    """Children that were moved are its own again: it was merged by mistake."""
     COPY = "COPY"
     """Its notes are read by those who work on the incident that it was merged into."""
     SETTLE = "SETTLE"

@@ -42,6 +42,7 @@ class FamilySteps:
             Task.TELL: self.tell,
             Task.ADOPT: self.adopt,
             Task.MOVE: self.move,
+            Task.RETURN: self.give_back,
             Task.COPY: self.copy,
             Task.SETTLE: self.settle,
         }
@@ -89,14 +90,25 @@ class FamilySteps:
         """Children of what was merged become those of what it was merged into, but for those that stand above it."""
         if not await self._still_merged(row):
             return ""
-        old = Link(kind=LinkKind.PARENT, target=_subject(row["incident_id"]))
-        new = Link(kind=LinkKind.PARENT, target=_subject(row["into_id"]))
-        ids, last = await self._next(children_of(old.target), cursor)
+        ids, last = await self._next(children_of(_subject(row["incident_id"])), cursor)
         moment = await self._policies.moment()
         above = await self._above(row["into_id"])
         async with self._store.transaction() as tx:
             for child in await self._found(ids):
-                child.relink(moment, old, None if child.id in above else new)
+                child.move_up(moment, row["incident_id"], "" if child.id in above else row["into_id"])
+                tx.save(child)
+        return last
+
+    async def give_back(self, row: Document, cursor: str) -> str:
+        """Children that a merger moved are those of their first parent again, unless it was merged anew."""
+        if await self._still_merged(row):
+            return ""
+        moves = [f"{row['incident_id']}>{row['into_id']}", f"{row['incident_id']}>"]
+        ids, last = await self._next({"moved_from": {"$in": moves}}, cursor)
+        moment = await self._policies.moment()
+        async with self._store.transaction() as tx:
+            for child in await self._found(ids):
+                child.move_back(moment, row["incident_id"], row["into_id"])
                 tx.save(child)
         return last
 

@@ -71,6 +71,7 @@ class Joining:
             other.release(moment, incident, firing)
             incident.unmerge(moment, reason, firing)
             await self._take_keys(tx, incident, other)
+            await self._families.begin(Task.RETURN, incident.id, into_id=other.id)
             tx.save(incident)
             tx.save(other)
         return incident

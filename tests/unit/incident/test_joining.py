@@ -343,6 +343,26 @@ async def test_a_merger_taken_back_moves_and_copies_nothing_more_and_again_nothi
     assert await said(desk, second) == [("secret", False, "alice")]
 
 
+async def test_a_merger_taken_back_gives_children_back_but_for_those_that_were_given_another_parent_since(desk: Desk) -> None:
+    first, second, third = [await opened(desk, title) for title in "abc"]
+    children = await below(desk, first, STEP + 1)
+    (own,) = await below(desk, second, 1)
+    between = await opened(desk)
+    for child, parent in ((between, first), (second, between)):
+        await desk.incidents.link(child.id, Link(kind=LinkKind.PARENT, target=f"incidents/{parent.id}"))
+    await desk.joining.merge(first.id, second.id)
+    await desk.pass_on()
+    for change, parent in ((desk.incidents.unlink, second), (desk.incidents.link, third)):
+        await change(children[0].id, Link(kind=LinkKind.PARENT, target=f"incidents/{parent.id}"))
+    await desk.joining.unmerge(first.id, "another printer")
+    await desk.pass_on()
+    assert {tuple((await again(desk, child)).parent_ids) for child in children[1:]} == {(first.id,)}
+    assert (await again(desk, children[0])).parent_ids == [third.id]
+    assert (await again(desk, own)).parent_ids == [second.id]
+    assert (await again(desk, between)).parent_ids == [first.id]
+    assert [each for each in children if (await again(desk, each)).moved_from] == []
+
+
 async def test_who_watched_what_was_merged_watches_the_other(desk: Desk) -> None:
     first, second = await opened(desk), await opened(desk)
     await desk.incidents.watch(first.id, ["bob", "carol"])
