@@ -41,8 +41,8 @@ class Joined(Ticket):
         """That merger was none: it is a child of the first again, unless somebody has given it another parent since."""
         moves = {f"{merged_id}>{into_id}": _child_of(into_id), f"{merged_id}>": None}
         here = [link for move, link in moves.items() if move in self.moved_from and self._stays_at(link)]
-        self.moved_from = [move for move in self.moved_from if move not in moves]
         if here and len(self.links) < limits.LINKS:
+            self.moved_from = [move for move in self.moved_from if move not in moves]
             self.relink(moment, here[0] or _child_of(merged_id), _child_of(merged_id))
 
     def _stays_at(self, link: Link | None) -> bool:

@@ -360,7 +360,7 @@ async def test_a_merger_taken_back_gives_children_back_but_for_those_that_were_g
     assert (await again(desk, children[0])).parent_ids == [third.id]
     assert (await again(desk, own)).parent_ids == [second.id]
     assert (await again(desk, between)).parent_ids == [first.id]
-    assert [each for each in children if (await again(desk, each)).moved_from] == []
+    assert [each for each in children[1:] if (await again(desk, each)).moved_from] == []
 
 
 async def test_who_watched_what_was_merged_watches_the_other(desk: Desk) -> None:
