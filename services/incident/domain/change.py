@@ -137,16 +137,25 @@ class Change(Aggregate):
         """Whether its approval after the fact is still to be asked for."""
         return self.retrospective is ApprovalStanding.WAITING and not self.retrospective_id
 
-    def assign(self, act: Act, *, team_id: str, assignee_id: str = "") -> None:
-        """Gives it to a team and, where named, to a person; the same owner again changes nothing."""
+    def assign(self, act: Act, *, team_id: str, assignee_id: str = "") -> bool:
+        """Gives it to a team and, where named, to a person; the same owner again changes nothing.
+
+        Says whether what was approved is not so any more: who approves goes by the team. A standard change has its template.
+        """
         if self.state.is_final:
             raise ForbiddenMove(self.state, "assign")
         limits.check({"team_id": team_id, "assignee_id": assignee_id})
         if not team_id.strip():
             raise Invalid({"team_id": "must name the team that owns it"})
-        if (self.team_id, self.assignee_id) != (team_id, assignee_id):
-            self.team_id, self.assignee_id = team_id, assignee_id
-            self._changed(pb.ChangeAssigned(), act)
+        if (self.team_id, self.assignee_id) == (team_id, assignee_id):
+            return False
+        approved = self.state in (ChangeState.AUTHORIZE, ChangeState.SCHEDULED) and self.kind is not ChangeKind.STANDARD
+        void = approved and self.team_id != team_id
+        self.team_id, self.assignee_id = team_id, assignee_id
+        if void:
+            self._replan(ApprovalStanding.VOID)
+        self._changed(pb.ChangeAssigned(), act)
+        return void
 
     def assess(self, act: Act) -> None:
         """Its assessment begins."""

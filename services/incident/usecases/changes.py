@@ -92,9 +92,10 @@ class Changes:
         return change
 
     async def assign(self, id: str, team_id: str, assignee_id: str, *, etag: str = "") -> Change:  # noqa: A002 - as above
-        """Gives it to a team and, where named, to a person."""
+        """Gives it to a team and, where named, to a person; by another team than was approved it is planned anew."""
         async with self._changing(id, etag) as (change, now):
-            change.assign(now, team_id=team_id, assignee_id=assignee_id)
+            if change.assign(now, team_id=team_id, assignee_id=assignee_id):
+                await self._void(change, "another team makes what was approved")
         return change
 
     async def assess(self, id: str, *, etag: str = "") -> Change:  # noqa: A002 - as above

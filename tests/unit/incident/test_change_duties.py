@@ -142,3 +142,16 @@ async def test_a_suspended_template_starts_no_change_that_was_planned_before(boa
         await board.changes.start(waiting.id)
     await board.templates.reinstate(given["template_id"], "a bad lot of disks")
     assert (await board.changes.start(waiting.id)).state is ChangeState.IMPLEMENT
+
+
+async def test_another_team_makes_what_was_approved_only_after_it_was_asked_for_anew(board: Board):
+    await board.policy()
+    change = await board.submitted()
+    same = await board.changes.assign(change.id, "t-first", "bob")
+    assert (same.state, same.approval) == (ChangeState.ASSESS, ApprovalStanding.VOID)
+    voided = await board.store.get(Approval, change.approval_id)
+    assert (voided.state, voided.reasons[-1]) == (ApprovalState.VOID, "void: another team makes what was approved")
+    again = await board.changes.submit(change.id)
+    assert again.approval_id != change.approval_id
+    kept = await board.changes.assign(change.id, "t-first", "cid")
+    assert (kept.state, kept.approval) == (ChangeState.AUTHORIZE, ApprovalStanding.WAITING)
