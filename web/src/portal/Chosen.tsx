@@ -1,7 +1,8 @@
 import { useEffect, useId, useState } from "react";
 import { locale, t } from "@/i18n";
 import { Icon } from "@/ui/Icon";
-import { LARGEST, MOST, sized } from "./files";
+import { sized } from "@/api/files";
+import { LARGEST, MOST } from "./files";
 
 interface Props {
   files: readonly File[];

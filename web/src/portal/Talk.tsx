@@ -8,7 +8,8 @@ import { Icon } from "@/ui/Icon";
 import { at } from "@/ui/time";
 import { Chosen } from "./Chosen";
 import { useFiles, useNotes } from "./data";
-import { sized, upload, useFilesKept } from "./files";
+import { sized, upload } from "@/api/files";
+import { useFilesKept } from "./files";
 import { Button, described, Failure, Field } from "./parts";
 
 type Note = Schemas["Note"];

@@ -3,7 +3,7 @@ import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Facts } from "./Facts";
 import { type DeskRecord, type Kind, nameOf, titleOf, verbsOf } from "./kind";
-import { RecordLink } from "./links";
+import { RecordLink } from "./RecordLink";
 import { Timeline } from "./Timeline";
 import type { Act } from "./useVerbs";
 

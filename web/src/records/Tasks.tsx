@@ -14,7 +14,7 @@ import { StateChip } from "./chips";
 import { assignee, team } from "./common";
 import { listRecords, perform, take } from "./data";
 import { FieldsForm } from "./FieldsForm";
-import { RecordLink } from "./links";
+import { RecordLink } from "./RecordLink";
 
 export type Task = Schemas["Task"];
 

@@ -3,7 +3,7 @@ import { t } from "@/i18n";
 import { Ago } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import type { Column, DeskRecord, Field } from "./kind";
-import { RecordLink } from "./links";
+import { RecordLink } from "./RecordLink";
 
 /** What nearly every kind has: its columns, facts and fields, said once. */
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Incident } from "@/api/client";
 import { defaults, drawn, restricted, type Schema, shownAnswer, worded } from "@/portal/asking";
 import type { Item } from "@/portal/data";
-import { sized } from "@/portal/files";
+import { sized } from "@/api/files";
 import { alike, found } from "@/portal/finding";
 import { Marked } from "@/portal/Marked";
 import { stepsOf } from "@/portal/Ticket";

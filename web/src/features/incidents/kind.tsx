@@ -1,13 +1,16 @@
 import { Link } from "@tanstack/react-router";
 import { type Incident, quoted } from "@/api/client";
 import { t } from "@/i18n";
+import { Attachments } from "@/records/Attachments";
 import { Clocks } from "@/records/Clocks";
 import { PriorityChip, SlaChip, StateChip } from "@/records/chips";
 import { assignee, category, level, number, opened, reason, team, title } from "@/records/common";
 import type { Kind, Verb } from "@/records/kind";
-import { AssetLinks } from "@/records/links";
+import { Links } from "@/records/Links";
+import { AssetLinks } from "@/records/RecordLink";
 import { Ago, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
+import { Hints } from "./Hints";
 
 const OPEN = ["NEW", "ASSIGNED", "IN_PROGRESS", "ON_HOLD"] as const;
 const STILL_OPEN = `state IN (${OPEN.join(", ")})`;
@@ -164,7 +167,14 @@ export const INCIDENTS: Kind<Incident> = {
       ) : null,
     ],
   ],
-  side: ({ id, clocks }) => <Clocks resources="incidents" id={id} clocks={clocks} explained />,
+  main: (incident) => <Hints incident={incident} />,
+  side: (incident) => (
+    <>
+      <Clocks resources="incidents" id={incident.id} clocks={incident.clocks} explained />
+      <Attachments id={incident.id} />
+      <Links kind={INCIDENTS} record={incident} />
+    </>
+  ),
   create: (me) => [
     { name: "title", label: t("record.title"), kind: "text", required: true },
     { name: "description", label: t("record.description"), kind: "area" },
