@@ -1,7 +1,8 @@
 """`itsm admin …`: configuration as code. A folder of YAML says how calendars, checks, rules and the like should be.
 
 Each document of each file names its `resource` (`checks`) and its `name`; the other fields are those of the API. A
-record is found by its name. A text that begins with `@`, as in `@calendars/Office hours`, stands for the id of another record.
+record is found by its name: items of the catalog by their `title`, templates by `name`, `channel` and `locale` together. A text
+that begins with `@`, as in `@calendars/Office hours`, stands for the id of another record.
 What a document leaves out is left as it is.
 """
 
@@ -27,8 +28,11 @@ KINDS = (
     "calendars", "slaPolicies", "assetClasses", "integrations", "notificationTargets", "checks", "alertRules",
     "maintenanceWindows", "approvalPolicies", "changeTemplates", "routingRules", "automationRules",
     "followUpPolicies", "surveyPolicies", "ticketTemplates", "recurringTickets", "dashboards",
+    "catalogItems", "templates", "notificationRules",
 )  # fmt: skip
 """In the order in which they are made: who refers comes after what is referred to."""
+_NAMES: Mapping[str, tuple[str, ...]] = {"catalogItems": ("title",), "templates": ("name", "channel", "locale")}
+"""The fields by which records of a kind are told apart, where that is not the name alone."""
 _MARK = "@"
 
 Folder = Annotated[Path, typer.Option("-f", "--folder", help="The folder with the documents, *.yaml and *.yml.")]
@@ -110,11 +114,12 @@ def read(files: Iterable[Path]) -> dict[str, dict[str, dict[str, Any]]]:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for file in files:
         for at, document in enumerate(documents(file), start=1):
-            kind, name = document.pop("resource", ""), document.get("name", "")
+            kind = document.pop("resource", "")
             if kind not in offered():
                 raise CliError(f"{file}, document {at}: resource {kind!r}", hint=f"one of: {', '.join(offered())}")
-            if not isinstance(name, str) or not name:
-                raise CliError(f"{file}, document {at}: name is missing")
+            if lacking := [each for each in _names(kind) if not isinstance(document.get(each), str) or not document[each]]:
+                raise CliError(f"{file}, document {at}: {lacking[0]} is missing")
+            name = called(kind, document)
             if name in found.setdefault(kind, {}):
                 raise CliError(f"{file}, document {at}: {kind}/{name} is there twice")
             known = {each.name for each in contract.operations(kind)["create"].parameters}
@@ -148,7 +153,7 @@ class Present:
 
     def named(self, kind: str, name: str) -> dict[str, Any] | None:
         """The record of this name, if there is one. Raises `CliError` where several have it."""
-        found = [record for record in self.records(kind) if record["name"] == name]
+        found = [record for record in self.records(kind) if called(kind, record) == name]
         if len(found) > 1:
             raise CliError(f"{len(found)} of {kind} are called {name!r}: which one is meant cannot be said")
         return found[0] if found else None
@@ -182,10 +187,19 @@ def planned(present: Present, wanted: Mapping[str, Mapping[str, dict[str, Any]]]
             yield Step(kind, name, "update" if changes else "keep", fields, found, changes)
         if prune and "delete" in contract.operations(kind):
             yield from (
-                Step(kind, record["name"], "delete", found=record)
+                Step(kind, called(kind, record), "delete", found=record)
                 for record in present.records(kind)
-                if record["name"] not in wanted[kind]
+                if called(kind, record) not in wanted[kind] and not record.get("shipped")
             )
+
+
+def called(kind: str, record: Mapping[str, Any]) -> str:
+    """What a record is known by in a folder: `Office`, or `incident-opened/MAIL/de`."""
+    return "/".join(str(record.get(each, "")) for each in _names(kind))
+
+
+def _names(kind: str) -> tuple[str, ...]:
+    return _NAMES.get(kind, ("name",))
 
 
 def _refers(value: Any) -> bool:
@@ -272,4 +286,4 @@ def _writable(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """What somebody may set of a record, the name first; what is empty left out."""
     known = [each.name for each in contract.operations(kind)["create"].parameters]
     found = {name: record[name] for name in known if record.get(name) not in (None, "", [], {})}
-    return {"name": record["name"], **found}
+    return {**{each: record[each] for each in _names(kind)}, **found}

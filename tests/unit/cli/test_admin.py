@@ -115,3 +115,29 @@ def test_what_is_written_out_reads_as_what_is_there(run: Run, tmp_path: Path, pl
     assert run("admin", "apply", "-f", str(out), "--plan").code == ExitCode.OK
     assert "'webhooks' is not configured this way" in run("admin", "export", "-f", str(out), "--resource", "webhooks").err
     assert "'users' is not configured this way" in run("admin", "export", "-f", str(out), "--resource", "users").err
+
+
+def test_what_has_no_name_of_its_own_is_known_by_what_tells_it_apart(run: Run, folder: Path, platform: Platform) -> None:
+    laptop = {"id": "i1", "title": "Laptop", "category": "hardware", "etag": "1"}
+    english = {"id": "t1", "name": "incident-opened", "channel": "MAIL", "locale": "en", "subject": "Hello", "etag": "1"}
+    rule = {"id": "r1", "name": "Requesters hear", "shipped": "requester-opened", "order": 10, "etag": "1"}
+    platform.kept = {"catalogItems": {"i1": laptop}, "templates": {"t1": english}, "notificationRules": {"r1": rule}}
+    write(
+        folder,
+        "resource: catalogItems\ntitle: Laptop\ncategory: devices\n",
+        "resource: templates\nname: incident-opened\nchannel: MAIL\nlocale: de\nsubject: Hallo\nbody: x\n",
+        "resource: notificationRules\nname: Ours\neventTypes: [itsm.incident.v1.IncidentOpened]\n",
+    )
+    ended = run("admin", "apply", "-f", str(folder), "--prune", "--yes")
+    assert ended.code == ExitCode.OK
+    assert ended.out.splitlines() == [
+        "~ catalogItems/Laptop",
+        '    category: "hardware" → "devices"',
+        "+ templates/incident-opened/MAIL/de",
+        "- templates/incident-opened/MAIL/en",
+        "+ notificationRules/Ours",
+    ], "what comes with the platform is not pruned"
+    assert platform.kept["catalogItems"]["i1"]["category"] == "devices"
+    assert run("admin", "apply", "-f", str(folder), "--plan", "--prune").code == ExitCode.OK
+    write(folder, "resource: templates\nname: incident-opened\nchannel: MAIL\n")
+    assert "locale is missing" in run("admin", "apply", "-f", str(folder)).err
