@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from cli import alerts, assets, changes, contract, dashboards, jobs
+from cli import alerts, assets, changes, contract, dashboards, jobs, oncall
 from cli.client import segment
 from cli.contract import Operation, Parameter, Type, kebab
 from cli.errors import CliError
@@ -53,6 +53,12 @@ RESOURCES: Mapping[str, Resource] = {
     "rule": Resource("alertRules", "Rules that raise alerts from series.", ("name", "severity", "enabled", "id")),
     "silence": Resource("silences", "Silences.", ("comment", "startTime", "endTime", "creatorId", "id")),
     "maintenance": Resource("maintenanceWindows", "Maintenance windows.", ("name", "comment", "startTime", "endTime", "id")),
+    "oncall": Resource("schedules", "On call: who is, overrides, calling people, taking note.",
+                       ("name", "teamId", "timeZone", "id")),
+    "escalation": Resource("escalationPolicies", "Whom alerts call, and whom after them.",
+                           ("name", "severity", "teamIds", "enabled", "order", "id")),
+    "page": Resource("pages", "Pages: who was called because of what.",
+                     ("state", "severity", "title", "cause", "acknowledgedBy", "createTime", "id")),
     "integration": Resource("integrations", "Senders of alerts and how they are read.", ("name", "kind", "state", "id")),
     "target": Resource("notificationTargets", "Who is told of alerts by webhook.", ("name", "url", "enabled", "id")),
     "series": Resource("series", "Series of samples.", ("name", "labels", "assetId", "lastTime", "id")),
@@ -141,6 +147,7 @@ OWN: Mapping[str, typer.Typer] = {
     "job": jobs.app,
     "chg": changes.app,
     "dash": dashboards.app,
+    "oncall": oncall.app,
 }
 """What is written by hand."""
 

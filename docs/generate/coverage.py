@@ -25,6 +25,7 @@ _PIPELINE = "e2e/test_alert_pipeline.py"
 _ASSETS = "e2e/test_assets.py"
 _ALERTS = "e2e/test_alerts.py"
 _CHECKS = "e2e/test_checks.py"
+_ONCALL = "e2e/test_oncall.py"
 _LOG = "e2e/test_servicenow_import.py"
 _AGENT = "e2e/test_agent.py"
 _CONSOLE = "e2e/console"
@@ -167,6 +168,16 @@ CAPABILITIES = (
         (f"{_PIPELINE}::test_a_silence_of_everything_or_for_too_long_is_refused",),
         (f"{_PIPELINE}::test_a_silence_of_everything_or_for_too_long_is_refused", *MATRIX),
         ("integration/monitor/test_pipeline.py", "unit/monitor/test_quiet.py", "unit/monitor/test_recurrence.py"),
+    ),
+    Capability(
+        "on call: schedules, overrides, escalation, pages, receipts",
+        (
+            f"{_ONCALL}::test_an_alert_calls_the_next_ones_until_somebody_takes_note_and_then_nobody",
+            f"{_ONCALL}::test_a_test_page_has_a_receipt_and_who_may_only_look_calls_nobody",
+        ),
+        (f"{_ONCALL}::test_a_test_page_has_a_receipt_and_who_may_only_look_calls_nobody",),
+        (f"{_ONCALL}::test_a_test_page_has_a_receipt_and_who_may_only_look_calls_nobody", *MATRIX),
+        ("unit/monitor/test_rotation.py", "unit/monitor/test_paging.py"),
     ),
     Capability(
         "notifications by webhook",

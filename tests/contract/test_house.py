@@ -16,7 +16,7 @@ EXTRA_ROOMS = {
     "auth": {"keycloak", "ldap", "realm", "provision"},
     "analytics": {"projections", "following", "owners", "tantivy_index"},
     "incident": {"triage"},
-    "monitor": {"ingest", "probes"},
+    "monitor": {"ingest", "probes", "people", "kept_oncall"},
     "gateway": None,  # an edge, not an owner of aggregates: it has rooms of its own
 }
 SERVICES = ("asset", "incident", "monitor", "auth", "analytics", "gateway")

@@ -29,6 +29,7 @@ from tests.support.callers import Callers
 from tests.support.matrix_changes import agreed_on
 from tests.support.matrix_desk import worked
 from tests.support.matrix_majors import handled
+from tests.support.matrix_oncall import on_call
 from tests.support.rpcs import Rpc, complete, rpcs
 
 ALL = list(rpcs())
@@ -162,6 +163,7 @@ async def belongings(callers: Callers) -> Belongings:
     ids |= await _connected(callers, admin)
     ids |= await _listed(callers, admin)
     ids |= await _asked_for(callers, admin)
+    await on_call(callers, BY_NAME, admin, CANARY)
     ids |= await worked(callers, BY_NAME, admin, TENANT, CANARY)
     for rpc in CLOSED:
         if rpc.method.descriptor.name == "StartReplay":
