@@ -57,6 +57,7 @@ class Assembly:
     ) -> None:
         self.settings = settings
         self.service = Service(name, settings)
+        Lease.usual = settings.lease_seconds
         self.clock = ToldClock(SystemClock(settings.clock_file))
         self.backend = MongoBackend(
             settings.mongo_uri.get_secret_value(),

@@ -3,8 +3,8 @@
 A lease makes work efficient, never right: a holder may be paused and wake up late, so whatever it writes is a
 compare-and-set of its own (docs/architecture.md, "Leases").
 
-Fails: `Unavailable` while the database is silent; a holder that cannot renew stops by itself five seconds before others
-may take over, by its own monotonic clock.
+Fails: `Unavailable` while the database is silent; a holder that cannot renew stops by itself before others may take over, by
+a third of the time and its own monotonic clock.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from chassis.errors import Unavailable
@@ -23,8 +23,6 @@ _log = logging.getLogger(__name__)
 
 LEASES = "leases"
 TTL = 15.0
-MARGIN = 5.0  # what clocks and a last write in flight may take
-RENEW = TTL / 3
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,11 +32,20 @@ def _later(ttl: float) -> dict[str, Any]:
 
 
 class Lease:
-    """One role, tried for by one holder. `holder` is for people: what follows it in the database is new each time."""
+    """One role, tried for by one holder. `holder` is for people: what follows it in the database is new each time.
 
-    def __init__(self, backend: Backend, role: str, holder: str, *, ttl: float = TTL, margin: float = MARGIN) -> None:
+    `margin` is what clocks and a last write in flight may take, in seconds as `ttl`.
+    """
+
+    usual: ClassVar[float] = TTL
+    """How long the leases of this process live where nothing else is said (`ITSM_LEASE_SECONDS`)."""
+
+    def __init__(
+        self, backend: Backend, role: str, holder: str, *, ttl: float | None = None, margin: float | None = None
+    ) -> None:
         self._backend, self.role, self.holder = backend, role, f"{holder}:{uuid4().hex}"
-        self._ttl, self._margin = ttl, margin
+        self._ttl = self.usual if ttl is None else ttl
+        self._margin = self._ttl / 3 if margin is None else margin
         self._until = 0.0
         self.epoch = 0
 

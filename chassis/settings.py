@@ -72,6 +72,12 @@ class Settings(BaseSettings):
         "before; when empty, `startup` in development and `external` in production",
     )
 
+    lease_seconds: float = Field(
+        15,
+        ge=3,
+        description="how long the work of a process that died waits for another; two thirds of it for what it consumed",
+    )
+
     kafka_bootstrap: str = Field("", description="host:port of the brokers, comma-separated; empty: no events")
     kafka_protocol: KafkaProtocol = Field(KafkaProtocol.SASL_PLAINTEXT, description="how brokers are spoken to")
     kafka_mechanism: str = Field("SCRAM-SHA-256", description="`SCRAM-SHA-256`, `SCRAM-SHA-512` or `PLAIN`")

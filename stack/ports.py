@@ -1,9 +1,12 @@
 """Ports of the stack: free when chosen, below the range of outgoing connections, and the same at the next start.
 
+A variable keeps stacks that start side by side apart: `ITSM_STACK_PORTS=20000-23999`.
+
 Fails with `StackError` when no free port is found in many tries, which means that something eats ports.
 """
 
 import json
+import os
 import random
 import socket
 from pathlib import Path
@@ -12,7 +15,9 @@ from stack.errors import PortTaken, StackError
 from stack.files import write_atomically
 
 # Linux hands out 32768-60999 to outgoing connections; a client could take a port from there between our check and use.
-LOWEST, HIGHEST = 20000, 32000
+ALL = 20000, 32000
+VARIABLE = "ITSM_STACK_PORTS"
+LOWEST, HIGHEST = tuple(map(int, os.environ[VARIABLE].split("-"))) if os.environ.get(VARIABLE) else ALL
 _TRIES = 200
 
 

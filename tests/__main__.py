@@ -1,4 +1,4 @@
-"""All tests, as `make test` runs them: as many sides at once as there are cores, each a pytest with a platform of its own.
+"""All tests, as `make test` runs them: one side more at once than there are cores, each a pytest with a platform of its own.
 
 Two sides are stories of the whole platform, which wait much: of its work, and of its edge. The third is everything else, what
 is quick before what needs a backing. Which test failed is tried once more when all sides have ended, one side after the
@@ -14,6 +14,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from stack.ports import ALL, VARIABLE
 
 ROOT = Path(__file__).parents[1]
 EDGE = (
@@ -33,7 +35,7 @@ EDGE = (
     "tests/e2e/test_two_gateways.py",
     "tests/e2e/test_webhooks.py",
 )
-"""Stories of other systems and strangers at the platform: they begin when one of the other sides has ended."""
+"""Stories of other systems and strangers at the platform, and as many of its work as make both sides equally long."""
 SIDES = {
     "e2e": ("tests/e2e", *(f"--ignore={path}" for path in EDGE)),
     "rest": ("tests/contract", "tests/unit", "tests/integration"),
@@ -55,8 +57,8 @@ class Run:
         self._one_line = threading.Lock()
 
     def both(self) -> int:
-        """Runs all sides, as many at once as there are cores, and what failed once more; returns the exit status."""
-        with ThreadPoolExecutor(min(len(self._sides), os.cpu_count() or 1)) as pool:
+        """Runs all sides, one more at once than there are cores, and what failed once more; returns the exit status."""
+        with ThreadPoolExecutor(min(len(self._sides), 1 + (os.cpu_count() or 1))) as pool:
             statuses = dict(zip(self._sides, pool.map(self._pytest, self._sides), strict=True))
         if all(status in (0, FAILED) for status in statuses.values()):
             for name in [name for name, status in statuses.items() if status == FAILED]:
@@ -81,6 +83,7 @@ class Run:
         process = subprocess.Popen(  # noqa: S603 - our own line
             [*command, *self._arguments, *more],
             cwd=self._root,
+            env=os.environ | {VARIABLE: self._ports(name)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -94,6 +97,13 @@ class Run:
         status = process.wait()
         telling.join(_LAST_WORDS)
         return status
+
+    def _ports(self, name: str) -> str:
+        """A part of the ports for each side: what one has chosen and does not listen on yet, no other takes."""
+        lowest, highest = ALL
+        room = (highest - lowest) // len(self._sides)
+        first = lowest + list(self._sides).index(name) * room
+        return f"{first}-{first + room - 1}"
 
     def _pass_on(self, name: str, process: subprocess.Popen[str]) -> None:
         for line in process.stdout or ():

@@ -106,6 +106,7 @@ def _partition(key: bytes, partitions: Sequence[int], _available: Sequence[int])
 
 def new_consumer(settings: Settings, group: str | None, **options: Any) -> AIOKafkaConsumer:
     """A consumer that never moves by itself: no commits of its own, no reset to either end. It is not started yet."""
+    session = round(settings.lease_seconds * 2 / 3 * 1000)
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=group,
@@ -114,5 +115,7 @@ def new_consumer(settings: Settings, group: str | None, **options: Any) -> AIOKa
         max_poll_records=500,
         fetch_max_wait_ms=500,
         metadata_max_age_ms=_METADATA_MS,
+        session_timeout_ms=session,
+        heartbeat_interval_ms=session // 3,
         **options,
     )

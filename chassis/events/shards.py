@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chassis.errors import Unavailable
-from chassis.lease import LEASES, MARGIN, RENEW, TTL, Lease, renew
+from chassis.lease import LEASES, Lease, renew
 from chassis.store.backend import Backend, Delete
 from chassis.store.changes import SHARDS
 
@@ -29,6 +29,7 @@ class Shards:
         work: str = "relay",
     ) -> None:
         self._backend, self._holder = backend, holder
+        self._ttl = Lease.usual
         self._gained, self._lost = gained, lost
         self._member = f"{work}-member|"
         self._leases = {shard: Lease(backend, f"{work}|{shard:02d}", holder) for shard in range(SHARDS)}
@@ -52,11 +53,11 @@ class Shards:
         """Keeps the share of this process until it is canceled."""
         while True:
             with suppress(Unavailable, TimeoutError):
-                async with asyncio.timeout(TTL - MARGIN):
+                async with asyncio.timeout(self._ttl * 2 / 3):
                     await self._balance()
             self._tell()
             # Early enough for a second attempt before the time is over.
-            await asyncio.sleep(RENEW if len(self._told) == SHARDS else RENEW / 2)
+            await asyncio.sleep(self._ttl / 3 if len(self._told) == SHARDS else self._ttl / 6)
 
     async def _balance(self) -> None:
         members = await self._members()
@@ -85,7 +86,7 @@ class Shards:
         await self._backend.find_one_and_update(
             LEASES, query, {"$set": {"tenant": "-"}, "$currentDate": {"seen": True}}, upsert=True
         )
-        alive = {"$expr": {"$gt": ["$seen", {"$subtract": ["$$NOW", round(TTL * 1000)]}]}}
+        alive = {"$expr": {"$gt": ["$seen", {"$subtract": ["$$NOW", round(self._ttl * 1000)]}]}}
         return await self._backend.count(LEASES, {"_id": {"$gte": self._member, "$lt": f"{self._member}~"}, **alive}, limit=100)
 
     def _tell(self) -> None:

@@ -103,6 +103,8 @@ async def started(state: Path, *, only_backing: bool, agent: bool = False) -> As
             # That a key counts for less than a minute as usual is for the unit tests, which have a clock of their own.
             "ITSM_KEYS_SECONDS": "5",
             "ITSM_REALM_EVENTS_SECONDS": "2",
+            # Whoever is killed here is missed by the others for half as long as usual.
+            "ITSM_LEASE_SECONDS": "7.5",
             "ITSM_PLUGINS": NAMED,
             "PYTHONPATH": str(await asyncio.to_thread(install, state / "plugins")),
         }
