@@ -23,7 +23,7 @@ ifeq ($(wildcard web/dist/index.html),)
 .PHONY: .state/web
 endif
 
-.PHONY: help up down test lint bench soak docs protos web lock tools images e2e-k8s release
+.PHONY: help up down demo demo-remove test lint bench soak docs protos web lock tools images e2e-k8s release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ up: .state/protos ## start the whole platform, print addresses and sign-ins; Ctr
 
 down: .state/venv ## stop the platform that `make up` started
 	@$(PY) -m stack --state $(STATE) down
+
+demo: .state/venv ## make the company to look around in anew, in the platform that runs (ARGS="--scale 0.1")
+	@$(PY) -m stack --state $(STATE) demo make $(ARGS)
+
+demo-remove: .state/venv ## take it away, for good
+	@$(PY) -m stack --state $(STATE) demo remove
 
 ifeq ($(T),)
 test: checks ## what CI runs: lint, types, contracts, all tests; T=path narrows to one folder or file of tests

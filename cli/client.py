@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -86,9 +87,11 @@ class Client:
         body: Any = None,
         content: bytes | None = None,
         etag: str = "",
+        at: datetime | None = None,
         over: threading.Event | None = None,
     ) -> Answer:
         """One request. `body` is sent as JSON, `content` as the JSON that it is already; `etag` becomes If-Match.
+        `at` is when it is to have happened, which only tenants for demonstration take.
 
         No other attempt is made once `over` is set, and waiting for one ends.
         """
@@ -99,6 +102,8 @@ class Client:
             headers["idempotency-key"] = str(uuid.uuid4())
         if etag:
             headers["if-match"] = f'"{etag.strip(chr(34))}"'
+        if at is not None:
+            headers["itsm-time"] = at.isoformat()
         if content is not None:
             headers["content-type"] = "application/json"
         deadline = time.monotonic() + self.patience

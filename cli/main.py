@@ -9,7 +9,22 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, doctor, events, importing, incidents, kpis, raw, realm, reference, resources, search, signin, triage
+from cli import (
+    admin,
+    demo,
+    doctor,
+    events,
+    importing,
+    incidents,
+    kpis,
+    raw,
+    realm,
+    reference,
+    resources,
+    search,
+    signin,
+    triage,
+)
 from cli.errors import CliError, ExitCode
 from cli.output import Output
 from cli.session import report
@@ -35,6 +50,7 @@ for _name in resources.RESOURCES:
 app.add_typer(events.app, name="events")
 app.add_typer(admin.app, name="admin")
 app.add_typer(triage.app, name="triage")
+app.add_typer(demo.app, name="demo")
 app.add_typer(realm.app, name="auth")
 app.command("doctor")(doctor.doctor)
 app.command()(raw.api)

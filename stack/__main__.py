@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stack import lock
 from stack.console import Console
+from stack.demo import Demo
 from stack.errors import StackError
 from stack.options import Layout, Options
 from stack.supervisor import Stack, running
@@ -37,8 +38,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="NAME=VALUE",
         help="a setting (ITSM_...) for every process of ours; may be repeated",
     )
+    up.add_argument(
+        "--demo", action=argparse.BooleanOptionalAction, help="a company to look around in; made once, not with --json"
+    )
     down = commands.add_parser("down", help="stop the stack of this folder")
-    for command in (up, down):
+    demo = commands.add_parser("demo", help="the company to look around in, of a stack that runs")
+    demo.add_argument("action", choices=["make", "remove"])
+    demo.add_argument("--scale", default="1", help="how much of it")
+    for command in (up, down, demo):
         command.add_argument("--state", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -58,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if parsed.command == "down":
             return _down(state, console)
+        if parsed.command == "demo":
+            return asyncio.run(_demo(Demo(Layout(state), console), parsed.action, parsed.scale))
         options = Options(
             state=state,
             only_backing=parsed.only == "backing",
@@ -69,7 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
             gateways=parsed.gateways,
             extra=dict(parsed.set),
         )
-        return asyncio.run(_up(options, console, as_json=parsed.json))
+        demo = not (parsed.json or options.only_backing) if parsed.demo is None else parsed.demo
+        return asyncio.run(_up(options, console, as_json=parsed.json, demo=demo))
     except StackError as error:
         console.say(str(error))
         return 1
@@ -82,7 +92,13 @@ def _down(state: Path, console: Console) -> int:
     return 0
 
 
-async def _up(options: Options, console: Console, *, as_json: bool) -> int:
+async def _demo(demo: Demo, action: str, scale: str) -> int:
+    """What a person wants of it, whatever became of it before."""
+    await (demo.remove() if action == "remove" else demo.make(scale))
+    return 0
+
+
+async def _up(options: Options, console: Console, *, as_json: bool, demo: bool) -> int:
     """Until a signal comes; a signal during the start ends the start, and further ones do not disturb the stop."""
     task = asyncio.current_task()
     asked = False
@@ -101,10 +117,14 @@ async def _up(options: Options, console: Console, *, as_json: bool) -> int:
     try:
         async with running(options, console) as stack:
             deaths = stack.deaths
+            if not options.only_backing:
+                stack.place_demo()
             if as_json:
                 print(json.dumps(stack.describe()), flush=True)
             else:
                 _introduce(stack, console)
+            if demo:
+                await stack.demo.make_once()
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         if not asked:
@@ -119,6 +139,7 @@ def _introduce(stack: Stack, console: Console) -> None:
             console.say(f"{name:<10} {facts[name]}")
     for name, user in facts["users"].items():
         console.say(f"sign in as {name:<16} {user['password']}")
+    stack.demo.introduce()
     console.say(f"logs are in {stack.layout.logs}; Ctrl-C stops everything")
 
 

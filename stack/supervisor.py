@@ -16,6 +16,7 @@ from chassis.peers import SERVICES
 from stack import lock
 from stack.console import Console
 from stack.credentials import Credentials
+from stack.demo import Demo, Place
 from stack.endpoint import NAME as AGENT
 from stack.endpoint import EndpointAgent
 from stack.errors import ProcessDied, StackError, first_cause
@@ -50,6 +51,8 @@ class Stack:
         )
         self.services = Services(options, self._ports, credentials, self.mongo, self.kafka, self.keycloak)
         self.agent = EndpointAgent(options, self.services, console)
+        self.demo = Demo(self.layout, console)
+        self._credentials = credentials
         self._processes: dict[str, tuple[Process, MakeReady]] = {}
         self.deaths: list[str] = []
 
@@ -110,6 +113,10 @@ class Stack:
         process, make_ready = self._processes[name]
         await process.stop()
         await self._run(process.spec, make_ready)
+
+    def place_demo(self) -> None:
+        """Keeps where a demonstration would be made, which may be asked for at any time."""
+        self.demo.prepare(Place.of(self.services, self._credentials))
 
     def describe(self) -> dict[str, Any]:
         """Addresses and sign-ins, as printed by `up --json`; what is not started is `None`."""

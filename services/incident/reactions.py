@@ -4,8 +4,8 @@ Fails with `KeyError` for an enum value that this version does not know: the eve
 version takes it.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -15,6 +15,8 @@ from itsm.incident import v1 as incident
 from itsm.monitor import v1 as monitor
 from itsm.type.v1 import annotations_pb2
 
+from chassis.demonstration import is_one
+from chassis.domain import SystemClock
 from chassis.events.subscriptions import Subscriptions
 from chassis.events.wire import Envelope
 from chassis.store.changes import SNAPSHOT_FIELD
@@ -31,10 +33,13 @@ RAISING = (monitor.AlertFired, monitor.AlertRouted, monitor.AlertUnsuppressed)
 KNOWING = (asset.AssetCreated, asset.AssetUpdated, asset.AssetMoved)
 _ASKING = frozenset({monitor.Alert.FIRING, monitor.Alert.ACKNOWLEDGED})
 _TITLE, _DESCRIPTION, _KEY = 300, 65_536, 500  # what an incident holds
+_clock = SystemClock()
+_FRESH = timedelta(hours=1)
+"""What a tenant for demonstration is told of an earlier day asks nobody to come today."""
 _RULED_AT_ONCE = 200  # each may be a write, in one transaction
 
 
-def subscriptions(alerts: Alerts, assets: Assets, impacts: Impacts) -> Subscriptions:
+def subscriptions(alerts: Alerts, assets: Assets, impacts: Impacts, clock: Callable[[], datetime] = _clock) -> Subscriptions:
     """The handlers of this service."""
     group = Subscriptions(gather=0.02)
 
@@ -48,8 +53,8 @@ def subscriptions(alerts: Alerts, assets: Assets, impacts: Impacts) -> Subscript
             incident_ids=hit,
         )
 
-    async def raised(event: Any, _envelope: Envelope) -> None:
-        if _raises(event):
+    async def raised(event: Any, envelope: Envelope) -> None:
+        if _raises(event) and not (is_one(envelope.tenant) and envelope.time < clock() - _FRESH):
             await alerts.raised(alarm_of(event.alert))
 
     for raising in (*RAISING, monitor.AlertUpdated):

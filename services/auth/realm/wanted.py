@@ -70,6 +70,8 @@ class UserWish(_Part):
     password: SecretStr
     roles: tuple[str, ...]
     tenants: tuple[str, ...] = ()
+    first_name: str = ""
+    last_name: str = ""
     groups: tuple[str, ...] = ()
     """Paths: `/<tenant>/<team>` for a team, `/<tenant>/roles/<role>` for a role in that tenant alone."""
 
@@ -254,7 +256,7 @@ def user(name: str, wish: UserWish) -> dict[str, Any]:
         "enabled": True,
         "email": f"{name}@demo.example",
         "emailVerified": True,
-        "firstName": name.replace("-", " ").title(),
-        "lastName": "Demo",
+        "firstName": wish.first_name or name.replace("-", " ").title(),
+        "lastName": wish.last_name or "Demo",
         "credentials": [{"type": "password", "value": wish.password.get_secret_value(), "temporary": False}],
     }
