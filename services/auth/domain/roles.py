@@ -70,7 +70,7 @@ _INCIDENTS_SYNC = (
 )
 _INCIDENTS_IMPORT = ("incidents.import",)
 _LEVELS_READ = ("slaPolicies.get", "slaPolicies.list", "calendars.get", "calendars.list")
-_LEVELS_SET = ("slaPolicies.create", "slaPolicies.update", "calendars.create", "calendars.update")
+_LEVELS_SET = ("slaPolicies.create", "slaPolicies.update", "slaPolicies.replay", "calendars.create", "calendars.update")
 _KPIS = ("kpis.get", "kpis.list")
 _DASHBOARDS_READ = ("dashboards.get", "dashboards.list")
 _DASHBOARDS_OWN = ("dashboards.create", "dashboards.update", "dashboards.delete", "dashboards.share")
