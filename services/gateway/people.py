@@ -6,10 +6,12 @@ are asked for each time. Fails: `Unavailable` while the owner is away.
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from itsm.auth import v1 as auth_pb
-from itsm.incident import v1 as incident_pb
+from itsm.incident import v1 as pb
 
 from chassis import context as ctx
 from chassis import protojson
@@ -83,6 +85,31 @@ class People:
         return await call(getattr(client, method), request, token=token, tenant=tenant, timeout=_SECONDS, repeatable=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How records of a kind are read, and what was said about them."""
+
+    stub: Any
+    get: str
+    one: Any
+    list: str
+    notes: Any
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "incidents": _Kind(
+        pb.IncidentServiceStub, "GetIncident", partial(pb.GetIncidentRequest, as_is=True), "ListNotes", pb.ListNotesRequest
+    ),
+    "problems": _Kind(
+        pb.ProblemServiceStub, "GetProblem", pb.GetProblemRequest, "ListProblemNotes", pb.ListProblemNotesRequest
+    ),
+    "changes": _Kind(pb.ChangeServiceStub, "GetChange", pb.GetChangeRequest, "ListChangeNotes", pb.ListChangeNotesRequest),
+    "requests": _Kind(
+        pb.RequestServiceStub, "GetRequest", pb.GetRequestRequest, "ListRequestNotes", pb.ListRequestNotesRequest
+    ),
+}
+
+
 class Records:
     """See `services.gateway.ports.Records`. `target` is the address of the incident service; empty where there is none."""
 
@@ -92,28 +119,30 @@ class Records:
     async def record(self, subject: str) -> Mapping[str, Any] | None:
         """See `ports.Records`."""
         plural, _, name = subject.partition("/")
-        if plural != "incidents" or not self._target:
+        kind = _KINDS.get(plural)
+        if kind is None or not self._target:
             return None
         try:
-            incident = await self._call("GetIncident", incident_pb.GetIncidentRequest(id=name, as_is=True))
+            found = await self._call(kind, kind.get, kind.one(id=name))
         except (NotFound, Invalid):  # the latter of what can be no id
             return None
-        for field in personal_fields(incident.DESCRIPTOR):
-            incident.ClearField(field)
-        return dict(protojson.to_dict(incident))
+        for field in personal_fields(found.DESCRIPTOR):
+            found.ClearField(field)
+        return dict(protojson.to_dict(found))
 
     async def note(self, subject: str, note_id: str) -> str:
         """See `ports.Records`."""
-        if not subject.startswith("incidents/") or not self._target:
+        plural, _, name = subject.partition("/")
+        kind = _KINDS.get(plural)
+        if kind is None or not self._target:
             return ""
-        request = incident_pb.ListNotesRequest(id=subject.partition("/")[2], page_size=_NEWEST_NOTES)
         try:
-            notes = (await self._call("ListNotes", request)).notes
+            notes = (await self._call(kind, kind.list, kind.notes(id=name, page_size=_NEWEST_NOTES))).notes
         except NotFound:
             return ""
         return next((str(note.text) for note in notes if note.id == note_id), "")
 
-    async def _call(self, method: str, request: Any) -> Any:
-        stub = incident_pb.IncidentServiceStub(self._assembly.channels.to(self._target))
+    async def _call(self, kind: _Kind, method: str, request: Any) -> Any:
+        stub = kind.stub(self._assembly.channels.to(self._target))
         token, tenant = await self._assembly.account.token(), ctx.current().tenant
         return await call(getattr(stub, method), request, token=token, tenant=tenant, timeout=_SECONDS, repeatable=True)

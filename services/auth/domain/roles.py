@@ -298,7 +298,9 @@ ROLES: Mapping[str, frozenset[str]] = {
     "service:auth": frozenset(),
     "service:analytics": _together(_INCIDENTS_READ, ("texts.read",)),
     "service:gateway": _together(
-        ("users.get", "users.list", "teams.get", "tokens.delegate", "incidents.assign"), _INCIDENTS_SYNC
+        ("users.get", "users.list", "teams.get", "tokens.delegate", "incidents.assign"),
+        ("problems.get", "changes.get", "requests.get"),
+        _INCIDENTS_SYNC,
     ),
 }
 

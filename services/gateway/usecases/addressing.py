@@ -27,6 +27,13 @@ MOST_OF_TEAM = 200
 _CONTACT, _WRITTEN_DOWN = "address:", timedelta(minutes=10)
 TO_SEE_ALL = "itsm.incident.v1.IncidentUpdated"
 """An event that holds a record whole: whoever may read it may read the record."""
+WHOLE: Mapping[str, tuple[str, str]] = {
+    "incidents": (TO_SEE_ALL, "incident"),
+    "problems": ("itsm.incident.v1.ProblemUpdated", "problem"),
+    "changes": ("itsm.incident.v1.ChangeUpdated", "change"),
+    "requests": ("itsm.incident.v1.RequestUpdated", "request"),
+}
+"""The same for each kind of record that something is said about, and its member that is the record."""
 
 HIMSELF = "did it himself"
 HIDDEN = "may not read it"
@@ -77,12 +84,13 @@ class Addressing:
         about = record.get("about")
         if not isinstance(about, str) or "/" not in about:
             return Matter(event, record, event.subject, event)
-        whole = await self._records.record(about)
+        whole = await self._records.record(about) if about.partition("/")[0] in WHOLE else None
         if whole is None:
             return None
         # What is public is for all who may read the record, what is not for those who may read every one of its kind.
-        data = {"incident": whole}
-        public = replace(event, type=TO_SEE_ALL, subject=about, data=data, text=orjson.dumps(data))
+        kind, member = WHOLE[about.partition("/")[0]]
+        data = {member: whole}
+        public = replace(event, type=kind, subject=about, data=data, text=orjson.dumps(data))
         return Matter(event, whole, about, public if record.get("public") else event, record)
 
     async def worth(self, rules: Sequence[NotificationRule], at: datetime) -> list[NotificationRule]:

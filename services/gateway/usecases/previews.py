@@ -13,7 +13,7 @@ from services.gateway.domain.notification_rule import NotificationRule
 from services.gateway.domain.webhook import covers
 from services.gateway.ports import Catalog, Owners, Past, Records, Told
 from services.gateway.templates.sandbox import plain
-from services.gateway.usecases.addressing import TO_SEE_ALL, Addressing, Matter, Notice
+from services.gateway.usecases.addressing import TO_SEE_ALL, WHOLE, Addressing, Matter, Notice
 from services.gateway.usecases.notifying import Notifying
 from services.gateway.usecases.rules import Rules
 from services.gateway.usecases.shelf import rights
@@ -69,7 +69,7 @@ class Previews:
     async def preview(self, fields: Mapping[str, Any], subject: str, event_type: str) -> Letter:
         """What somebody would read. Raises `Invalid`, `NotFound` for a record that the caller may not read."""
         record, part = (await self._record(subject), _NOTE) if subject else (EXAMPLE, _NOTE)
-        event = self._event(subject or "incidents/inc_example", event_type or TO_SEE_ALL, record)
+        event = self._event(subject or "incidents/inc_example", event_type or _whole(subject)[0], record)
         said = await self._notifying.said(Matter(event, record, event.subject, event), ctx.current().actor.id, "user")
         reader = {"name": said["actor"]["name"], "locale": str(fields.get("locale", "")), "timeZone": ""}
         return self._templates.preview(fields, plain({**said, "note": part, "recipient": reader, "more": 3}))
@@ -95,14 +95,18 @@ class Previews:
     async def _record(self, subject: str) -> Mapping[str, Any]:
         record = await self._records.record(subject)
         caller, limits = rights()
-        if record is None or not await self._owners.sees(caller, limits, self._event(subject, TO_SEE_ALL, record)):
+        if record is None or not await self._owners.sees(caller, limits, self._event(subject, _whole(subject)[0], record)):
             raise NotFound("record", subject)
         return record
 
     def _event(self, subject: str, event_type: str, record: Mapping[str, Any]) -> Told:
         if event_type not in self._catalog.types:
             raise Invalid({"event_type": "there is no such event"})
-        data = {"incident": record}
+        data = {_whole(subject)[1]: record}
         now = self._store.clock()
         tenant = ctx.current().tenant
         return Told("", event_type, subject, tenant, 1, now, data, orjson.dumps(data))
+
+
+def _whole(subject: str) -> tuple[str, str]:
+    return WHOLE.get(subject.partition("/")[0], (TO_SEE_ALL, "incident"))

@@ -82,7 +82,8 @@ class ChangeApi(pb.ChangeServiceServicer):
         return to_message(await self._changes.unlink(request.id, _link(request.link), etag=request.etag), pb.Change)
 
     async def AddChangeNote(self, request: pb.AddChangeNoteRequest, context: Any) -> pb.Note:
-        return to_message(await self._changes.note(request.id, request.text, request.public), pb.Note)
+        said = await self._changes.note(request.id, request.text, request.public, list(request.mentioned_ids))
+        return to_message(said, pb.Note)
 
     async def ListChangeNotes(self, request: pb.ListChangeNotesRequest, context: Any) -> pb.ListChangeNotesResponse:
         rows, token = await self._reading.notes(Change, request.id, asked(request))

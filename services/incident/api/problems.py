@@ -106,7 +106,8 @@ class ProblemApi(pb.ProblemServiceServicer):
         return pb.ListCandidatesResponse(candidates=told, looked_at=looked_at, capped=capped)
 
     async def AddProblemNote(self, request: pb.AddProblemNoteRequest, context: Any) -> pb.Note:
-        return to_message(await self._notes.say(Problem, request.id, request.text, request.public), pb.Note)
+        said = await self._notes.say(Problem, request.id, request.text, request.public, list(request.mentioned_ids))
+        return to_message(said, pb.Note)
 
     async def ListProblemNotes(self, request: pb.ListProblemNotesRequest, context: Any) -> pb.ListProblemNotesResponse:
         rows, token = await self._reading.notes(Problem, request.id, asked(request))

@@ -88,7 +88,8 @@ class RequestApi(pb.RequestServiceServicer):
         return to_message(await self._requests.unlink(request.id, _link(request.link), etag=request.etag), pb.Request)
 
     async def AddRequestNote(self, request: pb.AddRequestNoteRequest, context: Any) -> pb.Note:
-        return to_message(await self._requests.note(request.id, request.text, request.public), pb.Note)
+        said = await self._requests.note(request.id, request.text, request.public, list(request.mentioned_ids))
+        return to_message(said, pb.Note)
 
     async def ListRequestNotes(self, request: pb.ListRequestNotesRequest, context: Any) -> pb.ListRequestNotesResponse:
         rows, token = await self._reading.notes(Request, request.id, asked(request))

@@ -185,9 +185,9 @@ class Changes:
             change.unlink(now, link)
         return change
 
-    async def note(self, id: str, text: str, public: bool) -> Note:  # noqa: A002 - as above
+    async def note(self, id: str, text: str, public: bool, names: Sequence[str] = ()) -> Note:  # noqa: A002 - as above
         """Says something about it."""
-        return await self._notes.say(Change, id, text, public)
+        return await self._notes.say(Change, id, text, public, names)
 
     async def escalate(self, tenant: str, id: str) -> None:  # noqa: A002 - as above
         """What the timer calls, in the context of the change's tenant. Late and doubled calls do no harm."""

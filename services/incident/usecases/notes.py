@@ -34,10 +34,17 @@ class Notes:
         key = self._ids("note")
         return Note.said(id=key, about=about, text=text, public=public, by=moment.by, at=moment.at, names=names)
 
-    async def say(self, kind: type[Aggregate], id: str, text: str, public: bool) -> Note:  # noqa: A002 - as its field
+    async def say(
+        self,
+        kind: type[Aggregate],
+        id: str,  # noqa: A002 - as its field
+        text: str,
+        public: bool,
+        names: Sequence[str] = (),
+    ) -> Note:
         """Adds a note and changes nothing else. Raises `NotFound` for a record that the caller does not see."""
         document = await self._store.document(kind, id)
         async with self._store.transaction() as tx:
-            note = self.said(kind, document["_id"], text, public, act(self._store))
+            note = self.said(kind, document["_id"], text, public, act(self._store), names)
             tx.add(note)
         return note

@@ -203,11 +203,11 @@ class Requests:
             request.unlink(moment, link)
         return request
 
-    async def note(self, id: str, text: str, public: bool) -> Note:  # noqa: A002 - as above
+    async def note(self, id: str, text: str, public: bool, names: Sequence[str] = ()) -> Note:  # noqa: A002 - as above
         """Says something. The requester's answer to what was asked takes work up again."""
         document, moment = await self._store.document(Request, id), await self._policies.moment()
         async with self._store.transaction() as tx:
-            note = self._notes.said(Request, document["_id"], text, public, moment)
+            note = self._notes.said(Request, document["_id"], text, public, moment, names)
             awaited = document.get("hold_reason") == HoldReason.CALLER.value and document["requester_id"] == moment.by
             if note.public and awaited and document["assignee_id"] != moment.by:
                 request = await tx.get(Request, document["_id"])

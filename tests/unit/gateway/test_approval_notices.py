@@ -1,15 +1,16 @@
-"""Notices of approvals: whose vote is wanted hears of it."""
+"""Notices of approvals, surveys and other records of the desk: whose word is wanted, and who is named, hears of it."""
 
 import re
 from datetime import timedelta
 
 import orjson
+import pytest
 from itsm.incident import v1 as incident_pb
 
 from chassis import context as ctx
 from chassis import protojson
 from services.gateway.usecases.answering import LONGEST, Question
-from tests.unit.gateway.notices import URL, Office
+from tests.unit.gateway.notices import NOTED, URL, Office
 from tests.unit.gateway.post import NOON, boss
 
 
@@ -49,3 +50,19 @@ async def test_who_is_asked_how_it_was_can_say_so_from_the_mail() -> None:
     proof = office.links.opened(link)
     assert (proof.person, proof.question, proof.id) == ("ann", Question.SURVEY, "svy_1")
     assert proof.until <= (office.clock() + LONGEST).timestamp()
+
+
+@pytest.mark.parametrize("plural", ["problems", "changes", "requests"])
+async def test_who_is_named_in_a_note_about_any_record_of_the_desk_hears_of_it_where_he_may_read_it(plural: str) -> None:
+    office = Office()
+    office.incidents[f"{plural}/r_1"] = {"id": "r_1", "number": "XYZ0000001", "title": "again", "requesterId": "boss"}
+    note = incident_pb.Note(id="n1", about=f"{plural}/r_1", author_id="bob", mentioned_ids=["cid", "ann"])
+    office.notes["n1"] = "see there"
+    data = orjson.loads(protojson.encode(incident_pb.NoteAdded(note=note)))
+    with ctx.use(boss()):
+        await office.tell("n1", NOTED, "notes/n1", data, "bob")
+        (told,) = await office.rows()
+    assert told["target_id"] == "cid", "a requester sees only some of them, and private notes of none"
+    assert (told["subject"], told["content"]["subject"]) == (f"{plural}/r_1", "[XYZ0000001] You are named: again")
+    assert "see there" in told["content"]["text"]
+    assert f"{URL}/{plural}/r_1" in told["content"]["text"]
