@@ -17,6 +17,7 @@ from chassis.listing.pages import DEFAULT_SIZE, LIFETIME, MAX_SIZE
 from chassis.store.transaction import REQUEST_KEPT
 from docs.generate.markdown import table, text
 from services.analytics.store import INCIDENT_FIELDS as KPI_FIELDS
+from services.analytics.store import dashboards
 from services.asset.store import listings as asset_listings
 from services.auth.store import listings as auth_listings
 from services.gateway.live.hub import MAX_STREAMS
@@ -102,6 +103,7 @@ def _listings() -> Iterator[Listing]:
     yield from (monitor.alerts, monitor.integrations, rule_listing(key, clock), series_listing(key, clock))
     yield from (*check_listings(key, clock), *quiet_listings(key, clock), *notification_listings(key, clock))
     yield from auth_listings(key, clock).values()
+    yield dashboards(key, clock)
     yield operations.listing(key, clock)
 
 

@@ -55,10 +55,10 @@ export const GROUPS = (): readonly Group[] => [
     label: t("nav.insight"),
     places: [
       {
-        to: "/dashboards/service-desk",
+        to: "/dashboards",
         icon: "dashboard",
-        label: t("nav.dashboard"),
-        permission: "kpis.list",
+        label: t("nav.dashboards"),
+        permission: "dashboards.list",
         key: "g d",
       },
     ],

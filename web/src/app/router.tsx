@@ -2,7 +2,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 import { type Area, words } from "@/i18n";
 import { recordSearch } from "@/records/search";
 import { Shell } from "./Shell";
-import { alertSearch, assetSearch } from "./search";
+import { alertSearch, assetSearch, periodSearch } from "./search";
 import { Failed, NotFound } from "./states";
 
 /** A page that is fetched when it is opened, after the words of its area. */
@@ -73,17 +73,25 @@ const asset = createRoute({
   }),
   component: page("assets", () => import("@/features/assets/AssetPage"), "AssetPage"),
 });
+const dashboards = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards",
+  component: page("insight", () => import("@/features/dashboards/pages"), "Boards"),
+});
 const dashboard = createRoute({
   getParentRoute: () => root,
-  path: "/dashboards/service-desk",
-  validateSearch: (given: Record<string, unknown>): { days?: number } => ({
-    days: typeof given.days === "number" && [7, 30, 90].includes(given.days) ? given.days : undefined,
-  }),
-  component: page("insight", () => import("@/features/dashboards/ServiceDesk"), "ServiceDesk"),
+  path: "/dashboards/$id",
+  validateSearch: periodSearch,
+  component: page("insight", () => import("@/features/dashboards/pages"), "Board"),
+});
+const dashboardEditor = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards/$id/edit",
+  component: page("insight", () => import("@/features/dashboards/pages"), "Editor"),
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, ...incidents, short, alerts, assets, asset, dashboard]),
+  routeTree: root.addChildren([start, ...incidents, short, alerts, assets, asset, dashboards, dashboard, dashboardEditor]),
   defaultPreload: "intent",
   defaultPreloadDelay: 80,
 });

@@ -28,3 +28,19 @@ export interface AssetSearch {
 }
 
 export const assetSearch = (given: Given): AssetSearch => ({ class: text(given.class), text: text(given.text) });
+
+/** The period of a dashboard: so many days up to now, or from one day to another. */
+export interface PeriodSearch {
+  days?: number;
+  from?: string;
+  to?: string;
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const day = (value: unknown) => (typeof value === "string" && DAY.test(value) ? value : undefined);
+
+export const periodSearch = ({ days, from, to }: Given): PeriodSearch => ({
+  days: typeof days === "number" && days >= 1 && days <= 400 ? Math.round(days) : undefined,
+  from: day(from),
+  to: day(to),
+});

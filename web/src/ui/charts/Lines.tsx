@@ -1,7 +1,7 @@
-import { type PointerEvent, type RefObject, useEffect, useId, useRef, useState } from "react";
+import { type PointerEvent, type ReactNode, type RefObject, useEffect, useId, useRef, useState } from "react";
 import { locale, t } from "@/i18n";
 import { useForm } from "./Figure";
-import { scaleTo, segments } from "./scale";
+import { scaleTo, segments, shade } from "./scale";
 
 interface Line {
   name: string;
@@ -25,8 +25,7 @@ const dayOf = (day: string, long = false) =>
     timeZone: "UTC",
     ...(long ? { weekday: "short" } : {}),
   }).format(new Date(day));
-const written = (value: number | null | undefined) =>
-  value === null || value === undefined ? "–" : new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value);
+const usual = (value: number) => new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value);
 
 /** How wide something is drawn, so that its texts keep their size. */
 function useWidth(): [RefObject<SVGSVGElement | null>, number] {
@@ -50,13 +49,22 @@ export function Lines({
   unit,
   most,
   area = false,
+  write = usual,
+  link,
+  onPick,
 }: {
   days: readonly string[];
   lines: readonly Line[];
   unit: string;
   most?: number;
   area?: boolean;
+  write?: (value: number) => string;
+  /** Leads to what stands behind a value: the line's number, the day, and the text of the link. */
+  link?: (line: number, day: string, text: string) => ReactNode;
+  /** Somebody chose a day in the drawing. */
+  onPick?: (day: string) => void;
 }) {
+  const written = (value: number | null | undefined) => (value === null || value === undefined ? "–" : write(value));
   const form = useForm();
   const title = useId();
   const [at, setAt] = useState<number | null>(null);
@@ -78,9 +86,9 @@ export function Lines({
           {days.map((day, index) => (
             <tr key={day}>
               <th scope="row">{dayOf(day, true)}</th>
-              {lines.map(({ name, values }) => (
+              {lines.map(({ name, values }, line) => (
                 <td key={name} className="number">
-                  {written(values[index])}
+                  {link && values[index] ? link(line, day, written(values[index])) : written(values[index])}
                 </td>
               ))}
             </tr>
@@ -101,17 +109,22 @@ export function Lines({
     const index = Math.round(((pointed - LEFT) / (width - LEFT - RIGHT)) * (days.length - 1));
     setAt(Math.min(days.length - 1, Math.max(0, index)));
   };
-  const color = (index: number) => `var(--series-${(index % 4) + 1})`;
+  const color = shade;
   return (
     <>
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the rows of the same numbers have links */}
       <svg
         ref={place}
         className="chart"
+        data-pick={onPick !== undefined}
         viewBox={`0 0 ${width} ${HEIGHT}`}
         role="img"
         aria-labelledby={title}
         onPointerMove={onPointerMove}
         onPointerLeave={() => setAt(null)}
+        onClick={() => {
+          if (at !== null) onPick?.(days[at] ?? "");
+        }}
       >
         <title id={title}>{lines.map(({ name }) => name).join(", ")}</title>
         {ticks.map((tick) => (

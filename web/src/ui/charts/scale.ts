@@ -26,3 +26,23 @@ export function segments(values: readonly (number | null)[]): [number, number][]
   if (run.length > 0) found.push(run);
   return found;
 }
+
+/** Where each part of a whole begins, and its share, from 0 to 1. */
+export function arcs(values: readonly number[]): { start: number; share: number }[] {
+  const whole = values.reduce((sum, value) => sum + value, 0);
+  let start = 0;
+  return values.map((value) => {
+    const share = whole > 0 ? value / whole : 0;
+    const arc = { start, share };
+    start += share;
+    return arc;
+  });
+}
+
+const SERIES = 4;
+
+/** The color of a part: the four of charts, then the same, paler. */
+export const shade = (index: number) => {
+  const color = `var(--series-${(index % SERIES) + 1})`;
+  return index < SERIES ? color : `color-mix(in srgb, ${color} 55%, var(--surface))`;
+};

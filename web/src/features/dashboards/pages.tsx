@@ -1,0 +1,3 @@
+export { Board } from "./Board";
+export { Boards } from "./Boards";
+export { Editor } from "./Editor";
