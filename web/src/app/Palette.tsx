@@ -3,8 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useId, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { flushSync } from "react-dom";
-import { api, body, quoted } from "@/api/client";
+import { api, ask, body, quoted } from "@/api/client";
+import { ApiProblem } from "@/api/problem";
 import { t } from "@/i18n";
+import { addressOf } from "@/records/RecordLink";
 import { Dialog } from "@/ui/Dialog";
 import { Icon, type IconName } from "@/ui/Icon";
 import { type Command, commands, onCommands } from "./keys";
@@ -20,6 +22,7 @@ interface Row {
 
 const DELAY_MS = 150;
 const HITS = 6;
+const KINDS = "incidents,requests,problems,changes,releases,articles";
 /** Letters that a search begins with. */
 const LEAST = 2;
 
@@ -165,47 +168,56 @@ interface Hits {
   again: () => void;
 }
 
-/** Records that the server finds under this text: numbers exactly, titles and names by their words. */
+const NUMBER = /^[a-z]{2,4}\d+$/i;
+
+/** Records that the server finds under this text: numbers exactly, titles and names by their words, mistyped ones, too. */
 function useHits(text: string): Hits {
   const { can } = useSession();
   const navigate = useNavigate();
-  const number = /^inc\d+$/i.test(text);
+  const number = NUMBER.test(text);
+  const asked = text.length >= LEAST;
+  const numbered = useQuery({
+    queryKey: ["search", "resolve", text],
+    enabled: asked && number,
+    // That there is none is an answer, too.
+    queryFn: () => ask<Named>("GET", "search:resolve", { query: { number: text.toUpperCase() } }).catch(nothingAt404),
+  });
+  const records = useQuery({
+    queryKey: ["search", "records", text],
+    enabled: asked && !number,
+    queryFn: async () =>
+      (await body(api.GET("/api/v1/search", { params: { query: { query: text, kinds: KINDS, pageSize: HITS } } }))).hits,
+  });
   const incidents = useQuery({
     queryKey: ["search", "incidents", text],
-    enabled: text.length >= LEAST && can("incidents.list"),
+    enabled: asked && !number && can("incidents.list"),
     queryFn: async () => {
-      const filter = number ? `number = ${quoted(text.toUpperCase())}` : `title:${quoted(text)}`;
-      return (await body(api.GET("/api/v1/incidents", { params: { query: { filter, pageSize: HITS } } }))).incidents;
+      const query = { filter: `title:${quoted(text)}`, pageSize: HITS };
+      return (await body(api.GET("/api/v1/incidents", { params: { query } }))).incidents;
     },
   });
   const assets = useQuery({
     queryKey: ["search", "assets", text],
-    enabled: text.length >= LEAST && !number && can("assets.list"),
+    enabled: asked && !number && can("assets.list"),
     queryFn: async () =>
       (await body(api.GET("/api/v1/assets", { params: { query: { filter: `name:${quoted(text)}`, pageSize: HITS } } }))).assets,
   });
-  const hits = useMemo<Row[]>(
-    () => [
-      ...(incidents.data ?? []).map(
-        ({ id, number: known, title }): Row => ({
-          id,
-          label: `${known} ${title}`,
-          icon: "incident",
-          run: () => void navigate({ to: "/incidents/$id", params: { id: known } }),
-        }),
-      ),
-      ...(assets.data ?? []).map(
-        ({ id, name }): Row => ({
-          id,
-          label: name,
-          icon: "asset",
-          run: () => void navigate({ to: "/assets/$id", params: { id } }),
-        }),
-      ),
-    ],
-    [incidents.data, assets.data, navigate],
-  );
-  const sources = [incidents, assets];
+  const hits = useMemo<Row[]>(() => {
+    const row = (resources: string, id: string, named: string, label: string): Row => ({
+      id,
+      label,
+      icon: resources === "assets" ? "asset" : "incident",
+      run: () => void navigate(addressOf(resources, named)),
+    });
+    const found = [
+      ...(numbered.data ? [row(numbered.data.kind, numbered.data.id, numbered.data.number, numbered.data.number)] : []),
+      ...(incidents.data ?? []).map(({ id, number: known, title }) => row("incidents", id, known, `${known} ${title}`)),
+      ...(assets.data ?? []).map(({ id, name }) => row("assets", id, id, name)),
+      ...(records.data ?? []).map((hit) => row(hit.kind, hit.id, hit.number || hit.id, `${hit.number} ${hit.title}`.trim())),
+    ];
+    return [...new Map(found.map((each) => [each.id, each])).values()];
+  }, [numbered.data, incidents.data, assets.data, records.data, navigate]);
+  const sources = [numbered, incidents, assets, records];
   return {
     hits,
     searching: sources.some(({ isLoading }) => isLoading),
@@ -214,4 +226,15 @@ function useHits(text: string): Hits {
       for (const source of sources) if (source.isError) void source.refetch();
     },
   };
+}
+
+interface Named {
+  kind: string;
+  id: string;
+  number: string;
+}
+
+function nothingAt404(error: unknown): null {
+  if (error instanceof ApiProblem && error.status === 404) return null;
+  throw error;
 }

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { api, body, quoted } from "@/api/client";
+import { api, body } from "@/api/client";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { useAssetName } from "@/ui/assets";
@@ -9,15 +9,23 @@ import { usePerson } from "@/ui/people";
 import { useTeams } from "./data";
 import type { Field, Value, Values } from "./kind";
 
+const FOUND = 12;
+
+async function suggested(types: "users" | "assets", text: string): Promise<Picked[]> {
+  const query = { query: text, types, pageSize: FOUND };
+  const { suggestions } = await body(api.GET("/api/v1/search:suggest", { params: { query } }));
+  return suggestions.map(({ id, name, detail }) => ({ value: id, label: name, hint: detail }));
+}
+
 export async function findPeople(text: string): Promise<Picked[]> {
-  const filter = ["enabled = true", text && `displayName:${quoted(text)}`].filter(Boolean).join(" AND ");
-  const { users } = await body(api.GET("/api/v1/users", { params: { query: { filter, pageSize: 12 } } }));
+  if (text !== "") return suggested("users", text);
+  const { users } = await body(api.GET("/api/v1/users", { params: { query: { filter: "enabled = true", pageSize: FOUND } } }));
   return users.map(({ id, displayName, username }) => ({ value: id, label: displayName || username, hint: username }));
 }
 
 export async function findAssets(text: string): Promise<Picked[]> {
-  const filter = text ? `name:${quoted(text)}` : "";
-  const { assets } = await body(api.GET("/api/v1/assets", { params: { query: { filter, pageSize: 12 } } }));
+  if (text !== "") return suggested("assets", text);
+  const { assets } = await body(api.GET("/api/v1/assets", { params: { query: { pageSize: FOUND } } }));
   return assets.map(({ id, name, class: kind }) => ({ value: id, label: name, hint: kind.replaceAll("_", " ") }));
 }
 

@@ -24,13 +24,13 @@ export function MajorCard({ incident }: { incident: Incident }) {
   const able = open && can("majors.propose") && majors.every(({ state }) => state === "DECLINED");
   if (majors.length === 0 && !able) return null;
   const declares = can("majors.declare");
-  const label = t(declares ? "major.declare" : "major.propose");
+  const label = t(declares ? "majorCard.declare" : "majorCard.propose");
   return (
-    <Card title={t("major.card")}>
+    <Card title={t("majorCard.card")}>
       {majors.length > 0 ? (
-        <Rows resources="majors" records={majors} label={t("major.card")} />
+        <Rows resources="majors" records={majors} label={t("majorCard.card")} />
       ) : (
-        <p className="muted">{t("major.none")}</p>
+        <p className="muted">{t("majorCard.none")}</p>
       )}
       {able && (
         <Button size="xs" variant="default" onClick={() => setOpened(true)}>
@@ -40,10 +40,10 @@ export function MajorCard({ incident }: { incident: Incident }) {
       <Dialog opened={opened} onClose={() => setOpened(false)} title={label}>
         <FieldsForm
           fields={[
-            { name: "title", label: t("major.atStake"), kind: "text", required: true, initial: incident.title },
-            { name: "description", label: t("major.reason"), kind: "area" },
+            { name: "title", label: t("majorCard.atStake"), kind: "text", required: true, initial: incident.title },
+            { name: "description", label: t("majorCard.reason"), kind: "area" },
             ...(declares
-              ? [{ name: "commanderId", label: t("major.lead"), kind: "person" as const, initial: me.subject }]
+              ? [{ name: "commanderId", label: t("majorCard.lead"), kind: "person" as const, initial: me.subject }]
               : []),
           ]}
           action={label}
@@ -52,7 +52,7 @@ export function MajorCard({ incident }: { incident: Incident }) {
             const proposed = await ask<Major>("POST", "majors", { body: { ...values, incidentId: incident.id } });
             const { id, etag, number } = proposed;
             if (declares) await ask("POST", `majors/${id}:declare`, { etag, body: { commanderId } });
-            toast(t(declares ? "major.declared" : "major.proposed", { number }));
+            toast(t(declares ? "majorCard.declared" : "majorCard.proposed", { number }));
             void navigate(addressOf("majors", number));
           }}
         />

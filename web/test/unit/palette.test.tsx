@@ -19,7 +19,7 @@ interface Asked {
 let asked: Asked[] = [];
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? "", "http://127.0.0.1");
-  asked.push({ about: url.pathname.replace("/api/v1/", ""), filter: url.searchParams.get("filter") ?? "", response });
+  asked.push({ about: url.pathname.replace("/api/v1/", ""), filter: [...url.searchParams.values()].join(" "), response });
 });
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { happyDOM } = window as unknown as { happyDOM: { setURL: (url: string) => void } };
@@ -105,6 +105,7 @@ function answer({ response }: Asked, body: unknown, status = 200) {
   response.writeHead(status, { "content-type": kind }).end(JSON.stringify(body));
 }
 
+const numbered = (number: string) => ({ kind: "incidents", id: `inc_${number}`, number });
 const incident = (number: string) => ({ id: `inc_${number}`, number, title: `about ${number}` });
 
 test("keys of the page are none while the palette is open", () => {
@@ -124,30 +125,31 @@ test("a command runs when the palette is gone, so that it can have the keyboard"
 test("who presses Enter before the answer comes gets there with it", async () => {
   type("INC1");
   press("Enter");
-  answer(await question("incidents", '"INC1"'), { incidents: [incident("INC1")] });
+  answer(await question("search:resolve", "INC1"), numbered("INC1"));
   await vi.waitFor(() => expect(where()).toBe("/incidents/INC1"));
   expect(document.querySelector("dialog")).toBeNull();
 });
 
 test("an answer to what was typed before is not shown, neither early nor late", async () => {
   type("INC1");
-  const first = await question("incidents", '"INC1"');
+  const first = await question("search:resolve", "INC1");
   type("INC12");
-  const second = await question("incidents", '"INC12"');
-  answer(first, { incidents: [incident("INC1")] });
+  const second = await question("search:resolve", "INC12");
+  answer(first, numbered("INC1"));
   await new Promise((resolve) => first.response.on("close", resolve));
   expect(options()).toEqual(["Searching …"]);
-  answer(second, { incidents: [incident("INC12")] });
-  await vi.waitFor(() => expect(options()).toEqual(["INC12 about INC12"]));
+  answer(second, numbered("INC12"));
+  await vi.waitFor(() => expect(options()).toEqual(["INC12"]));
   type("INC1");
-  await vi.waitFor(() => expect(options()).not.toContain("INC12 about INC12"));
-  await vi.waitFor(() => expect(options()).toEqual(["INC1 about INC1"]));
+  await vi.waitFor(() => expect(options()).not.toContain("INC12"));
+  await vi.waitFor(() => expect(options()).toEqual(["INC1"]));
 });
 
 test("what cannot be searched is said and tried again, and hides nothing else", async () => {
   type("disk");
   answer(await question("assets", "disk"), { status: 503, title: "away" }, 503);
   answer(await question("incidents", "disk"), { incidents: [incident("INC7")] });
+  answer(await question("search", "disk"), { hits: [] });
   await vi.waitFor(() => expect(options()).toEqual(["INC7 about INC7"]));
   await vi.waitFor(() => expect(document.querySelector("[role=alert]")?.textContent).toContain("Not everything"));
   asked = [];
