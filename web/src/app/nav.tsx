@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { ask } from "@/api/client";
+import { ask, quoted } from "@/api/client";
 import { t } from "@/i18n";
 import type { IconName } from "@/ui/Icon";
+import { useSession } from "./session";
 
 /** A place that the rail leads to. */
 export interface Place {
@@ -35,6 +36,34 @@ export const GROUPS = (): readonly Group[] => [
         key: "g i",
         count: <Count resources="incidents" filter="state IN (NEW, ASSIGNED, IN_PROGRESS, ON_HOLD)" />,
       },
+      {
+        to: "/requests",
+        icon: "request",
+        label: t("nav.requests"),
+        permission: "requests.list",
+        key: "g r",
+        count: <Count resources="requests" filter="state IN (WAITING_FOR_APPROVAL, APPROVED, IN_PROGRESS, ON_HOLD)" />,
+      },
+      {
+        to: "/majors",
+        icon: "major",
+        label: t("nav.majors"),
+        permission: "majors.list",
+        key: "g m",
+        count: <Count resources="majors" filter="state = DECLARED" />,
+      },
+      { to: "/problems", icon: "problem", label: t("nav.problems"), permission: "problems.list", key: "g p" },
+      { to: "/changes", icon: "change", label: t("nav.changes"), permission: "changes.list", key: "g h" },
+      { to: "/releases", icon: "release", label: t("nav.releases"), permission: "releases.list", key: "g l" },
+      {
+        to: "/approvals",
+        icon: "approve",
+        label: t("nav.approvals"),
+        permission: "approvals.list",
+        key: "g v",
+        count: <MyVotes />,
+      },
+      { to: "/tasks", icon: "task", label: t("nav.tasks"), permission: "tasks.list", key: "g t" },
     ],
   },
   {
@@ -63,7 +92,21 @@ export const GROUPS = (): readonly Group[] => [
       },
     ],
   },
+  {
+    label: t("nav.administration"),
+    places: [
+      { to: "/articles", icon: "knowledge", label: t("nav.articles"), permission: "articles.list", key: "g k" },
+      { to: "/catalogItems", icon: "catalog", label: t("nav.catalog"), permission: "catalogItems.list", key: "g o" },
+      { to: "/admin", icon: "settings", label: t("nav.settings"), permission: "slaPolicies.list", key: "g s" },
+      { to: "/audit", icon: "audit", label: t("nav.audit"), permission: "auditEntries.list", key: "g u" },
+    ],
+  },
 ];
+
+function MyVotes() {
+  const { me } = useSession();
+  return <Count resources="approvals" filter={`state = WAITING AND voterIds = ${quoted(me.subject)}`} />;
+}
 
 function Count({ resources, filter }: { resources: string; filter: string }) {
   const { data } = useQuery({

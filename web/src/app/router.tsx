@@ -1,5 +1,7 @@
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { ask } from "@/api/client";
 import { type Area, words } from "@/i18n";
+import { addressOf } from "@/records/RecordLink";
 import { recordSearch } from "@/records/search";
 import { Shell } from "./Shell";
 import { alertSearch, assetSearch, periodSearch } from "./search";
@@ -37,6 +39,14 @@ function records<Path extends string, M extends Record<string, unknown>>(
   return [list, record] as const;
 }
 
+/** A page of its own. */
+const single = <Path extends string, M extends Record<string, unknown>>(
+  path: Path,
+  area: Area,
+  load: () => Promise<M>,
+  name: keyof M & string,
+) => createRoute({ getParentRoute: () => root, path, validateSearch: recordSearch, component: page(area, load, name) });
+
 const start = createRoute({
   getParentRoute: () => root,
   path: "/",
@@ -45,11 +55,42 @@ const start = createRoute({
   },
 });
 const incidents = records("/incidents", "incidents", () => import("@/features/incidents/pages"), "Queue", "IncidentPage");
+const requests = records("/requests", "desk", () => import("@/features/requests/pages"), "Queue", "RequestPage");
+const tasks = records("/tasks", "desk", () => import("@/features/tasks/pages"), "Queue", "TaskPage");
+const problems = records("/problems", "desk", () => import("@/features/problems/pages"), "Queue", "ProblemPage");
+const candidates = single("/problems/candidates", "desk", () => import("@/features/problems/pages"), "Candidates");
+const changes = records("/changes", "desk", () => import("@/features/changes/pages"), "Queue", "ChangePage");
+const board = () => import("@/features/changes/pages");
+const calendar = single("/changes/calendar", "desk", board, "CalendarPage");
+const meetings = single("/changes/cab", "desk", board, "Meetings");
+const meeting = single("/changes/cab/$id", "desk", board, "MeetingPage");
+const releases = records("/releases", "desk", () => import("@/features/releases/pages"), "Queue", "ReleasePage");
+const majors = records("/majors", "desk", () => import("@/features/majors/pages"), "Queue", "WarRoom");
+const approvals = records("/approvals", "desk", () => import("@/features/approvals/pages"), "Queue", "ApprovalPage");
+const settings = [
+  ["/admin", () => import("@/features/admin/Landing"), "Landing"],
+  ["/admin/users", () => import("@/features/admin/Users"), "Users"],
+  ["/admin/roles", () => import("@/features/admin/Roles"), "Roles"],
+  ["/admin/teams", () => import("@/features/admin/Teams"), "Teams"],
+  ["/admin/deadLetters", () => import("@/features/admin/DeadLetters"), "DeadLetters"],
+  ["/admin/$kind", () => import("@/features/admin/Records"), "Records"],
+  ["/admin/$kind/$id", () => import("@/features/admin/RecordForm"), "RecordForm"],
+  ["/audit", () => import("@/features/audit/Audit"), "Audit"],
+] as const;
+const administration = settings.map(([path, load, name]) =>
+  createRoute({
+    getParentRoute: () => root,
+    path,
+    validateSearch: recordSearch,
+    component: page("admin", load as () => Promise<Record<string, never>>, name),
+  }),
+);
 const short = createRoute({
   getParentRoute: () => root,
   path: "/i/$number",
-  beforeLoad: ({ params }) => {
-    throw redirect({ to: "/incidents/$id", params: { id: params.number }, replace: true });
+  beforeLoad: async ({ params: { number } }) => {
+    const found = await ask<{ kind: string; number: string }>("GET", "search:resolve", { query: { number } });
+    throw redirect({ ...addressOf(found.kind, found.number), replace: true });
   },
 });
 const alerts = createRoute({
@@ -91,7 +132,29 @@ const dashboardEditor = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, ...incidents, short, alerts, assets, asset, dashboards, dashboard, dashboardEditor]),
+  routeTree: root.addChildren([
+    start,
+    ...incidents,
+    ...problems,
+    candidates,
+    ...changes,
+    calendar,
+    meetings,
+    meeting,
+    ...releases,
+    ...majors,
+    ...approvals,
+    ...requests,
+    ...tasks,
+    ...administration,
+    short,
+    alerts,
+    assets,
+    asset,
+    dashboards,
+    dashboard,
+    dashboardEditor,
+  ]),
   defaultPreload: "intent",
   defaultPreloadDelay: 80,
 });

@@ -7,6 +7,7 @@ import { PriorityChip, SlaChip, StateChip } from "@/records/chips";
 import { assignee, category, level, number, opened, reason, team, title } from "@/records/common";
 import type { Kind, Verb } from "@/records/kind";
 import { Links } from "@/records/Links";
+import { MajorCard } from "@/records/MajorCard";
 import { AssetLinks } from "@/records/RecordLink";
 import { Ago, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
@@ -173,6 +174,7 @@ export const INCIDENTS: Kind<Incident> = {
       <Clocks resources="incidents" id={incident.id} clocks={incident.clocks} explained />
       <Attachments id={incident.id} />
       <Links kind={INCIDENTS} record={incident} />
+      <MajorCard incident={incident} />
     </>
   ),
   create: (me) => [
