@@ -180,7 +180,12 @@ function useHits(text: string): Hits {
     queryKey: ["search", "resolve", text],
     enabled: asked && number,
     // That there is none is an answer, too.
-    queryFn: () => ask<Named>("GET", "search:resolve", { query: { number: text.toUpperCase() } }).catch(nothingAt404),
+    queryFn: async () => {
+      const named = await ask<Named>("GET", "search:resolve", { query: { number: text.toUpperCase() } }).catch(nothingAt404);
+      if (named === null) return null;
+      const { title } = await ask<{ title: string }>("GET", `${named.kind}/${named.id}`, { query: { fields: "title" } });
+      return { ...named, title };
+    },
   });
   const records = useQuery({
     queryKey: ["search", "records", text],
@@ -210,7 +215,9 @@ function useHits(text: string): Hits {
       run: () => void navigate(addressOf(resources, named)),
     });
     const found = [
-      ...(numbered.data ? [row(numbered.data.kind, numbered.data.id, numbered.data.number, numbered.data.number)] : []),
+      ...(numbered.data
+        ? [row(numbered.data.kind, numbered.data.id, numbered.data.number, `${numbered.data.number} ${numbered.data.title}`)]
+        : []),
       ...(incidents.data ?? []).map(({ id, number: known, title }) => row("incidents", id, known, `${known} ${title}`)),
       ...(assets.data ?? []).map(({ id, name }) => row("assets", id, id, name)),
       ...(records.data ?? []).map((hit) => row(hit.kind, hit.id, hit.number || hit.id, `${hit.number} ${hit.title}`.trim())),
