@@ -73,7 +73,9 @@ class Bench:
         for transport in self.transports():
             for operation in OPERATIONS:
                 await self.run(operation, transport, 8, self.plan.warm_seconds, self.plan.most)
-        while (made := await self.run("create", "grpc", 8, 5.0, 1_000))["pool"] < self.plan.seed_events:
+        while (made := await self.run("create", "grpc", 8, 5.0, min(1_000, self.plan.seed_events)))[
+            "pool"
+        ] < self.plan.seed_events:
             if made["errors"]:
                 raise RuntimeError(f"incidents cannot be created: {made['first_error']}")
         self.say(f"warmed up; {made['pool']} incidents of the run's own to update")

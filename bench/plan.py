@@ -70,15 +70,15 @@ class Plan:
 
 
 QUICK = Plan(
-    seconds=0.5,
-    warm_seconds=0.2,
-    most=100,
+    seconds=0.3,
+    warm_seconds=0.1,
+    most=50,
     rounds=1,
-    records=2_000,
-    concurrencies=(1, 8),
-    seed_events=200,
-    steady_seconds=2.0,
-    alerts=60,
+    records=500,
+    concurrencies=(8,),
+    seed_events=100,
+    steady_seconds=1.0,
+    alerts=30,
     whole=False,
-    agent_seconds=5.0,
+    agent_seconds=3.0,
 )

@@ -12,7 +12,7 @@ from tests.support.gateway import Gateway
 from tests.support.platform import Breakable
 
 WITHIN = 90.0
-CHILDREN = 130
+CHILDREN = 101
 """More than two steps take."""
 
 

@@ -226,7 +226,7 @@ async def test_what_is_told_again_changes_nothing(
     made = await agent.post("incidents", {"title": "To be told again", "impact": "LOW", "urgency": "LOW"})
     subject = f"incidents/{made['id']}"
     await aftermath.drained()
-    start = (datetime.now(UTC) - timedelta(minutes=10)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    start = (datetime.now(UTC) - timedelta(minutes=3)).isoformat(timespec="seconds").replace("+00:00", "Z")
     (asked,) = await itsm(stack, tmp_path, "events", "replay", "incident", "--from", start, "--subject", subject, "--dry-run")
     assert (asked["published"], await audited(auditor, f"replays/{asked['id']}")) == (1, [])
     async with reading(stack["backing"]) as consumer:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from chassis.events.topics import wanted
 from chassis.events.wire import Source, headers_of
 from docs.generate import ROOT
 from services.gateway import eventdocs
-from services.gateway.eventdocs import catalog, document, documents, schemas
+from services.gateway.eventdocs import catalog, document
 from services.gateway.eventdocs.headers import HEADERS_NAME
 
 FORMATS = Draft202012Validator.FORMAT_CHECKER
+schemas, documents = cache(eventdocs.schemas), cache(eventdocs.documents)
 RULES = ROOT / "web" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
 
 
