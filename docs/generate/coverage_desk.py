@@ -189,6 +189,14 @@ _HEARS = f"{_DAILY}::test_who_is_named_watches_and_hears_of_it_and_each_of_it_is
 _MORNING = f"{_DAILY}::test_views_macros_replies_templates_and_time_through_a_morning"
 _RECURS = f"{_DAILY}::test_what_recurs_is_opened_and_what_is_resolved_is_closed_once_though_the_service_dies"
 _FOLLOWS = f"{_DAILY}::test_how_what_waits_is_followed_up_is_said_once_for_a_stage_and_by_managers"
+_THERE = (
+    "e2e/test_two_gateways.py::"
+    "test_who_is_at_a_record_is_told_through_either_of_them_to_those_who_are_there_and_see_all_such_records"
+)
+_BEGINS = "e2e/test_lookups.py::test_one_answer_is_enough_to_begin_with_and_is_sent_again_only_when_it_changed"
+_NAMES = "e2e/test_lookups.py::test_names_and_numbers_find_who_and_what_is_meant_for_those_who_may_see_it"
+_LINKED = "e2e/test_mail.py::test_who_is_asked_how_it_was_answers_from_the_mail_and_looking_at_it_answers_nothing"
+_TRIED = f"{_DAILY}::test_a_policy_is_tried_on_what_is_past_by_who_sets_policies_and_nothing_comes_of_it"
 _ASKED = f"{_DAILY}::test_who_reported_it_says_how_it_was_once_and_drafts_are_ones_own"
 
 DAILY = (
@@ -237,6 +245,41 @@ DAILY = (
     ),
     Capability("surveys after closing", (_ASKED,), (_ASKED,), (_ASKED, *MATRIX), ("unit/incident/test_surveys.py",)),
     Capability("drafts on the server", (_ASKED,), (_ASKED,), (_ASKED, *MATRIX), ("unit/incident/test_surveys.py",)),
+    Capability(
+        "who is at a record: any kind, told on the stream, through every gateway",
+        (_THERE,),
+        (_THERE,),
+        (_THERE, *MATRIX),
+        ("unit/gateway/test_presence.py",),
+    ),
+    Capability(
+        "what a console begins with: who, rights, views with counts, one answer",
+        (_BEGINS,),
+        (_BEGINS,),
+        (_BEGINS, *MATRIX),
+        ("unit/gateway/test_lookups.py",),
+    ),
+    Capability(
+        "people, teams and assets while somebody types, records by number",
+        (_NAMES,),
+        (_NAMES,),
+        (_NAMES, *MATRIX),
+        ("unit/gateway/test_lookups.py",),
+    ),
+    Capability(
+        "answers from a mail by a link of one person, one question",
+        (_LINKED,),
+        (_LINKED,),
+        (_LINKED,),
+        ("unit/gateway/test_answers_by_link.py",),
+    ),
+    Capability(
+        "a quarter replayed against another service-level policy",
+        (_TRIED,),
+        (_TRIED,),
+        (_TRIED, *MATRIX),
+        ("unit/incident/test_what_if.py",),
+    ),
 )
 
 DESK = (*DAILY, *CHANGES, *TRIAGE, *KNOWLEDGE, *REQUESTS, *PROBLEMS, *MAJORS)

@@ -258,3 +258,23 @@ async def test_who_reported_it_says_how_it_was_once_and_drafts_are_ones_own(
         assert (await requester.send("POST", answer, {"score": 1})).status_code == 409
     finally:
         await gone(manager, f"surveyPolicies/{policy['id']}")
+
+
+async def test_a_policy_is_tried_on_what_is_past_by_who_sets_policies_and_nothing_comes_of_it(
+    agent: Gateway, manager: Gateway
+) -> None:
+    category = f"tried-{uuid4().hex}"
+    target = {"priority": "P5", "kind": "RESOLVE", "amount": 1, "unit": "BUSINESS_MINUTES"}
+    wanted = {"name": category, "categories": [category], "targets": [target], "active": False}
+    policy = await manager.post("slaPolicies", wanted)
+    incident = await agent.post("incidents", {"title": "quick", "category": category, "impact": "LOW", "urgency": "LOW"})
+    done = await agent.post(f"incidents/{incident['id']}:resolve", {"resolutionCode": "fixed", "resolution": "at once"})
+    path = f"slaPolicies/{policy['id']}:replay"
+    found = await manager.get(path)
+    assert found["matched"] == 1
+    sums = {each["kind"]: (each["count"], each["missed"], each["wouldBeMissed"]) for each in found["sums"]}
+    assert sums == {"RESPONSE": (0, 0, 0), "RESOLVE": (1, 0, 0)}
+    assert (await manager.get(f"incidents/{incident['id']}"))["etag"] == done["etag"]
+    assert (await agent.send("GET", path)).status_code == 403
+    backwards = f"{path}?startTime=2026-05-02T00:00:00Z&endTime=2026-05-01T00:00:00Z"
+    assert (await manager.send("GET", backwards)).status_code == 422

@@ -179,3 +179,44 @@ async def test_a_death_beside_the_work_on_a_mail_loses_nothing_and_makes_nothing
     assert mail["state"] == "DONE", mail
     found = (await keeper.get("incidents", filter=f'title = "Printer {mark}"'))["incidents"]
     assert [f"incidents/{each['id']}" for each in found] == [mail["record"]]
+
+
+@pytest.mark.timeout(400)
+async def test_who_is_asked_how_it_was_answers_from_the_mail_and_looking_at_it_answers_nothing(
+    stack: dict[str, Any], agent: Gateway, requester: Gateway, host: MailHost
+) -> None:
+    async with Gateway(stack["gateway"], stack["users"]["incident-manager"]["token"]) as manager:
+        body = {"name": "All", "question": "How was it?", "samplingPercent": 100}
+        policy = await manager.post("surveyPolicies", body)
+        try:
+            incident = await requester.post("incidents", {"title": "The kettle"})
+            path = f"incidents/{incident['id']}"
+            resolved = await agent.post(f"{path}:resolve", {"resolutionCode": "fixed", "resolution": "A new one."})
+            await agent.post(f"{path}:close", version=resolved["etag"])
+
+            def links() -> list[str]:
+                mails = [each.text() for each in host.to(REQUESTER) if "How was it?" in str(each.message["Subject"])]
+                return [
+                    line.rpartition(" ")[2]
+                    for text in mails
+                    if incident["number"] in text
+                    for line in text.splitlines()
+                    if "/answer/" in line
+                ]
+
+            await eventually(links, within=SOON)
+            link = f"{stack['gateway']}/answer/{links()[0].rpartition('/')[2]}"
+            async with httpx.AsyncClient(trust_env=False, timeout=30) as browser:
+                for _ in range(2):
+                    shown = await browser.get(link)
+                    assert (shown.status_code, "How was it?" in shown.text) == (200, True)
+                (survey,) = (await requester.get("surveys", filter=f'about = "{path}"'))["surveys"]
+                assert survey["state"] == "SENT"
+                assert (await browser.post(link, data={"score": "4", "comment": "Warm."})).status_code == 200
+                assert (await browser.post(link, data={"score": "1"})).status_code == 409
+                assert (await browser.get(link[:-2])).status_code == 404
+            said = await requester.get(f"surveys/{survey['id']}")
+            assert (said["state"], said["score"], said["comment"]) == ("ANSWERED", 4, "Warm.")
+        finally:
+            found = await manager.send("GET", f"surveyPolicies/{policy['id']}")
+            await manager.send("DELETE", f"surveyPolicies/{policy['id']}", version=found.json()["etag"])
