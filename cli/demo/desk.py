@@ -159,8 +159,10 @@ class Desk:
         """Changes of the last and the next weeks, a board that meets, a freeze, and releases that contain some."""
         kept: list[dict[str, Any]] = []
         for place, told in enumerate(self.some(_DATA["changes"], 4) * (2 if self.scale >= 0.5 else 1)):
-            # On a night of the three weeks around today, never two on the same.
-            begin = (self.now + timedelta(days=place * 3 - 15)).replace(hour=20, minute=0, second=0, microsecond=0)
+            # On an evening of the two weeks before today and those after.
+            begin = (self.now + timedelta(hours=place * (30 if self.scale >= 0.5 else 120) - 15 * 24)).replace(
+                hour=20, minute=0, second=0, microsecond=0
+            )
             begin = begin if abs(begin - self.now) > 2 * _HOUR else begin + 6 * _HOUR
             kept.append(self._change(told, begin, place))
             yield
@@ -170,11 +172,13 @@ class Desk:
             body: dict[str, Any] = {"title": title, "startTime": _text(begin), "endTime": _text(begin + _HOUR)}
             body |= {"attendeeIds": [there.person(name) for name in (CHANGES, *BOARD)]}
             meeting = there.post(CHANGES, "cabMeetings", body, at=asked)
-            there.post(CHANGES, f"cabMeetings/{meeting['id']}:collect", at=asked)
+            meeting = there.post(CHANGES, f"cabMeetings/{meeting['id']}:collect", at=asked)
             if begin < self.now:
-                there.change(
-                    CHANGES, f"cabMeetings/{meeting['id']}", {"minutes": "All of them were discussed."}, at=begin + _HOUR
-                )
+                items = [
+                    {"changeId": item["changeId"], "advice": "APPROVE", "minutes": "No doubts."} for item in meeting["items"]
+                ]
+                said = {"minutes": "All of them were discussed.", "items": items}
+                there.change(CHANGES, f"cabMeetings/{meeting['id']}", said, at=begin + _HOUR)
                 there.post(CHANGES, f"cabMeetings/{meeting['id']}:hold", at=begin + _HOUR)
             yield
         freeze = {"startTime": _text(self.now + 24 * _DAY), "endTime": _text(self.now + 31 * _DAY), "title": "End of the year"}
@@ -208,13 +212,13 @@ class Desk:
         path = f"changes/{change['id']}"
         there.post(asks, f"{path}:assign", {"teamId": there.team(team), "assigneeId": there.person(asks)}, at=opened)
         ahead = (begin - now) / _DAY
-        if ahead > 18:
+        if ahead > 11:
             return dict(change)
         there.post(asks, f"{path}:assess", at=opened + timedelta(minutes=20))
-        if ahead > 12:
+        if ahead > 8:
             return dict(change)
         change = there.post(asks, f"{path}:submit", at=opened + timedelta(minutes=40))
-        if ahead > 8:
+        if ahead > 5:
             return dict(change)
         self._vote(change["approvalId"], {asks, makes}, opened + _HOUR)
         if end < now:
@@ -276,7 +280,7 @@ class Desk:
             there.post(ADMIN, f"catalogItems/{item['id']}:publish", at=at)
             items.append((item["id"], told))
             yield
-        count = max(6, round(110 * self.scale))
+        count = max(6, round(90 * self.scale))
         for opened in shape.arrivals(self.random, self.now, 60, count):
             item_id, told = shape.pick(self.random, [told["weight"] for _, told in items], items)
             self._request(item_id, told, opened)
@@ -291,11 +295,12 @@ class Desk:
         if agreed > self.now - _HOUR:
             return
         if request["approvalId"]:
-            choice = "REJECT" if random.random() < 0.06 else "APPROVE"
-            vote = {"choice": choice, "comment": "Not this quarter." if choice == "REJECT" else "Agreed."}
-            there.post(MANAGER, f"approvals/{request['approvalId']}:vote", vote, at=agreed)
-            if choice == "REJECT":
+            path = f"approvals/{request['approvalId']}:vote"
+            if random.random() < 0.06:
+                for voter in (MANAGER, "david.brandt"):
+                    there.post(voter, path, {"choice": "REJECT", "comment": "Not this quarter."}, at=agreed)
                 return
+            there.post(MANAGER, path, {"choice": "APPROVE", "comment": "Agreed."}, at=agreed)
         done = agreed
         for _ in told["plan"]:
             done += timedelta(hours=random.expovariate(1 / 20) + 0.5)

@@ -15,7 +15,7 @@ from cli.demo.platform import Platform
 from cli.demo.words import WORDS, Measured
 from cli.errors import CliError
 
-DAYS, WHOLE = 30, 330
+DAYS, WHOLE = 30, 260
 _NIGHTLY = "BackupFailed"
 _FIRING = ("HighLoad", "DiskAlmostFull", "ApplicationSlow", "ReplicationLag", "LinkDown")
 

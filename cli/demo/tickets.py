@@ -15,7 +15,8 @@ from cli.demo.cast import EMPLOYEES, Member, of_team
 from cli.demo.estate import SITES, Estate
 from cli.demo.words import WORDS, Topic
 
-DAYS, WHOLE = 92, 2_400
+DAYS, WHOLE = 92, 1_400
+_FRESH = timedelta(hours=8)
 OUTAGE_AT = timedelta(days=9, hours=3)
 """How long ago the outage began of which many tell."""
 OUTAGE_SERVICE = "Remote access"
@@ -148,6 +149,8 @@ class Quarter:
             at = first if place == 0 else moments[place - 1]
             steps.append({"at": at, "state": "ASSIGNED" if place == 0 else "IN_PROGRESS", "actor": member, "team": team,
                           "assignee": member, "hands": place})  # fmt: skip
+        if life.at > self._end - _FRESH and random.random() < 0.4:
+            return steps[:1]  # nobody has looked at it yet
         team, member = life.hands[-1]
         at, mine = steps[-1]["at"], {"actor": member, "team": team, "assignee": member, "hands": len(life.hands) - 1}
         if len(life.hands) == 1:
