@@ -1,6 +1,6 @@
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { t } from "@/i18n";
+import { LANGUAGES, type Language, locale, speak, t } from "@/i18n";
 import { useLive } from "@/live/live";
 import { Icon, type IconName } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
@@ -111,6 +111,13 @@ function Foot({ openSheet }: { openSheet: () => void }) {
           items={[
             { label: t("keys.title"), icon: "keys", run: openSheet },
             { label: t("push.toggle"), icon: "alert", run: () => void import("./push").then(({ togglePush }) => togglePush()) },
+            ...Object.entries(LANGUAGES)
+              .filter(([tag]) => tag !== locale())
+              .map(([tag, name]) => ({
+                label: t("session.language", { name }),
+                icon: "question" as const,
+                run: () => speak(tag as Language),
+              })),
             { label: t("session.out"), icon: "out", run: () => void signOut() },
           ]}
         >

@@ -113,6 +113,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
               {label}
             </Button>
           ))}
+          {kind.actions?.(record)}
           {rest.length > 0 && (
             <Menu label={t("record.more")} className="button" side="below" items={rest}>
               <Icon name="more" />

@@ -136,6 +136,8 @@ export interface Kind<R extends DeskRecord> {
   /** Cards of the page: beside the description and the timeline, and in the narrow column. */
   main?: (record: R) => ReactNode;
   side?: (record: R) => ReactNode;
+  /** Beside the verbs of the page. */
+  actions?: (record: R) => ReactNode;
   tabs?: readonly Tab<R>[];
   /** What a new one is asked for. */
   create?: (me: string) => readonly Field[];

@@ -12,6 +12,7 @@ import { AssetLinks } from "@/records/RecordLink";
 import { Ago, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import { Hints } from "./Hints";
+import { Macros } from "./Macros";
 
 const OPEN = ["NEW", "ASSIGNED", "IN_PROGRESS", "ON_HOLD"] as const;
 const STILL_OPEN = `state IN (${OPEN.join(", ")})`;
@@ -168,6 +169,7 @@ export const INCIDENTS: Kind<Incident> = {
       ) : null,
     ],
   ],
+  actions: (incident) => <Macros incident={incident} />,
   main: (incident) => <Hints incident={incident} />,
   side: (incident) => (
     <>
