@@ -39,6 +39,8 @@ async def test_an_incident_is_taken_and_solved_by_keyboard_alone(enter: Enter, a
     await page.keyboard.type("Storage")
     await me.check()
     await me.press("Enter")
+    await expect(page.get_by_role("button", name="Remove Storage")).to_be_visible()
+    await me.press("Enter")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await expect(peek.get_by_text("Assigned", exact=True).first).to_be_visible()
     await expect(peek.get_by_text("Storage", exact=True).first).to_be_visible()

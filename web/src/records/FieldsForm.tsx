@@ -24,6 +24,11 @@ export function FieldsForm({ fields, action, submit, cancel, danger = false, chi
   const [busy, setBusy] = useState(false);
   const problem = failed === null ? null : asProblem(failed);
   const asked = askedFor(fields, values);
+  // The keyboard stands at what has to be said, after what is said already.
+  const begin = Math.max(
+    0,
+    asked.findIndex(({ required, initial }) => required && (initial ?? "") === ""),
+  );
   const wrong = (name: string) => problem?.errors.find(({ pointer }) => pointer.split("/").at(1) === name)?.message;
   const named = problem?.errors.some(({ pointer }) => asked.some(({ name }) => pointer.split("/").at(1) === name));
 
@@ -48,7 +53,7 @@ export function FieldsForm({ fields, action, submit, cancel, danger = false, chi
         <FieldControl
           key={field.name}
           field={field}
-          first={index === 0}
+          first={index === begin}
           value={values[field.name]}
           error={wrong(field.name)}
           onChange={(value) => setValues((known) => ({ ...known, [field.name]: value }))}

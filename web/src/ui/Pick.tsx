@@ -34,6 +34,7 @@ export function Pick({ id, label, chosen, onChange, find, kind, many = false, fr
   const [asked, setAsked] = useState("");
   const [opened, setOpened] = useState(false);
   const [at, setAt] = useState(0);
+  const [hurried, setHurried] = useState(false);
   const list = useId();
   useEffect(() => {
     const timer = setTimeout(() => setAsked(text.trim()), DELAY_MS);
@@ -41,10 +42,12 @@ export function Pick({ id, label, chosen, onChange, find, kind, many = false, fr
   }, [text]);
   const { data, isFetching } = useQuery({ queryKey: ["pick", kind, asked], queryFn: () => find(asked), enabled: opened });
   const taken = new Set(chosen.map(({ value }) => value));
-  const found = (data ?? []).filter(({ value }) => !taken.has(value));
   const typed = text.trim();
+  // What was found under another text is no answer to this one.
+  const settled = asked === typed && !isFetching;
+  const found = settled ? (data ?? []).filter(({ value }) => !taken.has(value)) : [];
   const rows =
-    free && typed !== "" && !found.some(({ value, label: name }) => value === typed || name === typed)
+    settled && free && typed !== "" && !found.some(({ value, label: name }) => value === typed || name === typed)
       ? [...found, { value: typed, label: typed }]
       : found;
   const choose = (row: Picked | undefined) => {
@@ -54,15 +57,25 @@ export function Pick({ id, label, chosen, onChange, find, kind, many = false, fr
     setAt(0);
     setOpened(false);
   };
+  // Who knows what will be found presses Enter before it is.
+  useEffect(() => {
+    if (!hurried || !settled) return;
+    setHurried(false);
+    choose(rows[0]);
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined) {
       event.preventDefault();
       if (opened && rows.length > 0) setAt((at + step + rows.length) % rows.length);
       setOpened(true);
-    } else if (event.key === "Enter" && opened && rows.length > 0) {
+    } else if (event.key === "Enter" && opened && (typed !== "" || rows.length > 0)) {
       event.preventDefault();
-      choose(rows[at]);
+      if (settled) choose(rows[at]);
+      else {
+        setAsked(typed);
+        setHurried(true);
+      }
     } else if (event.key === "Escape" && opened) {
       event.preventDefault();
       event.stopPropagation();
@@ -101,6 +114,7 @@ export function Pick({ id, label, chosen, onChange, find, kind, many = false, fr
         onChange={({ currentTarget }) => {
           setText(currentTarget.value);
           setOpened(true);
+          setHurried(false);
           setAt(0);
         }}
         onKeyDown={onKeyDown}
@@ -126,7 +140,7 @@ export function Pick({ id, label, chosen, onChange, find, kind, many = false, fr
           ))}
           {rows.length === 0 && (
             <div role="option" aria-selected="false" aria-disabled="true" tabIndex={-1} className="muted">
-              {isFetching ? t("common.loading") : t("pick.nothing")}
+              {!settled ? t("common.loading") : t("pick.nothing")}
             </div>
           )}
         </div>
