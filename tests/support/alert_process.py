@@ -16,6 +16,7 @@ from chassis.domain import SystemClock
 from chassis.events import INDEXES, Relay
 from chassis.failpoints import Failpoints
 from chassis.http.listener import Listener
+from chassis.lease import Lease
 from chassis.settings import Environment, Settings
 from chassis.store import Store
 from chassis.store.mongo import MongoBackend
@@ -31,6 +32,7 @@ from tests.support.ingest import KnownKeys
 
 async def main(orders: dict[str, Any]) -> None:
     settings = Settings(environment=Environment.DEVELOPMENT, **orders["settings"])
+    Lease.usual = settings.lease_seconds
     failpoints = Failpoints("monitor", settings.failpoints)
     backend = MongoBackend(settings.mongo_uri.get_secret_value())
     store = Store(backend, SystemClock(), kept.KINDS, (*INDEXES, *kept.INDEXES), failpoints)

@@ -19,6 +19,7 @@ from chassis.domain import SystemClock
 from chassis.errors import Busy, Unavailable
 from chassis.events import INDEXES, Consumer, Envelope, Relay, Subscriptions
 from chassis.failpoints import Failpoints
+from chassis.lease import Lease
 from chassis.settings import Environment, Settings
 from chassis.store import Store, Update
 from chassis.store.mongo import MongoBackend
@@ -71,6 +72,7 @@ async def _to(store: Store, ticket_id: str, version: int) -> int:
 
 async def main(orders: dict[str, Any]) -> None:
     settings = Settings(environment=Environment.DEVELOPMENT, **orders["settings"])
+    Lease.usual = settings.lease_seconds
     failpoints = Failpoints("incident", settings.failpoints)
     names = orders["topics"]
     store = Store(MongoBackend(orders["settings"]["mongo_uri"]), SystemClock(), [KIND], INDEXES, failpoints)

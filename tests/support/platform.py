@@ -78,10 +78,11 @@ class Breakable:
 
 @dataclass(slots=True)
 class Platform:
-    """`breakable` is absent for a stack that somebody else runs."""
+    """`stack` and `breakable` are absent where somebody else runs it, `breakable` where there is nothing but the backing."""
 
     description: dict[str, Any]
     breakable: Breakable | None = None
+    stack: Stack | None = None
 
 
 @asynccontextmanager
@@ -90,7 +91,7 @@ async def started(state: Path, *, only_backing: bool, agent: bool = False) -> As
     async with AsyncExitStack() as parts:
         if only_backing:
             stack = await parts.enter_async_context(running(Options(state=state, light=True, only_backing=True)))
-            yield Platform(stack.describe())
+            yield Platform(stack.describe(), stack=stack)
             return
         traces = await parts.enter_async_context(collector())
         failpoints = state / "failpoints.json"
@@ -112,7 +113,7 @@ async def started(state: Path, *, only_backing: bool, agent: bool = False) -> As
         gateways = int(os.environ.get("ITSM_TEST_GATEWAYS", "1"))
         options = Options(state=state, light=True, agent=agent, gateways=gateways, extra=extra)
         stack = await parts.enter_async_context(running(options))
-        yield Platform(stack.describe(), Breakable(stack, failpoints, traces))
+        yield Platform(stack.describe(), Breakable(stack, failpoints, traces), stack)
 
 
 async def _complaint(http: httpx.AsyncClient, address: str) -> str:

@@ -105,6 +105,8 @@ def settings_of(backing: dict[str, Any], **more: Any) -> Settings:
         kafka_bootstrap=backing["kafka"]["bootstrap"],
         kafka_username="admin",
         kafka_password=backing["kafka"]["users"]["admin"],
+        # As short as a broker allows that was told nothing: whoever is killed here is missed until then.
+        lease_seconds=9,
         **more,
     )
 

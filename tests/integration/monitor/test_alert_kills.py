@@ -65,6 +65,7 @@ class Victim:
                         "kafka_bootstrap": settings.kafka_bootstrap,
                         "kafka_username": settings.kafka_username,
                         "kafka_password": settings.kafka_password.get_secret_value(),
+                        "lease_seconds": settings.lease_seconds,
                         "failpoints": str(self.failpoints),
                     },
                     "topics": {"events": self.place.topic, "audit": self.place.audit},

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -22,18 +23,18 @@ from stack.errors import StackError
 from stack.options import Options
 from stack.supervisor import Stack, running
 from tests.support.eventually import eventually
+from tests.support.platform import Platform
 
 UNAUTHORIZED = 13
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("stack")
-
-
-@pytest.fixture(scope="module")
-async def own(state: Path):
-    async with running(Options(state=state, only_backing=True, light=True)) as started:
+async def own(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """That of the session where it may be broken, for nobody needs it after these tests; else one of our own."""
+    if platform.stack is not None:
+        yield platform.stack
+        return
+    async with running(Options(state=tmp_path_factory.mktemp("stack"), only_backing=True, light=True)) as started:
         yield started
 
 
@@ -60,7 +61,7 @@ async def test_a_service_uses_transactions_in_its_own_database(own: Stack) -> No
         async with client.start_session() as session, await session.start_transaction():
             await notes.insert_one({"_id": "a"}, session=session)
             await notes.insert_one({"_id": "b"}, session=session)
-        assert await notes.count_documents({}) == 2
+        assert await notes.count_documents({"_id": {"$in": ["a", "b"]}}) == 2
         await notes.create_index("text")
 
 
@@ -94,9 +95,11 @@ async def test_an_event_goes_from_its_owner_to_another_service(own: Stack) -> No
     consumer = AIOKafkaConsumer(
         "itsm.incident.v1", **signed_in(own, "asset"), group_id="itsm.asset.impact", auto_offset_reset="earliest"
     )
-    async with consumer:
-        record = await asyncio.wait_for(consumer.getone(), 60)
-    assert (record.value, record.partition, record.offset) == (b"opened", sent.partition, sent.offset)
+    async with consumer, asyncio.timeout(60):
+        async for record in consumer:
+            if (record.partition, record.offset) == (sent.partition, sent.offset):
+                break
+    assert record.value == b"opened"
 
 
 @pytest.mark.parametrize("topic", ["itsm.asset.v1", "itsm.asset.v1.dead", "itsm.missing.v1"])
@@ -110,7 +113,9 @@ async def test_only_the_auth_service_reads_the_audit_topic(own: Stack) -> None:
     async with AIOKafkaProducer(**signed_in(own, "incident")) as producer:
         await producer.send_and_wait("itsm.audit.v1", b"who did it")
     async with AIOKafkaConsumer("itsm.audit.v1", **signed_in(own, "auth"), auto_offset_reset="earliest") as consumer:
-        assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"who did it"
+        async with asyncio.timeout(60):
+            while (await consumer.getone()).value != b"who did it":
+                continue
     curious = AIOKafkaConsumer("itsm.audit.v1", **signed_in(own, "analytics"), auto_offset_reset="earliest")
     try:
         with pytest.raises(TopicAuthorizationFailedError):
@@ -181,7 +186,7 @@ async def test_a_killed_mongod_is_reported_by_name_and_comes_back_with_its_data(
     pid = own.process("mongo").pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: own.deaths == ["mongo"])
+    await eventually(lambda: own.deaths[-1:] == ["mongo"])
     assert "mongo ended with signal SIGKILL" in capsys.readouterr().err
     assert own.describe()["processes"]["mongo"] is None
     await own.restart("mongo")
