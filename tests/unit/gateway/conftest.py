@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import grpc
@@ -81,14 +82,20 @@ async def gateway(incidents: tuple[Incidents, str]) -> AsyncIterator[httpx.Async
     async def credentials(_scope: Any, _route: Any) -> list[tuple[str, str]]:
         return [("authorization", "Bearer of-the-test")]
 
-    routes = declared()
-    documents = {"/api/v1/openapi.json": orjson.dumps(openapi.document(routes, version="1.0.0", oidc_url=OIDC))}
+    routes, documents = _served()
     channels = Channels()
     upstream = Upstream(channels, {"itsm.incident.v1": incidents[1]})
     app = Transcoder(routes, upstream, credentials, documents=documents, timeout=0.5)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield client
     await channels.close()
+
+
+@cache
+def _served() -> tuple[Any, dict[str, bytes]]:
+    """What a gateway makes once at its start, made once for all tests."""
+    routes = declared()
+    return routes, {"/api/v1/openapi.json": orjson.dumps(openapi.document(routes, version="1.0.0", oidc_url=OIDC))}
 
 
 def _methods() -> Any:
