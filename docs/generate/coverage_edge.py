@@ -180,6 +180,13 @@ EDGE = (
         ("unit/chassis/test_proof.py", "unit/gateway/test_sign_in.py", "unit/cli/test_commands.py"),
     ),
     Capability(
+        "a company to look around in: made through the interface, dated back, removed whole",
+        ("e2e/test_demo.py::test_a_company_is_made_looked_at_and_gone_and_nobody_else_is_touched",),
+        ("e2e/test_demo.py::test_a_company_is_made_looked_at_and_gone_and_nobody_else_is_touched",),
+        ("e2e/test_demo.py::test_a_company_is_made_looked_at_and_gone_and_nobody_else_is_touched", *MATRIX),
+        ("unit/cli/test_demo.py", "unit/chassis/test_demonstration.py"),
+    ),
+    Capability(
         "the realm as code, and what a hand-made one lacks",
         below=("integration/auth/test_realm.py", "unit/auth/test_realm_fixes.py", "unit/cli/test_realm.py"),
     ),
