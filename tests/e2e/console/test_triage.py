@@ -112,15 +112,13 @@ async def test_the_palette_finds_records_and_the_sheet_tells_every_key(enter: En
     await me.press("Enter")
     await expect(page).to_have_url(re.compile(f"/incidents/{incident['number']}$"))
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    heading = page.get_by_role("heading", level=1, name="Service desk")
+    heading = page.get_by_role("heading", level=1, name="Dashboards")
     for _ in range(5):  # two keys make a step only when the second follows soon, which a busy machine may prevent
         await me.press("g", "d")
         with suppress(AssertionError):
             await expect(heading).to_be_visible(timeout=5_000)
             break
     await expect(heading).to_be_visible()
-    # Figures follow events a moment later; what is shown must be whole by then.
-    await expect(page.get_by_text("Open by priority")).to_be_visible()
     await me.check()
 
 

@@ -121,7 +121,7 @@ export function Pick({ id, label, chosen, onChange, find, kind, many = false, fr
         {...rest}
       />
       {opened && (
-        <div className="pick-list" role="listbox" id={list} aria-label={label} tabIndex={-1}>
+        <div className="pick-list" role="listbox" id={list} aria-label={t("pick.found")} tabIndex={-1}>
           {rows.map((row, index) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard stays in the text field, as in every combobox
             <div
