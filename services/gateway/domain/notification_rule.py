@@ -37,6 +37,7 @@ class Recipient(StrEnum):
     MENTIONED = "MENTIONED"
     VOTERS = "VOTERS"
     CALLED = "CALLED"
+    ATTENDEES = "ATTENDEES"
 
 
 NAMED: Mapping[Recipient, str] = {
@@ -47,6 +48,7 @@ NAMED: Mapping[Recipient, str] = {
     Recipient.MENTIONED: "mentionedIds",
     Recipient.VOTERS: "voterIds",
     Recipient.CALLED: "calledIds",
+    Recipient.ATTENDEES: "attendeeIds",
 }
 """The field that names them, by its JSON name: of the record, or of what is said about it."""
 

@@ -117,6 +117,13 @@ SHIPPED: Mapping[str, Mapping[str, Any]] = {
         "template": "page-called",
         "urgent": True,
     },
+    "attendees-minutes": {
+        "name": "Who comes to a meeting of the board hears of it, and reads its minutes",
+        "event_types": ["itsm.incident.v1.CabMeetingPlanned", "itsm.incident.v1.CabMeetingHeld"],
+        "recipients": [Recipient.ATTENDEES],
+        "channels": [Channel.MAIL],
+        "template": "meeting-moved",
+    },
     "assignee-escalated": {
         "name": "People hear when a promise of theirs is at risk",
         "event_types": ["itsm.incident.v1.IncidentEscalated"],

@@ -38,6 +38,10 @@ _NOTE = "{% if note.text %}\n\n{{ note.text }}{% endif %}"
 _HOW = "{% if record.resolution %}\n\n{{ record.resolution }}{% endif %}"
 _BY = {"en": "{% if actor.name %} by {{ actor.name }}{% endif %}", "de": "{% if actor.name %} von {{ actor.name }}{% endif %}"}
 
+_MINUTES = (
+    "{% for item in record['items'] %}{% if item.minutes %}\n\n{{ item.advice|words }}: {{ item.minutes }}{% endif %}"
+    "{% endfor %}{% if record.minutes %}\n\n{{ record.minutes }}{% endif %}"
+)
 _SEVERITY = "{% if record.severity %} ({{ record.severity|words }}){% endif %}"
 _UNTIL = {
     "en": "{% if record.expireTime %} until {{ record.expireTime|date(recipient.timeZone) }}{% endif %}",
@@ -116,6 +120,16 @@ _SAID: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "incident-escalated": {
         "en": (f"[{_NUMBER}] A promise is at risk: {_TITLE}", f"A service level of {_ABOUT} is at risk or was missed."),
         "de": (f"[{_NUMBER}] Zusage in Gefahr: {_TITLE}", f"Eine Zusage zu {_ABOUT} ist in Gefahr oder verfehlt."),
+    },
+    "meeting-moved": {
+        "en": (
+            f"{{{{ record.state|words }}}}: {_TITLE}",
+            f"{_TITLE}: {{{{ record.state|words }}}}, {{{{ record.startTime|date(recipient.timeZone) }}}}.{_MINUTES}",
+        ),
+        "de": (
+            f"Sitzung: {_TITLE}",
+            f"{_TITLE}: {{{{ record.startTime|date(recipient.timeZone) }}}}.{_MINUTES}",
+        ),
     },
     "page-called": {
         "en": (

@@ -66,3 +66,28 @@ async def test_who_is_named_in_a_note_about_any_record_of_the_desk_hears_of_it_w
     assert (told["subject"], told["content"]["subject"]) == (f"{plural}/r_1", "[XYZ0000001] You are named: again")
     assert "see there" in told["content"]["text"]
     assert f"{URL}/{plural}/r_1" in told["content"]["text"]
+
+
+async def test_who_came_to_a_meeting_of_the_board_reads_its_minutes() -> None:
+    office = Office()
+    meeting = incident_pb.CabMeeting(
+        id="cab_1",
+        title="Board of May",
+        state=incident_pb.CabMeeting.HELD,
+        start_time=NOON,
+        attendee_ids=["ann", "cid"],
+        items=[
+            incident_pb.CabMeeting.Item(change_id="chg_1", advice=incident_pb.CabMeeting.REJECT, minutes="Not in this month."),
+            incident_pb.CabMeeting.Item(change_id="chg_2", advice=incident_pb.CabMeeting.APPROVE),
+        ],
+        minutes="The next one is in June.",
+    )
+    data = orjson.loads(protojson.encode(incident_pb.CabMeetingHeld(cab_meeting=meeting)))
+    with ctx.use(boss()):
+        await office.tell("e1", "itsm.incident.v1.CabMeetingHeld", "cabMeetings/cab_1", data, "bob")
+        told = await office.rows()
+    assert [row["target_id"] for row in told] == ["cid"], "who only asks for things reads nothing of the board"
+    text = told[0]["content"]["text"]
+    assert "Board of May" in told[0]["content"]["subject"]
+    assert "Not in this month." in text and "The next one is in June." in text
+    assert f"{URL}/cabMeetings/cab_1" in text
