@@ -64,6 +64,13 @@ const board = () => import("@/features/changes/pages");
 const calendar = single("/changes/calendar", "desk", board, "CalendarPage");
 const meetings = single("/changes/cab", "desk", board, "Meetings");
 const meeting = single("/changes/cab/$id", "desk", board, "MeetingPage");
+const minutes = createRoute({
+  getParentRoute: () => root,
+  path: "/cabMeetings/$id",
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: "/changes/cab/$id", params, replace: true });
+  },
+});
 const releases = records("/releases", "desk", () => import("@/features/releases/pages"), "Queue", "ReleasePage");
 const majors = records("/majors", "desk", () => import("@/features/majors/pages"), "Queue", "WarRoom");
 const approvals = records("/approvals", "desk", () => import("@/features/approvals/pages"), "Queue", "ApprovalPage");
@@ -141,6 +148,7 @@ export const router = createRouter({
     calendar,
     meetings,
     meeting,
+    minutes,
     ...releases,
     ...majors,
     ...approvals,

@@ -153,8 +153,10 @@ export const RiskChip = ({ risk, title }: { risk: Schemas["ChangeRisk"]; title?:
 );
 
 /** One approval: who was asked, what they said, what follows. */
-export function ApprovalBody({ approval }: { approval: Approval }) {
+export function ApprovalBody({ approval, headed = false }: { approval: Approval; headed?: boolean }) {
   const { me } = useSession();
+  // A page has its own verbs for whom it asks; a delegate votes here.
+  const elsewhere = headed && approval.voterIds.includes(me.subject);
   return (
     <div className="stack">
       <div className="line wrap">
@@ -162,7 +164,7 @@ export function ApprovalBody({ approval }: { approval: Approval }) {
         <span className="muted">{approval.policyId === "default" ? t("approval.defaultPolicy") : approval.policyName}</span>
       </div>
       <Stages approval={approval} />
-      <Votes approval={approval} />
+      {!elsewhere && <Votes approval={approval} />}
       {approval.state === "WAITING" && approval.barredIds.includes(me.subject) && (
         <p className="muted">{t("approval.barred")}</p>
       )}

@@ -72,7 +72,7 @@ export const approvals = (me: string): Kind<Approval> => ({
   ],
   main: (approval) => (
     <Card title={t("approval.card")} action={<ReplaceVoter approval={approval} />}>
-      <ApprovalBody approval={approval} />
+      <ApprovalBody approval={approval} headed />
     </Card>
   ),
   tools: () => <Tools />,

@@ -163,7 +163,7 @@ function Room({ meeting }: { meeting: Meeting }) {
               talk={talk.value}
               able={able}
               choose={turn}
-              promote={(id, number) => void write(promoted(items, id, current), t("cab.promote", { number }))}
+              promote={(id, number) => void write(promoted(items, id, current), t("cab.promoted", { number }))}
             />
             <div className="stack">
               <Discussed

@@ -8,6 +8,7 @@ import type { Field, Kind, Values, Verb } from "@/records/kind";
 import { Links } from "@/records/Links";
 import { AssetLinks } from "@/records/RecordLink";
 import { eventText, STATE_TONES, stateText } from "@/records/states";
+import { Tasks } from "@/records/Tasks";
 import { Ago, Chip, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import { at } from "@/ui/time";
@@ -206,6 +207,7 @@ export const CHANGES: Kind<Change> = {
       <Afterwards change={change} />
       <Plans change={change} />
       <Conflicts change={change} />
+      <Tasks resources="changes" id={change.id} />
     </>
   ),
   side: (change) => (

@@ -67,6 +67,16 @@ export function Review({ major }: { major: Major }) {
             <li key={action.key}>
               <span className="grow">{action.text}</span>
               {action.ownerId && <Person id={action.ownerId} />}
+              {!action.doneTime && major.state === "RESOLVED" && can("tasks.create") && (
+                <Button
+                  size="compact-xs"
+                  variant="subtle"
+                  aria-label={`${t("major.makeTask")}: ${action.text}`}
+                  onClick={() => void taskOf(major, action.text, action.ownerId).catch(toastProblem)}
+                >
+                  {t("major.makeTask")}
+                </Button>
+              )}
               {action.doneTime ? (
                 <span className="line muted">
                   <Icon name="check" /> {t("major.done")}
@@ -94,6 +104,13 @@ export function Review({ major }: { major: Major }) {
       </Dialog>
     </Card>
   );
+}
+
+/** Makes an action of the review a task of the record, which somebody finds in his list. */
+async function taskOf(major: Major, title: string, assigneeId: string) {
+  const body = { title, about: `majors/${major.id}`, teamId: major.teamId, assigneeId };
+  const task = await ask<Schemas["Task"]>("POST", "tasks", { body });
+  toast(t("record.made", { number: task.number }));
 }
 
 /** Raises what it was caused by as a problem that its incident refers to. */

@@ -6,6 +6,7 @@ import { number, reason, team, title } from "@/records/common";
 import { findRecords } from "@/records/finding";
 import type { Kind, Verb } from "@/records/kind";
 import { eventText, STATE_TONES, stateText } from "@/records/states";
+import { Tasks } from "@/records/Tasks";
 import { Ago, Chip } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import { Children } from "./Children";
@@ -120,6 +121,7 @@ export const MAJORS: Kind<Major> = {
       <Roles major={major} />
       <Checklist major={major} />
       <Services major={major} />
+      <Tasks resources="majors" id={major.id} />
     </>
   ),
   create: () => [

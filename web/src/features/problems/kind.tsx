@@ -8,6 +8,7 @@ import type { Kind, Verb } from "@/records/kind";
 import { Links } from "@/records/Links";
 import { AssetLinks } from "@/records/RecordLink";
 import { eventText, STATE_TONES, stateText } from "@/records/states";
+import { Tasks } from "@/records/Tasks";
 import { Ago, Chip } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import { Incidents, Known, Tools } from "./cards";
@@ -166,6 +167,7 @@ export const PROBLEMS: Kind<Problem> = {
     <>
       <Known problem={problem} />
       <Incidents problem={problem} />
+      <Tasks resources="problems" id={problem.id} />
     </>
   ),
   side: (problem) => <Links kind={PROBLEMS} record={problem} />,
