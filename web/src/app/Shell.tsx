@@ -13,6 +13,8 @@ import { Palette } from "./Palette";
 import { choose, nextScheme, type Scheme, useScheme } from "./scheme";
 import { signOut, useSession } from "./session";
 
+// As the platform tells them apart: by their name alone.
+const FOR_SHOW = /^demo($|-)/;
 const SCHEME_ICONS: Record<Scheme, IconName> = { auto: "auto", light: "sun", dark: "moon" };
 
 export function Shell() {
@@ -99,6 +101,11 @@ function Foot({ openSheet }: { openSheet: () => void }) {
   const name = usePerson(me.subject) || me.roles.join(", ");
   return (
     <div className="rail-foot">
+      {FOR_SHOW.test(me.tenant) && (
+        <span className="chip label" data-tone="warn" title={t("session.demoHint")}>
+          {t("session.demo")}
+        </span>
+      )}
       <span className="pulse" data-state={state} role="status">
         <span className="label">{t(`live.${state}`)}</span>
       </span>
