@@ -9,7 +9,7 @@ import { Dialog } from "@/ui/Dialog";
 import { Field, Select, TextArea, TextInput } from "@/ui/form";
 import { toast, toastProblem } from "@/ui/toasts";
 import { Configure } from "./Configure";
-import { type Board, type Draft, type Tile, useActs, useBoard, useDefinitions, useDraft, usePreview } from "./data";
+import { type Board, type Draft, type Tile, useActs, useBoard, useDefinitions, useFirstDraft, usePreview } from "./data";
 import { Gallery } from "./Gallery";
 import { Grid } from "./Grid";
 import { room } from "./layout";
@@ -25,10 +25,10 @@ const STALE = 412;
 export function Editor() {
   const { id } = route.useParams();
   const board = useBoard(id);
-  const draft = useDraft(id, true);
+  const draft = useFirstDraft(id);
   const failed = [board, draft].find(({ isError }) => isError);
   if (failed) return <Problem error={failed.error} retry={() => void failed.refetch()} />;
-  if (!board.data || !draft.data || draft.isFetching) return <Loading />;
+  if (!board.data || !draft.data) return <Loading />;
   return <Edited key={id} board={board.data} first={draft.data} />;
 }
 

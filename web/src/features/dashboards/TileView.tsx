@@ -110,7 +110,8 @@ function Drawing({ tile, data, definition, when, leads = true, onPick }: Omit<Pr
       );
     }
     case "LINE": {
-      const days = daysOf(data.from, when.to ?? when.asOf);
+      const first = shown.map((row) => row.group).sort()[0];
+      const days = daysOf(data.from ?? first, when.to ?? when.asOf);
       const lines = linesOf(tile, data, days);
       const onlyFilter = (day: string) => {
         const found = lines.map(({ series }) => filterOf({ group: day, series })).find((filter) => filter !== null);

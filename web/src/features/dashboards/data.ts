@@ -42,6 +42,17 @@ export const useDraft = (id: string, wanted: boolean) =>
     queryFn: () => ask<Draft>("GET", `${path(id)}/draft`),
   });
 
+/** The draft as it is when editing begins; asked for once, because what follows comes from here. */
+export const useFirstDraft = (id: string) =>
+  useQuery({
+    queryKey: ["dashboards", "begun", id],
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+    queryFn: () => ask<Draft>("GET", `${path(id)}/draft`),
+  });
+
 export const useVersions = (id: string) =>
   useQuery({
     queryKey: ["dashboards", "versions", id],

@@ -34,6 +34,7 @@ export function useEditing(id: string, draft: Draft) {
   const saved = useRef(state.content);
   const latest = useRef(state.content);
   const running = useRef<Promise<boolean> | null>(null);
+  const over = useRef(false);
   latest.current = state.lifted === null ? state.content : latest.current;
 
   /** Keeps what there is now. Says whether all of it is kept. */
@@ -41,6 +42,7 @@ export function useEditing(id: string, draft: Draft) {
     while (running.current !== null) await running.current;
     const content = latest.current;
     if (content === saved.current) return true;
+    if (over.current) return false;
     const once = async () => {
       setKept("keeping");
       try {
@@ -50,7 +52,9 @@ export function useEditing(id: string, draft: Draft) {
         setKept("kept");
         return true;
       } catch (error) {
-        setKept(error instanceof ApiProblem && error.status === STALE ? "other" : "failed");
+        // Another tab has gone on from the same draft: to write over that would lose it.
+        over.current = error instanceof ApiProblem && error.status === STALE;
+        setKept(over.current ? "other" : "failed");
         return false;
       } finally {
         running.current = null;
@@ -65,7 +69,7 @@ export function useEditing(id: string, draft: Draft) {
     if (lifted !== null || content === saved.current) return;
     let again: ReturnType<typeof setTimeout> | undefined;
     const attempt = async () => {
-      if (!(await keep()) && latest.current !== saved.current) again = setTimeout(() => void attempt(), RETRY_MS);
+      if (!(await keep()) && !over.current) again = setTimeout(() => void attempt(), RETRY_MS);
     };
     const timer = setTimeout(() => void attempt(), SETTLE_MS);
     return () => {
@@ -77,6 +81,7 @@ export function useEditing(id: string, draft: Draft) {
   /** Goes on from something else, which is kept already. */
   const begin = useCallback((from: Content<Tile>, version: string) => {
     etag.current = version;
+    over.current = false;
     const next = contentOf(from);
     saved.current = next;
     setKept(version ? "kept" : "clean");

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useContext, useState } from "react";
+import { createContext, type ReactNode, useContext, useLayoutEffect, useRef, useState } from "react";
 import { t } from "@/i18n";
 
 const Context = createContext<"chart" | "table">("chart");
@@ -23,6 +23,22 @@ export function Figure({
   children: ReactNode;
 }) {
   const [form, setForm] = useState<"chart" | "table">("chart");
+  const body = useRef<HTMLDivElement>(null);
+  const [scrolls, setScrolls] = useState(false);
+  // What is longer than its place is scrolled by keys, too.
+  useLayoutEffect(() => {
+    const element = body.current as HTMLDivElement;
+    const look = () => setScrolls(element.scrollHeight > element.clientHeight + 1);
+    const sizes = new ResizeObserver(look);
+    const contents = new MutationObserver(look);
+    sizes.observe(element);
+    contents.observe(element, { childList: true, subtree: true });
+    look();
+    return () => {
+      sizes.disconnect();
+      contents.disconnect();
+    };
+  }, []);
   return (
     <section className="card figure" aria-label={title} aria-busy={busy}>
       <header>
@@ -40,7 +56,7 @@ export function Figure({
         )}
         {tools}
       </header>
-      <div className="body">
+      <div className="body" ref={body} tabIndex={scrolls ? 0 : undefined}>
         <Context.Provider value={form}>{children}</Context.Provider>
       </div>
     </section>
