@@ -22,20 +22,25 @@ EDGE = (
     "tests/e2e/attacks",
     "tests/e2e/test_attachments.py",
     "tests/e2e/test_directory.py",
+    "tests/e2e/test_exports.py",
     "tests/e2e/test_generated_clients.py",
     "tests/e2e/test_identity.py",
     "tests/e2e/test_idle_streams.py",
     "tests/e2e/test_importers.py",
     "tests/e2e/test_jobs.py",
     "tests/e2e/test_mail.py",
+    "tests/e2e/test_manners.py",
     "tests/e2e/test_notifications.py",
     "tests/e2e/test_openapi.py",
     "tests/e2e/test_plugins.py",
+    "tests/e2e/test_series.py",
+    "tests/e2e/test_sign_in.py",
+    "tests/e2e/test_stream.py",
     "tests/e2e/test_sync.py",
     "tests/e2e/test_two_gateways.py",
     "tests/e2e/test_webhooks.py",
 )
-"""Stories of other systems and strangers at the platform, and as many of its work as make both sides equally long."""
+"""Stories of other systems and strangers at the platform."""
 SIDES = {
     "e2e": ("tests/e2e", *(f"--ignore={path}" for path in EDGE)),
     "rest": ("tests/contract", "tests/unit", "tests/integration"),

@@ -11,7 +11,7 @@ from tests.unit.gateway.conftest import OIDC
 def test_the_document_is_openapi() -> None:
     document = orjson.loads(orjson.dumps(openapi.document(declared(), version="1.0.0", oidc_url=OIDC)))
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
-    del document["info"]["title"]
-    (fault,) = [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()]
+    untitled = {"openapi": document["openapi"], "info": {"version": "1.0.0"}, "paths": {}}
+    (fault,) = [error.message for error in OpenAPIV31SpecValidator(untitled).iter_errors()]
     assert "title" in fault.splitlines()[0]
     assert "is a required property" in fault.splitlines()[0]
