@@ -192,8 +192,8 @@ async def test_with_starttls_the_certificate_is_verified_and_a_server_without_it
         states = []
         for port, trusted, password, total in [
             (host.port, known, "secret", 20),
-            (host.port, stranger, "secret", 4),  # a handshake that fails is silence
-            (host.port, known, "wrong", 20),
+            (host.port, stranger, "secret", 20),
+            (host.port, known, "wrong", 4),  # this server answers it with silence
             (bare.port, known, "secret", 20),
         ]:
             post = MailPost(MailServer("127.0.0.1", port, True, trusted, "itsm", password), total=total)
