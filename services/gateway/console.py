@@ -52,6 +52,7 @@ _NO_DOCS = b"""<!doctype html>
 """
 mimetypes.add_type("text/javascript", ".js")  # what the machine's own table says differs
 mimetypes.add_type("font/woff2", ".woff2")
+mimetypes.add_type("application/manifest+json", ".webmanifest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 import { api, body } from "@/api/client";
 import { t } from "@/i18n";
-import { toast, toastProblem } from "@/ui/toasts";
 
-const SCRIPT = "/push.js";
+const SCRIPT = "/sw.js";
 
 /** A key in base64url as browsers want it. */
 export const keyBytes = (key: string) =>
@@ -28,17 +27,24 @@ async function subscribe() {
   await body(api.POST("/api/v1/pushSubscriptions", { body: { endpoint, p256dh, auth, name: t("push.browser") } }));
 }
 
-/** Has this browser show notices, or no longer, and says which. */
+/** Has this browser show notices, or no longer; says what became of it. */
+export async function switchPush(): Promise<"on" | "off" | "denied" | "absent"> {
+  if (!able()) return "absent";
+  if (await subscription()) {
+    await forgetBrowser();
+    return "off";
+  }
+  if ((await Notification.requestPermission()) !== "granted") return "denied";
+  await subscribe();
+  return "on";
+}
+
+/** The same, and tells the person. */
 export async function togglePush() {
+  const { toast, toastProblem } = await import("@/ui/toasts");
   try {
-    if (!able()) return toast(t("push.absent"), { tone: "bad" });
-    if (await subscription()) {
-      await forgetBrowser();
-      return toast(t("push.off"));
-    }
-    if ((await Notification.requestPermission()) !== "granted") return toast(t("push.denied"), { tone: "bad" });
-    await subscribe();
-    toast(t("push.on"));
+    const became = await switchPush();
+    toast(t(`push.${became}`), { tone: became === "on" || became === "off" ? "plain" : "bad" });
   } catch (error) {
     toastProblem(error);
   }

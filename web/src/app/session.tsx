@@ -49,6 +49,7 @@ export function signIn(proof = false) {
 /** Ends the session here and at the identity provider. */
 export async function signOut() {
   // Whoever signs in here next is not to be shown what is another's; out gets everybody, whatever the browser says to it.
+  await globalThis.caches?.delete("itsm-oncall-seen");
   await import("./push").then(({ forgetBrowser }) => forgetBrowser()).catch(() => undefined);
   const answer = await fetch("/auth/logout", { method: "POST", headers: { "x-itsm-csrf": "1" } });
   const { logoutUrl } = (await answer.json()) as { logoutUrl: string };

@@ -12,10 +12,11 @@ function worker(windows: { url: string; focus: () => string }[] = []) {
   const self = {
     addEventListener: (name: string, hear: Hear) => hearers.set(name, hear),
     location: { origin: "https://itsm.example" },
+    navigator: { language: "en-US" },
     registration: { showNotification: (...shown: unknown[]) => Promise.resolve(done.push(shown)) },
     clients: { matchAll: () => Promise.resolve(windows), openWindow: (url: string) => done.push(url) },
   };
-  new Function("self", readFileSync("public/push.js", "utf8"))(self);
+  new Function("self", readFileSync("public/sw.js", "utf8"))(self);
   const tell = async (name: string, event: Record<string, unknown>) => {
     hearers.get(name)?.({ ...event, waitUntil: (wait: Promise<unknown>) => waits.push(wait) });
     await Promise.all(waits);
@@ -41,6 +42,13 @@ test("what is pushed is shown, and what is nothing is shown as such", async () =
   const shown = { body: "down", tag: "incidents/inc_1", icon: "/icon.svg", data: { url: said.url } };
   expect(await worker().tell("push", { data: { json: () => said } })).toEqual([["INC1", shown]]);
   expect(await worker().tell("push", { data: null })).toMatchObject([["ITSM", { data: {} }]]);
+});
+
+test("a page can be taken note of straight from what is shown", async () => {
+  const said = { id: "dlv_1", title: "You are called", url: "https://itsm.example/oncall/pages/pag_1", tag: "pages/pag_1" };
+  expect(await worker().tell("push", { data: { json: () => said } })).toMatchObject([
+    ["You are called", { actions: [{ action: "acknowledge", title: "Acknowledge" }], data: { page: "pag_1" } }],
+  ]);
 });
 
 test("a click opens what it is about, once, and nothing elsewhere", async () => {

@@ -1,0 +1,158 @@
+// The one service worker: shows what is pushed to this browser and opens what it is about, everywhere; and lets the page of who is
+// on call (/oncall) work without a network: its last state is readable, and taking note waits and is sent once.
+const SHELL = "itsm-oncall-shell";
+const SEEN = "itsm-oncall-seen";
+const MOST_SEEN = 60;
+const ROOM = /^\/oncall(\/|$)/;
+const READABLE = [
+  /^\/auth\/me$/,
+  /^\/api\/v1\/(pages|schedules|users)$/,
+  /^\/api\/v1\/(pages|schedules)\/[^/:]+$/,
+  /^\/api\/v1\/schedules:(mine|onCall)$/,
+];
+const ACKNOWLEDGE = { en: "Acknowledge", de: "Bestätigen", ru: "Принять", ar: "تأكيد" };
+const TRANSIENT = new Set([401, 408, 425, 429]);
+
+self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("message", (event) => {
+  // The page says of which files it is made: a build that is gone leaves nothing behind.
+  if (event.data?.kind === "shell") event.waitUntil(keepShell(event.data.files));
+});
+
+async function keepShell(files) {
+  const shell = await caches.open(SHELL);
+  const wanted = new Set(files.map((file) => new URL(file, self.location.origin).href));
+  for (const request of await shell.keys()) if (!wanted.has(request.url)) await shell.delete(request);
+  await Promise.all([...wanted].map(async (url) => (await shell.match(url)) ?? shell.add(url)));
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== self.location.origin) return;
+  if (request.mode === "navigate") {
+    if (ROOM.test(url.pathname)) event.respondWith(opened(request));
+    return;
+  }
+  if (url.pathname.startsWith("/assets/")) event.respondWith(file(event));
+  else if (READABLE.some((each) => each.test(url.pathname))) event.respondWith(read(event));
+});
+
+async function opened(request) {
+  try {
+    const answer = await fetch(request);
+    if (answer.ok && !answer.redirected) await (await caches.open(SHELL)).put("/oncall", answer.clone());
+    return answer;
+  } catch (error) {
+    const kept = await caches.match("/oncall", { cacheName: SHELL });
+    if (kept === undefined) throw error;
+    return kept;
+  }
+}
+
+async function ours(event) {
+  const client = await self.clients.get(event.clientId);
+  return client !== undefined && ROOM.test(new URL(client.url).pathname);
+}
+
+async function file(event) {
+  const kept = (await ours(event)) ? await caches.match(event.request, { cacheName: SHELL }) : undefined;
+  return kept ?? fetch(event.request);
+}
+
+async function read(event) {
+  const { request } = event;
+  if (!(await ours(event))) return fetch(request);
+  try {
+    const answer = await fetch(request);
+    // What one person has read is not for the next one.
+    if (answer.status === 401) await caches.delete(SEEN);
+    if (answer.ok) await remember(request, answer.clone());
+    return answer;
+  } catch (error) {
+    const kept = await caches.match(request, { cacheName: SEEN });
+    if (kept === undefined) throw error;
+    return kept;
+  }
+}
+
+async function remember(request, answer) {
+  const seen = await caches.open(SEEN);
+  await seen.put(request, answer);
+  const keys = await seen.keys();
+  await Promise.all(keys.slice(0, Math.max(0, keys.length - MOST_SEEN)).map((each) => seen.delete(each)));
+}
+
+self.addEventListener("push", (event) => {
+  const said = event.data?.json() ?? {};
+  const shown = { body: said.body, tag: said.tag || said.id, icon: "/icon.svg", data: { url: said.url } };
+  if (said.tag?.startsWith("pages/")) {
+    const title = ACKNOWLEDGE[self.navigator.language.split("-")[0]] ?? ACKNOWLEDGE.en;
+    Object.assign(shown, { actions: [{ action: "acknowledge", title }], requireInteraction: true, renotify: true });
+    shown.data.page = said.tag.slice("pages/".length);
+  }
+  event.waitUntil(self.registration.showNotification(said.title || "ITSM", shown));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const { url, page } = event.notification.data ?? {};
+  if (event.action === "acknowledge" && page) {
+    event.waitUntil(acknowledge(page));
+    return;
+  }
+  const wanted = new URL(url ?? "/", self.location.origin);
+  // Elsewhere than here there is nothing of ours.
+  const place = wanted.origin === self.location.origin ? wanted.href : self.location.origin;
+  const opened = self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  event.waitUntil(
+    opened.then((windows) => windows.find((each) => each.url === place)?.focus() ?? self.clients.openWindow(place)),
+  );
+});
+
+self.addEventListener("sync", (event) => {
+  if (event.tag === "acknowledge") event.waitUntil(drain());
+});
+
+// The same store as src/oncall/queue.ts: what one of them could not send, the other may.
+function store(mode, act) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("itsm-oncall", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("queue", { keyPath: "id" });
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const database = opening.result;
+      const request = act(database.transaction("queue", mode).objectStore("queue"));
+      request.onerror = () => reject(request.error);
+      request.onsuccess = () => {
+        database.close();
+        resolve(request.result);
+      };
+    };
+  });
+}
+
+async function acknowledge(id) {
+  if ((await store("readonly", (queue) => queue.get(id))) === undefined) {
+    await store("readwrite", (queue) => queue.put({ id, key: crypto.randomUUID(), time: Date.now() }));
+  }
+  await drain();
+}
+
+const drain = () =>
+  navigator.locks.request("itsm-oncall-queue", async () => {
+    for (const { id, key } of await store("readonly", (queue) => queue.getAll())) {
+      const headers = { "content-type": "application/json", "idempotency-key": key, "x-itsm-csrf": "1" };
+      const sent = { method: "POST", headers, body: "{}", credentials: "same-origin" };
+      const answer = await fetch(`/api/v1/pages/${encodeURIComponent(id)}:acknowledge`, sent).catch(() => undefined);
+      if (answer === undefined || answer.status >= 500 || TRANSIENT.has(answer.status)) {
+        await self.registration.sync?.register("acknowledge").catch(() => undefined); // the page tries again, too
+        break;
+      }
+      await store("readwrite", (queue) => queue.delete(id));
+    }
+    const windows = await self.clients.matchAll({ type: "window" });
+    for (const each of windows) each.postMessage({ kind: "queue" });
+  });
