@@ -1,7 +1,7 @@
 import { useEffect, useId, useState } from "react";
+import { sized } from "@/api/files";
 import { locale, t } from "@/i18n";
 import { Icon } from "@/ui/Icon";
-import { sized } from "@/api/files";
 import { LARGEST, MOST } from "./files";
 
 interface Props {

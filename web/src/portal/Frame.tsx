@@ -5,7 +5,7 @@ import { LANGUAGES, type Language, locale, speak, t } from "@/i18n";
 import { useLive } from "@/live/live";
 import { Icon, type IconName } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
-import { useApprovals } from "./data";
+import { useApprovals, useNews } from "./data";
 import { Home } from "./Home";
 import { Button, Failure, Nothing, Waiting } from "./parts";
 import { address, Go, type Place, usePlace } from "./way";
@@ -53,6 +53,7 @@ function page({ parts: [room, id], query }: Place): ReactNode {
 /** What is around every page: where one is, where one can go, whether the platform is heard. */
 export function Frame() {
   const place = usePlace();
+  useNews();
   const waiting = useApprovals().data?.length ?? 0;
   const room = place.parts[0] ?? "";
   // Whoever loses the network later still has all pages.

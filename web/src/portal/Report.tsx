@@ -1,12 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { api, body } from "@/api/client";
+import { upload } from "@/api/files";
 import { ApiProblem } from "@/api/problem";
 import { locale, t } from "@/i18n";
 import { Icon } from "@/ui/Icon";
 import { Chosen } from "./Chosen";
 import { useDevices } from "./data";
-import { upload } from "@/api/files";
 import { useFilesKept } from "./files";
 import { useKept } from "./kept";
 import { Button, described, Failure, Field } from "./parts";

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Schemas } from "@/api/client";
+import { sized, upload } from "@/api/files";
 import { useSession } from "@/app/session";
 import { locale, t } from "@/i18n";
 import { useDraft } from "@/ui/drafts";
@@ -8,7 +9,6 @@ import { Icon } from "@/ui/Icon";
 import { at } from "@/ui/time";
 import { Chosen } from "./Chosen";
 import { useFiles, useNotes } from "./data";
-import { sized, upload } from "@/api/files";
 import { useFilesKept } from "./files";
 import { Button, described, Failure, Field } from "./parts";
 

@@ -15,20 +15,36 @@ const MANY = 100;
 const SOON_MS = 5_000;
 const SELDOM_MS = 60_000;
 
-/** Asks again for what these kinds of record are about, whenever somebody changes one of them. */
-export function useHearing(kinds: readonly string[], key: readonly unknown[]) {
+/** What is to be asked again when somebody changes a record of a kind. */
+const TOUCHED: Record<string, readonly (readonly string[])[]> = {
+  incidents: [["incidents", "mine"]],
+  requests: [
+    ["requests", "mine"],
+    ["requests", "progress"],
+  ],
+  tasks: [["requests", "progress"]],
+  approvals: [
+    ["approvals", "mine"],
+    ["requests", "progress"],
+  ],
+  surveys: [["surveys", "mine"]],
+  statusUpdates: [["statusUpdates", "announced"]],
+};
+
+/** Keeps everything fresh that is not a record itself, on whatever page it is shown next. */
+export function useNews() {
   const client = useQueryClient();
   const { hear } = useLive();
-  const named = kinds.join();
-  const at = JSON.stringify(key);
   useEffect(() => {
-    const ends = named
-      .split(",")
-      .map((kind) => hear(kind, () => void client.invalidateQueries({ queryKey: JSON.parse(at) as unknown[] })));
+    const ends = Object.entries(TOUCHED).map(([kind, keys]) =>
+      hear(kind, () => {
+        for (const queryKey of keys) void client.invalidateQueries({ queryKey });
+      }),
+    );
     return () => {
       for (const end of ends) end();
     };
-  }, [client, hear, named, at]);
+  }, [client, hear]);
 }
 
 /** What is found for some words: articles, and records of one's own. */
@@ -73,7 +89,6 @@ const OWN = (me: string) => `requesterId = ${quoted(me)}`;
 /** What this person reported, the last changed first. */
 export function useIncidents() {
   const { me } = useSession();
-  useHearing(["incidents"], ["incidents", "mine"]);
   return useQuery({
     queryKey: ["incidents", "mine"],
     queryFn: () =>
@@ -88,7 +103,6 @@ export function useIncidents() {
 /** What this person ordered, the last changed first. */
 export function useRequests() {
   const { me } = useSession();
-  useHearing(["requests"], ["requests", "mine"]);
   return useQuery({
     queryKey: ["requests", "mine"],
     queryFn: () =>
@@ -107,7 +121,6 @@ export const useIncident = (id: string) =>
   });
 
 export function useRequest(id: string) {
-  useHearing(["requests", "tasks", "approvals"], ["requests", "progress", id]);
   return useQuery({
     queryKey: ["requests", "one", id],
     queryFn: () => body(api.GET("/api/v1/requests/{id}", { params: { path: { id } } })),
@@ -153,16 +166,17 @@ export function useDevices() {
     queryKey: ["assets", "mine"],
     enabled: can("assets.list"),
     queryFn: () =>
-      body(api.GET("/api/v1/assets", { params: { query: { filter: `ownerId = ${quoted(me.subject)}`, pageSize: 20 } } })).then(
-        ({ assets }) => assets,
-      ),
+      body(
+        api.GET("/api/v1/assets", {
+          params: { query: { filter: `ownerId = ${quoted(me.subject)}`, orderBy: "createTime desc", pageSize: 20 } },
+        }),
+      ).then(({ assets }) => assets),
   });
 }
 
 /** What everybody may know of what is broken now. */
 export function useAnnouncements() {
   const { can } = useSession();
-  useHearing(["statusUpdates"], ["statusUpdates", "announced"]);
   return useQuery({
     queryKey: ["statusUpdates", "announced"],
     enabled: can("statusUpdates.get"),
@@ -174,7 +188,6 @@ export function useAnnouncements() {
 /** What waits for this person's word. */
 export function useApprovals() {
   const { me, can } = useSession();
-  useHearing(["approvals"], ["approvals", "mine"]);
   return useQuery({
     queryKey: ["approvals", "mine"],
     enabled: can("approvals.list"),
@@ -190,7 +203,6 @@ export function useApprovals() {
 /** Surveys that this person has not answered yet. */
 export function useSurveys() {
   const { me, can } = useSession();
-  useHearing(["surveys"], ["surveys", "mine"]);
   return useQuery({
     queryKey: ["surveys", "mine"],
     enabled: can("surveys.list"),

@@ -1,9 +1,9 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, test } from "vitest";
 import type { Incident } from "@/api/client";
+import { sized } from "@/api/files";
 import { defaults, drawn, restricted, type Schema, shownAnswer, worded } from "@/portal/asking";
 import type { Item } from "@/portal/data";
-import { sized } from "@/api/files";
 import { alike, found } from "@/portal/finding";
 import { Marked } from "@/portal/Marked";
 import { stepsOf } from "@/portal/Ticket";
