@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Row, Tile, TileData } from "@/features/dashboards/data";
+import { csvOf } from "@/features/dashboards/csv";
+import type { Board, Data, Row, Tile, TileData } from "@/features/dashboards/data";
 import { drill } from "@/features/dashboards/drill";
 import { type Act, closed, type Editing, edited, moved, overlaps, type Placed, room } from "@/features/dashboards/layout";
 import { amountsOf, cellsOf, daysOf, linesOf, together, wanted } from "@/features/dashboards/shape";
@@ -167,4 +168,11 @@ describe("what stands behind a number", () => {
     expect(drill(tile({ kpi: "sla-attainment" }), { group: "", series: "" }, when)).toBeNull();
     expect(drill(tile({ kpi: "alert-volume", groupBy: "asset" }), { group: "a", series: "fired" }, when)).toBeNull();
   });
+});
+
+test("numbers in a file are one line each, and no text is a formula", () => {
+  const tiles = [tile({ id: "t", title: '=cmd|"x", y', groupBy: "team" })];
+  const all = { tiles: [data("incidents", row("-net", "opened", 3))] } as unknown as Data;
+  const [, line] = csvOf({ id: "d", tiles, builtIn: false } as unknown as Board, all).split("\r\n");
+  expect(line).toBe('"\'=cmd|""x"", y",\'-net,opened,3,,,3');
 });

@@ -11,6 +11,7 @@ import { Icon } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
 import { ago, useNow } from "@/ui/time";
 import { toast, toastProblem } from "@/ui/toasts";
+import { download } from "./csv";
 import { type Board as Dashboard, useActs, useBoard, useData, useDefinitions, useDraft } from "./data";
 import { History } from "./History";
 import { inOrder } from "./layout";
@@ -84,6 +85,9 @@ function Shown({ board, again }: { board: Dashboard; again: () => void }) {
   const link = () => {
     void navigator.clipboard.writeText(location.href).then(() => toast(t("board.linkCopied")));
   };
+  const save = () => {
+    if (data.data) download(board, data.data, nameOf(board));
+  };
   const may = can("dashboards.create");
   const group = t("nav.dashboards");
   useCommands([
@@ -136,6 +140,7 @@ function Shown({ board, again }: { board: Dashboard; again: () => void }) {
             side="below"
             items={[
               { label: t("board.link"), icon: "link", run: link },
+              ...(data.data ? [{ label: t("board.csv"), icon: "down" as const, run: save }] : []),
               ...(board.builtIn
                 ? []
                 : [{ label: t("board.history"), icon: "clock" as const, run: () => setOpened("history") }]),
