@@ -103,7 +103,7 @@ def build(settings: Settings) -> Service:
     service.background("shedding", entrance.shedding.watch)
     routes = declared()
     selections = jobs.build(assembly, routes, upstream, entrance, key)
-    lookups.build(assembly, Callers(routes, upstream), stream)
+    lookups.build(assembly, Callers(routes, upstream), stream, key)
     rest = _rest(settings, upstream, credentials, assembly, entrance, routes, selections)
     api.mount("/", Console(rest, Path(settings.console_folder) if settings.console_folder else BUILT))
     app = Limits(entrance.doors(api), secure=settings.public_url.startswith("https://"))

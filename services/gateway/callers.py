@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from chassis import context as ctx
 from chassis import telemetry
-from chassis.errors import NotFound
+from chassis.errors import Denied, NotFound
 from chassis.guard import Guard
 from chassis.rpc import Method
 from services.gateway.ports import Seen
@@ -61,7 +61,10 @@ class Sighted:
     async def record(self, resources: str, id: str) -> Seen:  # noqa: A002 - as its field
         """See `ports.Seeing`."""
         route = self._callers.one_of(resources)
-        found = await self._callers.ask(route.service, route.rpc, route.rpc.request(id=id))
+        try:
+            found = await self._callers.ask(route.service, route.rpc, route.rpc.request(id=id))
+        except Denied:  # of what he may not read he is not told what there is
+            raise NotFound("record", id[:100]) from None
         caller = ctx.current()
         scope = self._guard.policy().scope(caller.roles, route.rpc.requires, caller.actor.id)
         return Seen(f"{resources}/{found.id}", not scope)

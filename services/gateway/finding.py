@@ -18,6 +18,7 @@ from chassis.codec import to_message
 from chassis.errors import DeadlinePassed, Denied, NotFound, Unavailable
 from services.gateway.callers import Callers
 from services.gateway.rest.routes import PREFIX, descriptors
+from services.gateway.usecases.inbox import Inbox
 from services.gateway.usecases.lookups import Suggestion, filter_of, place_of, ranked
 from services.gateway.usecases.preferences import ME, Preferences
 
@@ -31,8 +32,8 @@ Found = Sequence[Suggestion]
 class Finding:
     """See above."""
 
-    def __init__(self, callers: Callers, preferences: Preferences) -> None:
-        self._callers, self._preferences = callers, preferences
+    def __init__(self, callers: Callers, preferences: Preferences, inbox: Inbox) -> None:
+        self._callers, self._preferences, self._inbox = callers, preferences, inbox
         self._numbers = _prefixes()
         self._ways: Mapping[str, Callable[[Sequence[str]], Awaitable[Found]]] = {
             "users": self._users,
@@ -56,6 +57,7 @@ class Finding:
                 teams=teams or (),
             ),
             views=views or (),
+            unread_count=await self._inbox.unread(),
             missing=[name for name, part in (("views", views), ("teams", teams)) if part is None],
         )
         if who.kind == "user":

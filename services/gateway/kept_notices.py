@@ -3,6 +3,8 @@
 Fails at start, with `ValueError`, when an allow-list contradicts itself.
 """
 
+from datetime import timedelta
+
 from itsm.gateway import v1 as pb
 
 from chassis.domain import Clock
@@ -16,7 +18,9 @@ from services.gateway.domain.notification_preferences import NotificationPrefere
 from services.gateway.domain.notification_rule import NotificationRule
 from services.gateway.domain.push_subscription import PushSubscription
 from services.gateway.domain.template import WAYS, Template
+from services.gateway.usecases import inbox
 from services.gateway.usecases.addressing import PREFERENCES, ROOMS, SUBSCRIPTIONS
+from services.gateway.usecases.inbox import INBOX
 from services.gateway.usecases.log import DELIVERIES
 from services.gateway.usecases.rooms import SEALED
 from services.gateway.usecases.rules import RULES
@@ -44,6 +48,8 @@ INDEXES = (
     Index(PREFERENCES, [("tenant", 1), ("_id", 1)]),
     Index(SEALED, [("tenant", 1), ("_id", 1)]),
     Index(DELIVERIES, [("tenant", 1), ("create_time", -1), ("_id", 1)]),
+    Index(INBOX, [("tenant", 1), ("owner_id", 1), ("create_time", -1), ("_id", 1)]),
+    Index(INBOX, [("expire_time", 1)], expire_after=timedelta(0)),
 )
 
 _TIMES: Fields = {
@@ -102,3 +108,8 @@ def room_listing(key: bytes, clock: Clock) -> Listing:
 def subscription_listing(key: bytes, clock: Clock) -> Listing:
     """The list of somebody's browsers."""
     return Listing("pushSubscriptions", SUBSCRIPTION_FIELDS, "createTime desc", key, clock)
+
+
+def inbox_listing(key: bytes, clock: Clock) -> Listing:
+    """The list of what somebody was told of."""
+    return Listing("inbox", inbox.FIELDS, "createTime desc", key, clock)

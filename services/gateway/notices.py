@@ -17,6 +17,7 @@ from services.gateway import kept_notices as kept
 from services.gateway import reactions
 from services.gateway.api.chat_rooms import ChatRoomApi
 from services.gateway.api.deliveries import DeliveryApi
+from services.gateway.api.inbox import InboxApi
 from services.gateway.api.notification_preferences import NotificationPreferencesApi
 from services.gateway.api.notification_rules import NotificationRuleApi
 from services.gateway.api.push_subscriptions import PushSubscriptionApi
@@ -36,6 +37,7 @@ from services.gateway.ports import CHANNELS
 from services.gateway.usecases.addressing import Addressing
 from services.gateway.usecases.answering import Allowed, Links
 from services.gateway.usecases.browsers import Browsers
+from services.gateway.usecases.inbox import Inbox
 from services.gateway.usecases.log import Log
 from services.gateway.usecases.notifying import Notifying
 from services.gateway.usecases.preferences import Preferences
@@ -90,10 +92,11 @@ def build(settings: NoticeSettings, parts: Parts) -> dict[Channel, Sender]:
     rules = Rules(store, kept.rule_listing(key, store.clock), catalog)
     assembly.emptying.also(rules.forget)
     addressing = Addressing(store, owners, people, records, parts.ways | {Channel.CHAT, Channel.PUSH})
-    links = answer_links(settings, assembly, parts.master)
+    links, inbox = answer_links(settings, assembly, parts.master), Inbox(store, kept.inbox_listing(key, store.clock))
     notifying = Notifying(
-        store, log, catalog, rules, addressing, wording, people, records, public_url=url, installation=name, links=links
-    )
+        store, log, catalog, rules, addressing, wording, people, records, public_url=url, installation=name, links=links,
+        inbox=inbox,
+    )  # fmt: skip
     assembly.react(reactions.notices(notifying))
 
     templates = Templates(store, kept.template_listing(key, store.clock))
@@ -127,6 +130,7 @@ def build(settings: NoticeSettings, parts: Parts) -> dict[Channel, Sender]:
             pb.add_NotificationPreferencesServiceServicer_to_server,
             NotificationPreferencesApi(Preferences(store)),
         ),
+        ("InboxService", pb.add_InboxServiceServicer_to_server, InboxApi(inbox)),
         ("DeliveryService", pb.add_DeliveryServiceServicer_to_server, DeliveryApi(log)),
     ):
         assembly.serve(f"itsm.gateway.v1.{service}", add, servicer)

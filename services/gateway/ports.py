@@ -95,7 +95,7 @@ class Seeing(Protocol):
     """Knows which records the caller may read."""
 
     async def record(self, resources: str, id: str) -> Seen:  # noqa: A002 - as its field
-        """A record by id or number. Raises `NotFound`, `Denied`, `Unavailable` as its owner does."""
+        """A record by id or number. Raises `NotFound`, also for what he may not read, and `Unavailable`."""
 
 
 class Past(Protocol):

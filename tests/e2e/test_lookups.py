@@ -23,7 +23,7 @@ async def test_one_answer_is_enough_to_begin_with_and_is_sent_again_only_when_it
         assert said["me"]["username"] == "agent"
         assert "incidents.get" in said["me"]["permissions"]
         assert said["missing"] == []
-        assert [(each["id"], each["count"]) for each in said["views"]][0] == (view["id"], 0)
+        assert next((each["id"], each["count"]) for each in said["views"]) == (view["id"], 0)
         again = await agent.http.get("/api/v1/bootstrap", headers={"if-none-match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         await agent.post("incidents", {"title": "counted", "category": category})
@@ -41,7 +41,7 @@ async def test_names_and_numbers_find_who_and_what_is_meant_for_those_who_may_se
     async with Gateway(stack["gateway"], stack["users"]["asset-manager"]["token"]) as keeper:
         asset = await keeper.post("assets", {"name": f"{name} laptop", "class": "computer"})
     async with asyncio.timeout(60):  # the search hears of it as an event
-        while not (found := (await agent.get("search:suggest", query=name, types="assets"))["suggestions"]):
+        while not (found := (await agent.get("search:suggest", query=name, types="assets"))["suggestions"]):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert [(each["id"], each["name"]) for each in found] == [(asset["id"], f"{name} laptop")]
     people = (await agent.get("search:suggest", query="agent", types="users"))["suggestions"]
@@ -57,3 +57,28 @@ async def test_names_and_numbers_find_who_and_what_is_meant_for_those_who_may_se
         refused = await requester.send("GET", f"search:resolve?number={incident['number']}")
         assert refused.status_code == 404
         assert (await requester.get("search:suggest", query="agent"))["suggestions"] == []
+
+
+async def test_what_somebody_is_told_of_waits_for_him_in_one_place_until_he_has_read_it(
+    stack: dict[str, Any], agent: Gateway
+) -> None:
+    async with Gateway(stack["gateway"], stack["users"]["requester"]["token"]) as requester:
+        incident = await requester.post("incidents", {"title": "Where do I read of it?"})
+        subject = f"incidents/{incident['id']}"
+        await agent.post(f"{subject}/notes", {"text": "a secret word", "public": True})
+        told: list[dict[str, Any]] = []
+        async with asyncio.timeout(120):  # the notices hear of it as an event
+            while not any(each["template"] == "incident-answered" for each in told):
+                await asyncio.sleep(0.2)
+                items = (await requester.get("inbox", unread="true"))["items"]
+                told = [each for each in items if each["subject"] == subject]
+        assert not [each for each in told if "secret" in each["text"] or "secret" in each["title"]]
+        before = (await requester.get("bootstrap"))["unreadCount"]
+        assert before >= len(told)
+        theirs = {each["id"] for each in (await agent.get("inbox"))["items"]}
+        assert not theirs & {each["id"] for each in told}
+        assert (await agent.post("inbox:read", {"ids": [told[0]["id"]]}))["unreadCount"] >= 0
+        left = await requester.post("inbox:read", {"ids": [each["id"] for each in told]})
+        assert left["unreadCount"] <= before
+        still = (await requester.get("inbox", unread="true"))["items"]
+        assert not [each for each in still if each["subject"] == subject]

@@ -73,6 +73,8 @@ def complete(rpc: Rpc, **given: Any) -> Message:
     request: Message = _filled(rpc.method.request, 0)
     if "service" in request.DESCRIPTOR.fields_by_name:
         given.setdefault("service", rpc.owner)
+    if "resources" in request.DESCRIPTOR.fields_by_name:
+        given.setdefault("resources", "incidents")
     for name, value in given.items():
         if isinstance(value, Message):
             getattr(request, name).CopyFrom(value)

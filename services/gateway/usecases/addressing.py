@@ -68,6 +68,8 @@ class Notice:
     locale: str = ""
     time_zone: str = ""
     due: datetime | None = None
+    person_id: str = ""
+    """Who that is, where it is somebody who may sign in and may read it, by whatever way."""
 
 
 class Addressing:
@@ -76,7 +78,6 @@ class Addressing:
     def __init__(self, store: Store, owners: Owners, people: People, records: Records, ways: frozenset[Channel]) -> None:
         self._store, self._owners, self._people, self._records, self.ways = store, owners, people, records, ways
         self._clock: Clock = store.clock
-        self._browsers: dict[str, tuple[datetime, bool]] = {}
 
     async def matter(self, event: Told) -> Matter | None:
         """What an event is about; None where that is gone. Raises `Unavailable`."""
@@ -92,11 +93,6 @@ class Addressing:
         data = {member: whole}
         public = replace(event, type=kind, subject=about, data=data, text=orjson.dumps(data))
         return Matter(event, whole, about, public if record.get("public") else event, record)
-
-    async def worth(self, rules: Sequence[NotificationRule], at: datetime) -> list[NotificationRule]:
-        """Those that could reach anybody now, which spares all others the questions of who that is."""
-        ways = self.ways if await self._any_browser(at) else self.ways - {Channel.PUSH}
-        return [rule for rule in rules if ways.intersection(rule.channels)]
 
     async def notices(self, matter: Matter, rules: Iterable[NotificationRule], actor: str) -> list[Notice]:
         """Each way to each target once, by the first rule that has it. Raises `Unavailable`."""
@@ -134,8 +130,9 @@ class Addressing:
     ) -> list[Notice]:
         wishes = wishes or NotificationPreferences.of(ctx.current().tenant, id, self._clock())
         blank = Notice(id, ways[0], rule, locale=wishes.locale, time_zone=wishes.time_zone)
-        wanted = [channel for channel in wishes.ways(rule.template, ways) if channel is not Channel.PUSH or browsers]
-        if not wanted:
+        wished = wishes.ways(rule.template, ways)
+        wanted = [channel for channel in wished if channel is not Channel.PUSH or browsers]
+        if not wished:
             return [replace(blank, reason=UNWANTED)]
         if id.startswith(_CONTACT):
             return await self._to_contact(matter, blank, wanted)
@@ -145,9 +142,9 @@ class Addressing:
         if not await self._owners.sees(id, None, matter.seen):
             return [replace(blank, reason=HIDDEN)]
         due = None if rule.urgent else wishes.quiet_end(self._clock())
-        return [
-            each for channel in wanted for each in self._by(channel, replace(blank, name=person.name), person, browsers, due)
-        ]
+        told = replace(blank, name=person.name, person_id=id)
+        by_ways = [each for channel in wanted for each in self._by(channel, told, person, browsers, due)]
+        return by_ways or [replace(told, reason=UNWANTED)]
 
     async def _to_contact(self, matter: Matter, blank: Notice, wanted: Sequence[Channel]) -> list[Notice]:
         """Somebody without an account who reported it by mail: told of the record, and of what is said about it publicly."""
@@ -223,16 +220,6 @@ class Addressing:
             for row in await self._store.find(SUBSCRIPTIONS, {"owner_id": {"$in": list(ids)}, "delete_time": None}):
                 found.setdefault(row["owner_id"], []).append(row["_id"])
         return found
-
-    async def _any_browser(self, at: datetime) -> bool:
-        """Whether anybody of the current tenant had a browser, asked after `at`."""
-        tenant = ctx.current().tenant
-        known = self._browsers.get(tenant)
-        if known is None or known[0] <= at:
-            now = self._clock()
-            known = (now, bool(await self._store.find(SUBSCRIPTIONS, {"delete_time": None}, limit=1)))
-            self._browsers[tenant] = known
-        return known[1]
 
 
 def address_id(address: str) -> str:

@@ -4,8 +4,8 @@ A burst stays readable: of one record a target is told so often in an hour, of a
 that is counted, and one notice at the end of the hour says how many more there were.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from services.gateway.templates.sandbox import plain
 from services.gateway.templates.shipped import CLOSING
 from services.gateway.usecases.addressing import Addressing, Matter, Notice
 from services.gateway.usecases.answering import Links
+from services.gateway.usecases.inbox import Inbox
 from services.gateway.usecases.log import DELIVERIES, Log
 from services.gateway.usecases.rules import Rules
 from services.gateway.usecases.telling import told
@@ -47,7 +48,7 @@ class _Batch:
 class Notifying:
     """Writes deliveries for events. `public_url` is where people see records, `installation` what they call all this.
 
-    `links` makes those by which people answer from a mail.
+    `links` makes those by which people answer from a mail, `inbox` keeps what everybody was told of.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class Notifying:
         public_url: str,
         installation: str,
         links: Links | None = None,
+        inbox: Inbox | None = None,
     ) -> None:
         self._store, self._log, self._catalog, self._rules = store, log, catalog, rules
         self._addressing, self._wording, self._people, self._records = addressing, wording, people, records
         self._url, self._installation, self._links = public_url.rstrip("/"), installation, links
+        self._inbox = inbox
         self._clock: Clock = store.clock
         self._batches: dict[int, _Batch] = {}
 
@@ -76,7 +79,6 @@ class Notifying:
         if envelope.time < self._clock() - STALE:
             return
         rules = [rule for rule in await self._rules.known(envelope.time) if rule.wants(envelope.type, envelope.time)]
-        rules = await self._addressing.worth(rules, envelope.time) if rules else []
         if not rules:
             return
         event = told(data, envelope)
@@ -84,14 +86,37 @@ class Notifying:
         matter = await self._addressing.matter(event) if rules else None
         if matter is None:
             return
-        notices = [each for each in await self._addressing.notices(matter, rules, envelope.actor) if not each.reason]
-        if not notices:
+        addressed = await self._addressing.notices(matter, rules, envelope.actor)
+        people = list({each.person_id: each for each in addressed if each.person_id}.values())
+        notices = [each for each in addressed if not each.reason]
+        if not notices and not people:
             return
         said, own = await self.said(matter, envelope.actor, envelope.actor_kind), await self._wording.own(envelope.time)
         await self._log.measure()
         async with self._store.transaction() as tx:
             for notice in notices:
                 await self._write(tx, matter, notice, said, own)
+            await self._keep(tx, matter, people, said, own)
+
+    async def _keep(
+        self, tx: Transaction, matter: Matter, people: Sequence[Notice], said: Mapping[str, Any], own: Known
+    ) -> None:
+        """What people find in one place, by whatever way they are told, too."""
+        if self._inbox is None or not people:
+            return
+        room = await self._inbox.room([each.person_id for each in people])
+        for each in people:
+            if each.person_id in room:
+                letter = self._letter(own, replace(each, channel=Channel.PUSH), each.rule.template, said)
+                kept = {
+                    "template": each.rule.template,
+                    "title": letter.subject,
+                    "text": letter.text,
+                    "subject": matter.subject,
+                    "event_type": matter.event.type,
+                    "urgent": each.rule.urgent,
+                }
+                self._inbox.add(tx, each.person_id, matter.event.id, kept)
 
     async def said(self, matter: Matter, actor: str, actor_kind: str) -> dict[str, Any]:
         """What templates are given of it, but for who reads it. Raises `Unavailable`."""

@@ -1,7 +1,7 @@
 """Who is at a record now. It is written plainly, without version and event, and gone with its last sign.
 
 Whoever says that he is there has to see the record; whoever sees only some records of its kind is told of himself alone.
-Fails: `NotFound`, `Denied`, `Unavailable` as the service says that owns the record.
+Fails: `NotFound` for what the caller may not read, `Unavailable` while the service is away that owns it.
 """
 
 from collections.abc import Callable, Mapping

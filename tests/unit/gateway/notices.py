@@ -31,6 +31,7 @@ from services.gateway.ports import Person, Told
 from services.gateway.usecases.addressing import Addressing
 from services.gateway.usecases.answering import Allowed, Links
 from services.gateway.usecases.browsers import Browsers
+from services.gateway.usecases.inbox import Inbox
 from services.gateway.usecases.log import DELIVERIES, Log
 from services.gateway.usecases.notifying import Notifying
 from services.gateway.usecases.preferences import Preferences
@@ -70,9 +71,10 @@ class Office:
         ways = frozenset({Channel.CHAT, Channel.PUSH, *([Channel.MAIL] if mail else [])})
         self.addressing = Addressing(self.store, self.owners, self, self, ways)
         self.links = Links(Sealing(KEY, "links"), self.clock, URL, Allowed.ALL)
+        self.inbox = Inbox(self.store, kept.inbox_listing(KEY, self.clock))
         self.notifying = Notifying(
             self.store, self.log, self.catalog, self.rules, self.addressing, self.wording, self, self,
-            public_url=URL, installation="ITSM", links=self.links,
+            public_url=URL, installation="ITSM", links=self.links, inbox=self.inbox,
         )  # fmt: skip
         self.templates = Templates(self.store, kept.template_listing(KEY, self.clock))
         self.previews = Previews(

@@ -20,11 +20,13 @@ from chassis.listing.fields import Field, Kind
 from chassis.listing.filter import parse
 from chassis.store import Store
 from chassis.testing import FakeClock, MemoryBackend, caller
+from services.gateway import kept_notices
 from services.gateway import store as kept
 from services.gateway.api.lookups import LookupApi
 from services.gateway.callers import Callers
 from services.gateway.finding import Finding
 from services.gateway.rest.routes import declared
+from services.gateway.usecases.inbox import Inbox
 from services.gateway.usecases.lookups import Suggestion, filter_of, place_of, ranked, words_of
 from services.gateway.usecases.preferences import Preferences
 from tests.unit.gateway.test_presence import NOON
@@ -77,7 +79,11 @@ def others() -> Others:
 def api(others: Others) -> Any:
     store = Store(MemoryBackend(), FakeClock(NOON), kept.KINDS, kept.INDEXES)
     with ctx.use(caller(subject="bob", permissions=AGENT)):
-        yield LookupApi(Finding(Callers(ROUTES, others), Preferences(store)))
+        yield LookupApi(
+            Finding(
+                Callers(ROUTES, others), Preferences(store), Inbox(store, kept_notices.inbox_listing(bytes(16), store.clock))
+            )
+        )
 
 
 async def test_a_console_learns_at_once_who_it_is_for_and_how_much_is_in_his_views(api: LookupApi, others: Others) -> None:
