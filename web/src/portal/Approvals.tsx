@@ -39,7 +39,7 @@ function One({ approval }: { approval: Approval }) {
   const after = () => void client.invalidateQueries({ queryKey: ["approvals"] });
   const approve = useMutation({ mutationFn: () => said("APPROVE", ""), onSuccess: after });
   return (
-    <article className="sheet">
+    <article className="panel">
       <h2>{approval.title}</h2>
       <p className="line wrap muted">
         {approval.policyName} · <When time={approval.createTime} />

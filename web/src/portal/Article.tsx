@@ -38,7 +38,7 @@ export function Article({ id }: { id: string }) {
         <Icon name="back" />
         {t(asked ? "portal.article.back" : "portal.nav.home")}
       </Go>
-      <article className="sheet" lang={language} dir="auto">
+      <article className="panel" lang={language} dir="auto">
         <h1>{title}</h1>
         {summary && <p className="summary">{summary}</p>}
         <Markdown text={text} />

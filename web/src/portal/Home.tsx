@@ -162,7 +162,7 @@ function Answer({ hit, asked }: { hit: Hit; asked: string }) {
         <Marked text={hit.title} matches={hit.titleMatches} />
       </strong>
       <span className="muted">
-        <Marked text={hit.excerpt} matches={hit.excerptMatches} />
+        <Marked text={hit.excerpt} matches={hit.excerptMatches} written />
       </span>
     </Go>
   );

@@ -211,7 +211,7 @@ function Form({ item, answers: said, onAnswers, send, label, kept }: FormProps) 
         );
       })}
       {found.steps.length > 0 && (
-        <details className="sheet">
+        <details className="panel">
           <summary>{t("portal.item.steps", { count: found.steps.length })}</summary>
           <ol className="plain-steps">
             {item.approvalPolicyId && <li>{t("portal.item.approvalStep")}</li>}

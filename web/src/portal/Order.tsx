@@ -71,7 +71,7 @@ export function Order({ id }: { id: string }) {
           {data.price && <strong className="price">{priced(data.price)}</strong>}
         </p>
       </header>
-      <section className="sheet" aria-label={t("portal.track.label")}>
+      <section className="panel" aria-label={t("portal.track.label")}>
         {progress.data && (
           <p className="summary" role="status">
             {progress.data.summary}
@@ -113,7 +113,7 @@ function Answered({ request }: { request: Request }) {
   const answers = Object.entries(request.answers ?? {});
   if (answers.length === 0 && !request.description) return null;
   return (
-    <section className="sheet" aria-label={t("portal.order.said")}>
+    <section className="panel" aria-label={t("portal.order.said")}>
       <h2>{t("portal.order.said")}</h2>
       {request.description && <p className="prose">{request.description}</p>}
       <dl className="facts">

@@ -40,7 +40,7 @@ function Ask({ survey, done }: { survey: Survey; done: () => void }) {
   });
   return (
     <form
-      className="sheet rating form"
+      className="panel rating form"
       onSubmit={(event) => {
         event.preventDefault();
         if (score > 0) answer.mutate();

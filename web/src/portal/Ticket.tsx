@@ -90,7 +90,7 @@ export function Ticket({ id }: { id: string }) {
         </p>
       </header>
       <Rating about={`incidents/${data.id}`} />
-      <section className="sheet" aria-label={t("portal.track.label")}>
+      <section className="panel" aria-label={t("portal.track.label")}>
         <Tracker label={t("portal.track.label")} steps={stepsOf(data)} />
         {clock?.dueTime && <p className="muted">{t("portal.track.due", { time: at(clock.dueTime) })}</p>}
         {data.state === "RESOLVED" && data.requesterId === me.subject && can("incidents.reopen") && (
@@ -108,7 +108,7 @@ export function Ticket({ id }: { id: string }) {
         )}
       </section>
       {data.description && (
-        <section className="sheet" aria-label={t("portal.ticket.said")}>
+        <section className="panel" aria-label={t("portal.ticket.said")}>
           <h2>{t("portal.ticket.said")}</h2>
           <p className="prose" dir="auto">
             {data.description}

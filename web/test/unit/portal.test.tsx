@@ -116,6 +116,14 @@ test("what was looked for is marked where the service says, counted in character
   expect(marked("<b>", 0, 3)).toBe("<mark>&lt;b&gt;</mark>");
 });
 
+test("of what is written in Markdown an excerpt shows the words", () => {
+  const shown = (text: string, start: number, length: number) =>
+    renderToStaticMarkup(<Marked text={text} matches={[{ start, length }]} written />);
+  expect(shown("## Try 1. Open **Settings** see [the list](https://example.org/a) 2 - 1", 17, 8)).toBe(
+    " Try  Open <mark>Settings</mark> see the list 2  1",
+  );
+});
+
 test("an address has what is asked beside, and nothing empty", () => {
   expect(address("/report", { q: "a & b", article: "" })).toBe("/portal/report?q=a+%26+b");
   expect(address("/")).toBe("/portal/");
