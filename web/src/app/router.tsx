@@ -74,24 +74,16 @@ const minutes = createRoute({
 const releases = records("/releases", "desk", () => import("@/features/releases/pages"), "Queue", "ReleasePage");
 const majors = records("/majors", "desk", () => import("@/features/majors/pages"), "Queue", "WarRoom");
 const approvals = records("/approvals", "desk", () => import("@/features/approvals/pages"), "Queue", "ApprovalPage");
-const settings = [
-  ["/admin", () => import("@/features/admin/Landing"), "Landing"],
-  ["/admin/users", () => import("@/features/admin/Users"), "Users"],
-  ["/admin/roles", () => import("@/features/admin/Roles"), "Roles"],
-  ["/admin/teams", () => import("@/features/admin/Teams"), "Teams"],
-  ["/admin/deadLetters", () => import("@/features/admin/DeadLetters"), "DeadLetters"],
-  ["/admin/$kind", () => import("@/features/admin/Records"), "Records"],
-  ["/admin/$kind/$id", () => import("@/features/admin/RecordForm"), "RecordForm"],
-  ["/audit", () => import("@/features/audit/Audit"), "Audit"],
+const administration = [
+  single("/admin", "admin", () => import("@/features/admin/Landing"), "Landing"),
+  single("/admin/users", "admin", () => import("@/features/admin/Users"), "Users"),
+  single("/admin/roles", "admin", () => import("@/features/admin/Roles"), "Roles"),
+  single("/admin/teams", "admin", () => import("@/features/admin/Teams"), "Teams"),
+  single("/admin/deadLetters", "admin", () => import("@/features/admin/DeadLetters"), "DeadLetters"),
+  single("/admin/$kind", "admin", () => import("@/features/admin/Records"), "Records"),
+  single("/admin/$kind/$id", "admin", () => import("@/features/admin/RecordForm"), "RecordForm"),
+  single("/audit", "admin", () => import("@/features/audit/Audit"), "Audit"),
 ] as const;
-const administration = settings.map(([path, load, name]) =>
-  createRoute({
-    getParentRoute: () => root,
-    path,
-    validateSearch: recordSearch,
-    component: page("admin", load as () => Promise<Record<string, never>>, name),
-  }),
-);
 const short = createRoute({
   getParentRoute: () => root,
   path: "/i/$number",

@@ -27,7 +27,11 @@ export function TextInput({
   value,
   onChange,
   ...rest
-}: Common & { list?: string; placeholder?: string; type?: "text" | "number" | "datetime-local" | "date" | "email" | "url" }) {
+}: Common & {
+  list?: string;
+  placeholder?: string;
+  type?: "text" | "password" | "number" | "datetime-local" | "date" | "email" | "url";
+}) {
   const { id, error } = useContext(Context);
   return (
     <Input
