@@ -9,6 +9,12 @@ from tests.__main__ import FAILED, ROOT, SIDES, Run
 
 PASSES = "def test_passes(): pass\n"
 FAILS = "def test_fails(): assert 0, 'as it always does'\n"
+PORTS = """
+import os
+from pathlib import Path
+
+def test_tells(): Path(__file__).with_suffix(".ports").write_text(os.environ["ITSM_STACK_PORTS"])
+"""
 ONCE = """
 from pathlib import Path
 
@@ -79,3 +85,10 @@ def test_arguments_go_to_both(tmp_path: Path, capfd: pytest.CaptureFixture[str])
     assert Run(sides(tmp_path, left=FAILS, right=FAILS), tmp_path, ["-k", "of_no_such_name"]).both() == 5
     shown = capfd.readouterr().out.splitlines()
     assert {line.split(" ")[0] for line in shown if "1 deselected" in line} == {"left", "right"}
+
+
+def test_no_side_takes_a_port_of_another(tmp_path: Path) -> None:
+    assert Run(sides(tmp_path, left=PORTS, middle=PORTS, right=PORTS), tmp_path).both() == 0
+    told = sorted(tuple(map(int, file.read_text().split("-"))) for file in tmp_path.rglob("*.ports"))
+    ends = [port for first_and_last in told for port in first_and_last]
+    assert len(told) == 3 and sorted(set(ends)) == ends
