@@ -46,7 +46,7 @@ from stack.supervisor import running
 QUESTIONS = 100
 TENANT, DATABASE = "bench", "bench_desk"
 _OPEN = "state IN (NEW, ASSIGNED, IN_PROGRESS, ON_HOLD)"
-_TEAMS, _PEOPLE, _REQUESTERS, _SERVICES = 40, 400, 20_000, 300
+_TEAMS, _PEOPLE, _REQUESTERS, _SERVICES, _ASSETS = 40, 400, 20_000, 300, 50_000
 _CATEGORIES = ("Mail", "Network", "Accounts", "Printing", "Applications", "Servers", "Telephony", "Workplace")
 _DAYS, _PIECE = 730, 5_000
 _OPEN_SHARE = 0.02
@@ -81,6 +81,7 @@ def incidents(count: int, now: datetime) -> Iterator[Document]:
             "assignee_id": f"usr_{chance.randrange(_PEOPLE)}" if state not in ("NEW", "ASSIGNED") else "",
             "requester_id": f"emp_{chance.randrange(_REQUESTERS)}",
             "service_id": f"ast_{chance.randrange(_SERVICES)}",
+            "asset_ids": [f"ast_{chance.randrange(_ASSETS)}"] if chance.random() < 0.5 else [],
             "category": chance.choice(_CATEGORIES),
             "create_time": at,
             "update_time": min(now, at + timedelta(hours=chance.expovariate(1 / 30))),
@@ -103,6 +104,7 @@ def questions(chance: random.Random) -> dict[str, tuple[str, str]]:
         "heavy": (f"priority IN (P1, P2) AND {_OPEN}", "updateTime desc"),
         "of a category": (f'category = "{chance.choice(_CATEGORIES)}" AND priority = P1', ""),
         "of a service": (f'serviceId = "ast_{chance.randrange(_SERVICES)}"', ""),
+        "of an asset": (f'assetIds = "ast_{chance.randrange(_ASSETS)}"', ""),
         "reported by": (f'requesterId = "emp_{chance.randrange(_REQUESTERS)}"', ""),
     }
 

@@ -34,6 +34,8 @@ SOURCE = "demo"
 SERVICES = ("gateway", "monitor", "incident", "asset", "analytics", "auth")
 """Those that tell before those that hear."""
 COUNTED = ("assets", "incidents", "requests", "problems", "changes", "releases", "articles", "majors", "alerts")
+_KEYS = ("INTEGRATION", "AGENT")
+"""Of what sends here; those of people stay with them."""
 _ROWS, _OPERATIONS = 900, 50
 _SETTLED = 1.5
 _INVENTORY_SECONDS = 60
@@ -76,6 +78,9 @@ def remove(there: Platform, told: Told) -> int:
     """Takes everything away; says how many documents there were. Twice, for what was on its way from one to the other."""
     require_tenant(there)
     removed = 0
+    for token in there.all("tokens", "tokens"):
+        if token["kind"] in _KEYS and not token.get("revokeTime"):
+            there.post(ADMIN, f"tokens/{token['id']}:revoke")
     for turn in range(2):
         for place, service in enumerate(SERVICES, 1):
             removed += int(there.post(ADMIN, f"services/{service}:empty")["removedCount"])
