@@ -77,6 +77,7 @@ export const GROUPS = (): readonly Group[] => [
         key: "g a",
         count: <Count resources="alerts" filter="state = FIRING" />,
       },
+      { to: "/schedules", icon: "clock", label: t("nav.schedules"), permission: "schedules.list", key: "g n" },
       { to: "/assets", icon: "asset", label: t("nav.assets"), permission: "assets.list", key: "g c" },
     ],
   },
@@ -109,7 +110,8 @@ function MyVotes() {
   const { data } = useQuery({
     queryKey: ["counts", "approvals", filter],
     // Few wait for one person, so that they are listed, not counted.
-    queryFn: () => ask<{ approvals: unknown[]; nextPageToken: string }>("GET", "approvals", { query: { filter, pageSize: 50 } }),
+    queryFn: () =>
+      ask<{ approvals: unknown[]; nextPageToken: string }>("GET", "approvals", { query: { filter, pageSize: 50 } }),
   });
   return data ? <Shown value={data.approvals.length} capped={data.nextPageToken !== ""} /> : null;
 }

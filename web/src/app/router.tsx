@@ -92,6 +92,7 @@ const short = createRoute({
     throw redirect({ ...addressOf(found.kind, found.number), replace: true });
   },
 });
+const rota = single("/schedules", "oncall", () => import("@/features/oncall/Rota"), "Rota");
 const alerts = createRoute({
   getParentRoute: () => root,
   path: "/alerts",
@@ -148,6 +149,7 @@ export const router = createRouter({
     ...tasks,
     ...administration,
     short,
+    rota,
     alerts,
     assets,
     asset,
