@@ -1,4 +1,4 @@
-import i18next from "i18next";
+import type { TFunction } from "i18next"; // what a text is called and what it takes is checked; nothing of it is loaded
 import type admin from "./en/admin.json";
 import type alerts from "./en/alerts.json";
 import type assets from "./en/assets.json";
@@ -50,31 +50,51 @@ const known = (tag: string | null | undefined) => Object.keys(LANGUAGES).find((e
 const present = () => known(localStorage.getItem(KEPT)) ?? navigator.languages.map(known).find(Boolean) ?? "en";
 
 /** Texts are read before anything is shown; another language is another page load. */
-void i18next.init({
-  lng: present(),
-  resources: {},
-  interpolation: { escapeValue: false }, // React escapes
-  initAsync: false,
-});
+const language = present();
+const texts = new Map<string, string>();
+const plural = new Intl.PluralRules(language);
 
-export const t = i18next.t;
+interface Branch {
+  readonly [name: string]: string | Branch;
+}
+
+function keep(branch: Branch, above = "") {
+  for (const [name, part] of Object.entries(branch)) {
+    if (typeof part === "string") texts.set(above + name, part);
+    else keep(part, `${above}${name}.`);
+  }
+}
+
+/**
+ * A text with what is put into it: `{{name}}`. With a `count` it is `key_one`, `key_few` and so on, as the language counts,
+ * or `key_zero` for none where there is one. What has no words is `defaultValue`, else its own name.
+ */
+function say(key: string, given: Readonly<Record<string, unknown>> = {}): string {
+  const { count, defaultValue } = given;
+  const forms =
+    typeof count === "number" ? [...(count === 0 ? ["_zero"] : []), `_${plural.select(count)}`, "_other", ""] : [""];
+  const form = forms.find((each) => texts.has(key + each));
+  const text = form === undefined ? String(defaultValue ?? key) : (texts.get(key + form) as string);
+  return text.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, name: string) => String(given[name] ?? ""));
+}
+
+export const t = say as unknown as TFunction;
 
 /** Fetches the words of an area, once; modules of the area are read after them, because they hold texts themselves. */
 export async function words(...areas: readonly Area[]): Promise<void> {
-  const language = i18next.language;
   await Promise.all(
     areas.map(async (area) => {
       const load = FILES[`./${language}/${area}.json`];
       if (load === undefined) throw new Error(`there are no ${language} words for ${area}`);
-      i18next.addResourceBundle(language, "translation", await load(), true, true);
+      keep((await load()) as Branch);
     }),
   );
 }
 
 /** Says to the browser in which language, and in which direction, the page is. */
 export function applyLanguage() {
-  document.documentElement.lang = i18next.language;
-  document.documentElement.dir = RIGHT_TO_LEFT.has(i18next.language) ? "rtl" : "ltr";
+  document.documentElement.lang = language;
+  document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
 }
 
 /** Shows everything in another language from now on, on this device. */
@@ -84,4 +104,4 @@ export function speak(language: Language) {
 }
 
 /** The language that numbers and times are written in. */
-export const locale = () => i18next.language;
+export const locale = () => language;
