@@ -33,8 +33,8 @@ INCIDENTS, NOTES = (kind.collection for kind in KINDS)
 DUE_FIELD, FOLLOW_UP_FIELD = "next_due_time", "follow_up_time"
 
 # Each is written with every insert, and again when one of its fields changes: only what a list or the timer asks for. Who is
-# bounded to their own incidents always asks by requester; nobody owns an incident yet when it is opened, so the indexes by
-# owner hold what has one.
+# bounded to their own incidents always asks by requester; nobody owns an incident yet when it is opened, and many concern no
+# asset, so the indexes by owner, service and asset hold what names one. Without them a page of an asset is a walk over all.
 INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("number", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("moved_from", 1)], partial={"moved_from": {"$gt": ""}}),
@@ -43,8 +43,8 @@ INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("state", 1), ("create_time", -1), ("_id", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("requester_id", 1), ("create_time", -1), ("_id", 1)]),
     *(
-        Index(INCIDENTS, [("tenant", 1), (owner, 1), ("create_time", -1), ("_id", 1)], partial={owner: {"$gt": ""}})
-        for owner in ("assignee_id", "team_id")
+        Index(INCIDENTS, [("tenant", 1), (named, 1), ("create_time", -1), ("_id", 1)], partial={named: {"$gt": ""}})
+        for named in ("assignee_id", "team_id", "service_id", "asset_ids")
     ),
     due_index(INCIDENTS, DUE_FIELD),
     due_index(INCIDENTS, FOLLOW_UP_FIELD),
