@@ -65,6 +65,11 @@ async function content(): Promise<React.ReactNode> {
   if (location.pathname === "/signed-in") return <SignedIn />;
   try {
     const me = await whoAmI();
+    // Who only asks for things has a place of his own.
+    if (me !== null && location.pathname === "/" && !me.permissions.includes("users.list")) {
+      location.replace("/portal");
+      return null;
+    }
     if (me !== null) return <Console me={me} />;
     signIn();
     return null;

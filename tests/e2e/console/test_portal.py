@@ -102,7 +102,8 @@ async def test_from_a_question_on_the_phone_to_a_rating(enter: Enter, house: dic
     await page.set_viewport_size(PHONE)
 
     # Answers come first, whatever the fingers slipped on; this one does not help.
-    await me.open("/portal")
+    await me.open("/")
+    await expect(page, "who only asks has a place of his own").to_have_url(re.compile("/portal"))
     await me.live()
     await page.get_by_role("searchbox", name="What do you need").fill(f"tunel {run}")
     answers = page.get_by_role("region", name="Answers")
