@@ -23,6 +23,7 @@ _REALM = "integration/auth/test_tokens.py::test_"
 _LISTENER = "unit/gateway/test_listener.py::test_"
 _MAIL = "unit/gateway/test_mail_out.py::test_"
 _TEMPLATES = "unit/gateway/test_templates.py::test_"
+_ANSWERS = "unit/gateway/test_answers_by_link.py::test_"
 _NOTICES = "unit/gateway/test_notices.py::test_"
 _EXPORTS = "unit/gateway/test_exports.py::test_"
 
@@ -38,6 +39,7 @@ _LIARS = f"{_PROOFS}a_token_of_another_time_issuer_purpose_or_tenant_lets_nobody
 _KEY_ENDS = f"{_RIGHTS}a_key_does_not_reach_beyond_its_maker_and_ends_with_its_revocation"
 _INSIDE = f"{_TOLD}no_way_leads_to_an_address_of_the_inside"
 _RECEIVERS = f"{_TOLD}a_receiver_that_sends_elsewhere_drips_floods_or_is_ourselves_gets_nowhere"
+_ONES_OWN_JOBS = "e2e/test_jobs.py::test_what_cannot_be_done_is_refused_at_once_and_a_job_is_seen_by_its_maker_alone"
 _POSITIONS = f"{_TOLD}a_made_up_position_of_a_stream_is_refused"
 
 
@@ -154,6 +156,7 @@ CASES: dict[str, Case] = {
     ),
     "TN-08": _by(
         "work that outlives its right, or is somebody else's",
+        _ONES_OWN_JOBS,
         "unit/gateway/test_job_requests.py::test_a_selection_is_good_for_its_maker_its_resource_and_an_hour",
         "unit/gateway/test_jobs.py::test_a_job_ends_where_its_creator_loses_his_role_and_says_so",
     ),
@@ -278,9 +281,16 @@ CASES: dict[str, Case] = {
     "NT-07": _by("storms of notifications", f"{_NOTICES}a_storm_over_many_records_is_bounded_for_each_person"),
     "NT-09": _by("quiet hours and zones", f"{_NOTICES}quiet_hours_follow_the_clock_on_the_wall"),
     "NT-10": _by("markup of chats", "unit/gateway/test_chat_and_push.py::test_no_text_becomes_markup"),
-    "NT-11": _none("links that act by themselves", "no mail holds a link that does anything: all lead to the console"),
+    "NT-11": _by(
+        "links that act by themselves",
+        f"{_ANSWERS}a_link_with_any_bit_changed_and_any_other_text_opens_nothing",
+        f"{_ANSWERS}a_link_ends_opens_nothing_under_another_key_and_only_what_the_installation_allows",
+        f"{_ANSWERS}a_link_is_for_the_stage_and_the_person_that_were_asked",
+        f"{_ANSWERS}how_it_was_is_said_once_with_a_number",
+    ),
     "NT-12": _by(
         "a death between sending and writing it down",
+        "e2e/test_webhooks.py::test_a_death_beside_a_delivery_loses_nothing_and_a_double_has_the_same_id",
         f"{_ATTEMPTS}what_breaks_off_beside_a_delivery_is_done_again_under_the_same_id",
     ),
     "EX-03": _by(
@@ -290,6 +300,7 @@ CASES: dict[str, Case] = {
     ),
     "EX-04": _by(
         "files of others",
+        _ONES_OWN_JOBS,
         "unit/gateway/test_job_requests.py::test_others_do_not_see_a_job_and_administrators_do",
         "unit/gateway/test_jobs.py::test_an_export_is_a_file_in_pieces_and_begins_anew_after_a_crash",
         "unit/gateway/test_job_files.py::test_a_file_is_not_for_whoever_lost_the_role_with_which_it_was_made",
