@@ -74,7 +74,9 @@ async function read(event) {
   } catch (error) {
     const kept = await caches.match(request, { cacheName: SEEN });
     if (kept === undefined) throw error;
-    return kept;
+    const headers = new Headers(kept.headers);
+    headers.delete("date"); // the page sets its clock by it
+    return new Response(kept.body, { status: kept.status, headers });
   }
 }
 
