@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, body, type Schemas } from "@/api/client";
+import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { useApprovals } from "./data";
 import { Button, Failure, Nothing, Waiting, When } from "./parts";
@@ -29,6 +30,7 @@ export function Approvals() {
 
 function One({ approval }: { approval: Approval }) {
   const client = useQueryClient();
+  const { can } = useSession();
   const said = (choice: "APPROVE" | "REJECT", comment: string) =>
     body(
       api.POST("/api/v1/approvals/{id}:vote", {
@@ -43,6 +45,7 @@ function One({ approval }: { approval: Approval }) {
       <h2>{approval.title}</h2>
       <p className="line wrap muted">
         {approval.policyName} · <When time={approval.createTime} />
+        {can("users.list") && <a href={`/${approval.subject}`}>{t("portal.approvals.look")}</a>}
       </p>
       {approve.isError && <Failure error={approve.error} />}
       <div className="line wrap">
