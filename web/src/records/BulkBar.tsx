@@ -54,7 +54,7 @@ export function BulkBar<R extends DeskRecord>({ kind, chosen, more, filter, act,
       <Dialog opened={verb !== undefined && all !== null} onClose={() => setAsked(null)} title={verb?.label ?? ""}>
         {verb && all && (
           <FieldsForm
-            fields={verb.fields?.(chosen, me.subject) ?? []}
+            fields={verb.fields?.([], me.subject) ?? []}
             action={t("bulk.doIt", { verb: verb.label, count: all.count })}
             cancel={() => setAsked(null)}
             submit={async (values) => {

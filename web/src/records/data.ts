@@ -134,16 +134,16 @@ export function told<R extends DeskRecord>(
 ) {
   const first = before[0];
   if (first === undefined) return;
-  const undo = verb.undo;
+  const inverses = before.map((record) => verb.undo?.(record) ?? null);
   const back = async () => {
     for (const [index, record] of after.entries()) {
-      const { verb: inverse, values } = (undo as NonNullable<typeof undo>)(before[index] as R);
-      take(client, kind.resources, await perform(kind.resources, inverse, record, values));
+      const inverse = inverses[index];
+      if (inverse) take(client, kind.resources, await perform(kind.resources, inverse.verb, record, inverse.values));
     }
   };
   const words = verb.done?.(before.length, nameOf(first));
   toast(words ?? t("record.done", { verb: verb.label, count: before.length, number: nameOf(first) }), {
-    action: undo && { label: t("record.undo"), run: () => void back().catch(toastProblem) },
+    action: inverses.includes(null) ? undefined : { label: t("record.undo"), run: () => void back().catch(toastProblem) },
   });
 }
 

@@ -64,8 +64,8 @@ export interface Verb<R> {
   extra?: (record: R) => Values;
   /** How it is said that it was done. */
   done?: (count: number, number: string) => string;
-  /** What takes it back: the verb and its words. */
-  undo?: (before: R) => { verb: string; values: Values };
+  /** What takes it back: the verb and its words; null where nothing does. */
+  undo?: (before: R) => { verb: string; values: Values } | null;
   /** How it is called in permissions, where that is another name. */
   permission?: string;
   /** How it is called in addresses, where several verbs are one command with other words. */

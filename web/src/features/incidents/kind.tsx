@@ -8,6 +8,7 @@ import { assignee, category, level, number, opened, reason, team, title } from "
 import type { Kind, Verb } from "@/records/kind";
 import { Links } from "@/records/Links";
 import { MajorCard } from "@/records/MajorCard";
+import { MakeArticle } from "@/records/MakeArticle";
 import { AssetLinks } from "@/records/RecordLink";
 import { Ago, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
@@ -59,11 +60,12 @@ const verbs: readonly Verb<Incident>[] = [
   }),
   verb("assign", OPEN, {
     key: "a",
-    fields: ([first], me) => [
+    fields: ([first, ...others], me) => [
       { ...team, required: true, initial: first?.teamId },
-      { ...assignee, initial: first?.assigneeId || me },
+      { ...assignee, initial: first && others.length === 0 ? first.assigneeId || me : "" },
     ],
-    undo: ({ teamId, assigneeId }) => ({ verb: "assign", values: { teamId, assigneeId } }),
+    // What nobody had cannot be given back.
+    undo: ({ teamId, assigneeId }) => (teamId ? { verb: "assign", values: { teamId, assigneeId } } : null),
   }),
   verb("hold", ["ASSIGNED", "IN_PROGRESS"], {
     key: "h",
@@ -169,7 +171,12 @@ export const INCIDENTS: Kind<Incident> = {
       ) : null,
     ],
   ],
-  actions: (incident) => <Macros incident={incident} />,
+  actions: (incident) => (
+    <>
+      <Macros incident={incident} />
+      <MakeArticle id={incident.id} />
+    </>
+  ),
   main: (incident) => <Hints incident={incident} />,
   side: (incident) => (
     <>
