@@ -74,6 +74,8 @@ const minutes = createRoute({
 const releases = records("/releases", "desk", () => import("@/features/releases/pages"), "Queue", "ReleasePage");
 const majors = records("/majors", "desk", () => import("@/features/majors/pages"), "Queue", "WarRoom");
 const approvals = records("/approvals", "desk", () => import("@/features/approvals/pages"), "Queue", "ApprovalPage");
+const articles = records("/articles", "knowledge", () => import("@/features/knowledge/pages"), "Queue", "ArticlePage");
+const catalog = records("/catalogItems", "desk", () => import("@/features/catalog/pages"), "Queue", "ItemPage");
 const administration = [
   single("/admin", "admin", () => import("@/features/admin/Landing"), "Landing"),
   single("/admin/users", "admin", () => import("@/features/admin/Users"), "Users"),
@@ -147,6 +149,8 @@ export const router = createRouter({
     ...approvals,
     ...requests,
     ...tasks,
+    ...articles,
+    ...catalog,
     ...administration,
     short,
     rota,

@@ -1,0 +1,150 @@
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type FormEvent, useEffect, useRef, useState } from "react";
+import { api, body, type Schemas } from "@/api/client";
+import { useSession } from "@/app/session";
+import { t } from "@/i18n";
+import { useChange } from "@/records/data";
+import { addressOf } from "@/records/RecordLink";
+import { useDraft } from "@/ui/drafts";
+import { Field, TextInput } from "@/ui/form";
+import { Markdown } from "@/ui/Markdown";
+import { ARTICLES, inReview } from "./kind";
+
+type Article = Schemas["Article"];
+
+/** What a button of the toolbar puts around what is chosen. */
+const TOOLS = [
+  { id: "heading", before: "## ", after: "", sign: "H" },
+  { id: "bold", before: "**", after: "**", sign: "B" },
+  { id: "list", before: "- ", after: "", sign: "•" },
+  { id: "steps", before: "1. ", after: "", sign: "1." },
+  { id: "link", before: "[", after: "](https://)", sign: "↗" },
+  { id: "code", before: "`", after: "`", sign: "</>" },
+  { id: "table", before: "| ", after: " | |\n| --- | --- |\n| | |", sign: "▦" },
+] as const;
+const SETTLED_MS = 500;
+
+/** Writes an article, or the next version of a published one, and shows at once how it reads. */
+export function Editor({ article }: { article: Article }) {
+  const { can } = useSession();
+  const change = useChange(ARTICLES);
+  const known = article.draft ?? article;
+  const base = { title: known.title, summary: known.summary, body: known.body, keywords: known.keywords.join(", ") };
+  const draft = useDraft(`article/${article.id}/${article.etag}`, base);
+  const place = useRef<HTMLTextAreaElement>(null);
+  const [busy, setBusy] = useState(false);
+  const { value } = draft;
+  const set = (part: Partial<typeof base>) => draft.set({ ...value, ...part });
+  if (!can("articles.update") || inReview(article) || article.state === "RETIRED") {
+    return <p className="muted">{t(inReview(article) ? "article.looksAt" : "article.notYours")}</p>;
+  }
+  const differs = JSON.stringify(value) !== JSON.stringify(base);
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    const keywords = value.keywords.split(",").flatMap((each) => each.trim() || []);
+    if ((await change(article, { title: value.title, summary: value.summary, body: value.body, keywords })) !== null)
+      draft.clear();
+    setBusy(false);
+  };
+  const apply = ({ before, after }: (typeof TOOLS)[number]) => {
+    const area = place.current;
+    if (area === null) return;
+    const [start, end] = [area.selectionStart, area.selectionEnd];
+    set({ body: value.body.slice(0, start) + before + value.body.slice(start, end) + after + value.body.slice(end) });
+    area.focus();
+  };
+  return (
+    <form className="stack" onSubmit={(event) => void save(event)}>
+      <Similar text={value.title} self={article.id} />
+      <div className="pair card">
+        <Field label={t("record.title")}>
+          <TextInput required value={value.title} onChange={(title) => set({ title })} />
+        </Field>
+        <Field label={t("article.summary")}>
+          <TextInput value={value.summary} onChange={(summary) => set({ summary })} />
+        </Field>
+        <Field label={t("article.keywords")} hint={t("article.keywordsHint")}>
+          <TextInput value={value.keywords} onChange={(keywords) => set({ keywords })} />
+        </Field>
+      </div>
+      <div className="writing">
+        <section className="card">
+          <div className="line wrap tools" role="toolbar" aria-label={t("article.toolbar")}>
+            {TOOLS.map((tool) => (
+              <button
+                key={tool.id}
+                type="button"
+                className="sign framed"
+                title={t(`article.tool.${tool.id}`)}
+                aria-label={t(`article.tool.${tool.id}`)}
+                onClick={() => apply(tool)}
+              >
+                {tool.sign}
+              </button>
+            ))}
+          </div>
+          <textarea
+            ref={place}
+            className="paper"
+            aria-label={t("article.body")}
+            dir="auto"
+            lang={article.language}
+            value={value.body}
+            onChange={({ currentTarget }) => set({ body: currentTarget.value })}
+          />
+        </section>
+        <section className="card" aria-label={t("article.preview")}>
+          <div className="reading" lang={article.language} dir="auto">
+            <Markdown text={value.body} />
+          </div>
+        </section>
+      </div>
+      <div className="line">
+        <Button type="submit" loading={busy} disabled={!differs}>
+          {t("record.save")}
+        </Button>
+        {differs && (
+          <Button variant="default" onClick={draft.clear}>
+            {t("article.forget")}
+          </Button>
+        )}
+        <span className="muted">{differs && t("composer.kept")}</span>
+      </div>
+    </form>
+  );
+}
+
+/** What was written about the same already. */
+function Similar({ text, self }: { text: string; self: string }) {
+  const { can } = useSession();
+  const [asked, setAsked] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setAsked(text), SETTLED_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const { data } = useQuery({
+    queryKey: ["search", "similar", asked],
+    enabled: asked.trim().length > 3 && can("search.query"),
+    queryFn: () =>
+      body(api.GET("/api/v1/search", { params: { query: { query: asked.slice(0, 200), kinds: "articles", pageSize: 4 } } })),
+  });
+  const others = data?.hits.filter(({ id }) => id !== self).slice(0, 3) ?? [];
+  if (others.length === 0) return null;
+  return (
+    <section className="card similar" role="status">
+      <strong>{t("article.similar")}</strong>
+      <ul>
+        {others.map(({ id, number, title }) => (
+          <li key={id}>
+            <Link {...addressOf("articles", number || id)}>
+              {number} {title}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
