@@ -340,8 +340,8 @@ async def test_a_release_goes_as_far_as_its_changes(room: Room) -> None:
     for state, verb in ((ChangeState.SCHEDULED, "deploy"), (ChangeState.REVIEW, "support")):
         async with room.store.transaction() as tx:
             found = await tx.get(Change, change.id)
-            found.state = state
             found.assign(Act(MONDAY, "alice"), team_id=f"team {state}")
+            found.state = state
             tx.save(found)
         await room.releases.move(release.id, verb)
     with pytest.raises(ForbiddenMove, match="contains what it contains"):
