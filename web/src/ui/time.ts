@@ -66,5 +66,12 @@ export function at(time: string): string {
   return format.format(instant);
 }
 
+/** A period, with what both ends have in common said once. */
+export function between(start: string | undefined, end: string | undefined): string {
+  if (!start) return "";
+  const format = new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" });
+  return end ? format.formatRange(new Date(start), new Date(end)) : `${format.format(new Date(start))} –`;
+}
+
 /** Seconds of a duration as JSON writes it, `900s`. */
 export const seconds = (duration: string | undefined) => Number((duration ?? "0s").slice(0, -1));

@@ -8,7 +8,7 @@ import { Chip } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { Field, TextArea } from "@/ui/form";
 import { Person } from "@/ui/people";
-import { at } from "@/ui/time";
+import { between } from "@/ui/time";
 import { ADVICE, Spent } from "./Agenda";
 import type { Item, Meeting, Talk } from "./cab";
 import { Plans } from "./cards";
@@ -44,9 +44,7 @@ export function Discussed({ change, item, talk, able, decide }: Props) {
             <RecordLink resources="changes" id={change.number}>
               {change.number}
             </RecordLink>
-            <span>
-              {change.startTime && at(change.startTime)} – {change.endTime && at(change.endTime)}
-            </span>
+            <span>{between(change.startTime, change.endTime)}</span>
             <Person id={change.implementerId} lone={t("record.nobody")} />
           </div>
           {change.description && <p className="prose">{change.description}</p>}

@@ -14,7 +14,7 @@ import { STATE_TONES, stateText } from "@/records/states";
 import { Empty, Loading, Problem } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
 import { useDraft } from "@/ui/drafts";
-import { at } from "@/ui/time";
+import { between } from "@/ui/time";
 import { toast, toastProblem } from "@/ui/toasts";
 import { Agenda } from "./Agenda";
 import { following, type Item, type Meeting, paused, promoted, SILENT, type Talk, turned } from "./cab";
@@ -115,9 +115,7 @@ function Room({ meeting }: { meeting: Meeting }) {
               {t("cab.all")}
             </Link>
             <StateChip tones={STATE_TONES} state={meeting.state} text={stateText(meeting.state)} />
-            <span className="muted">
-              {meeting.startTime && at(meeting.startTime)} – {meeting.endTime && at(meeting.endTime)}
-            </span>
+            <span className="muted">{between(meeting.startTime, meeting.endTime)}</span>
             <Presence subject={`cabMeetings/${meeting.id}`} writing={false} />
           </div>
           <h1>{meeting.title}</h1>

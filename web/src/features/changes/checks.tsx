@@ -9,6 +9,7 @@ import { reason } from "@/records/common";
 import { FieldsForm } from "@/records/FieldsForm";
 import { AssetLinks } from "@/records/RecordLink";
 import { Card } from "@/records/RecordRows";
+import { useAssetName } from "@/ui/assets";
 import { Chip, Problem } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
 import { toast } from "@/ui/toasts";
@@ -54,19 +55,9 @@ export function Conflicts({ change }: { change: Change }) {
           {t("change.free")}
         </Chip>
       )}
-      <ul className="rows" aria-label={t("change.conflicts")}>
+      <ul className="rows wrapping" aria-label={t("change.conflicts")}>
         {conflicts.map((conflict) => (
-          <li key={`${conflict.kind}${conflict.target}${conflict.assetId}${conflict.text}`}>
-            <Chip tone={conflict.blocks ? "bad" : "warn"} icon={conflict.blocks ? "silent" : "late"}>
-              {t(`change.conflictKind.${conflict.kind}`)}
-            </Chip>
-            <span className="grow">
-              {conflict.text}
-              {conflict.blocks && <span className="muted"> · {t("change.blocks")}</span>}
-            </span>
-            {conflict.assetId && <AssetLinks ids={[conflict.assetId]} />}
-            {conflict.target.startsWith("changes/") && <AnyLink target={conflict.target} />}
-          </li>
+          <Line key={`${conflict.kind}${conflict.target}${conflict.assetId}${conflict.text}`} conflict={conflict} />
         ))}
       </ul>
       <Dialog opened={opened} onClose={() => setOpened(false)} title={t("change.accept")}>
@@ -83,6 +74,24 @@ export function Conflicts({ change }: { change: Change }) {
         />
       </Dialog>
     </Card>
+  );
+}
+
+/** One of them; the asset goes by its name. */
+function Line({ conflict }: { conflict: Schemas["Conflict"] }) {
+  const name = useAssetName(conflict.assetId);
+  return (
+    <li>
+      <Chip tone={conflict.blocks ? "bad" : "warn"} icon={conflict.blocks ? "silent" : "late"}>
+        {t(`change.conflictKind.${conflict.kind}`)}
+      </Chip>
+      <span className="grow">
+        {name ? conflict.text.replaceAll(conflict.assetId, name) : conflict.text}
+        {conflict.blocks && <span className="muted"> · {t("change.blocks")}</span>}
+      </span>
+      {conflict.assetId && <AssetLinks ids={[conflict.assetId]} />}
+      {conflict.target.startsWith("changes/") && <AnyLink target={conflict.target} />}
+    </li>
   );
 }
 

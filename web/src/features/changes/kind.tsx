@@ -11,7 +11,7 @@ import { eventText, STATE_TONES, stateText } from "@/records/states";
 import { Tasks } from "@/records/Tasks";
 import { Ago, Chip, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
-import { at } from "@/ui/time";
+import { at, between } from "@/ui/time";
 import { Afterwards, Plans, RiskCard, Spoken } from "./cards";
 import { Conflicts, Gate } from "./checks";
 import { Places } from "./Places";
@@ -185,7 +185,7 @@ export const CHANGES: Kind<Change> = {
     [
       t("change.window"),
       change.startTime && change.endTime ? (
-        `${at(change.startTime)} – ${at(change.endTime)}`
+        between(change.startTime, change.endTime)
       ) : (
         <span key="w" className="muted">
           {t("change.noWindow")}

@@ -64,13 +64,14 @@ export function Week({ days, spans, today }: { days: readonly Date[]; spans: rea
     if (element) element.scrollTop = element.scrollHeight * MORNING;
   }, []);
   const head = new Intl.DateTimeFormat(locale(), { weekday: "short", day: "numeric", month: "short" });
+  const hours = new Intl.DateTimeFormat(locale(), { hour: "numeric" });
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard
     <section className="page-scroll calendar" aria-label={t("calendar.week")} ref={place} tabIndex={0}>
       <div className="week">
         <div className="hours" aria-hidden="true">
           {HOURS.map((hour) => (
-            <span key={hour}>{hour === 0 ? "" : `${String(hour).padStart(2, "0")}:00`}</span>
+            <span key={hour}>{hour === 0 ? "" : hours.format(new Date(2000, 0, 1, hour))}</span>
           ))}
         </div>
         {days.map((day) => {

@@ -90,7 +90,9 @@ function Offer({ major, close }: { major: Major; close: () => void }) {
   return (
     <div className="stack">
       <p className="muted">{t("major.offered")}</p>
-      <TextFilter label={t("major.search")} value={text} onChange={setText} />
+      <div className="line">
+        <TextFilter label={t("major.search")} value={text} onChange={setText} />
+      </div>
       {query.isSuccess && incidents.length === 0 && <p className="muted">{t("major.noOffered")}</p>}
       <ul className="rows" aria-label={t("major.offer")}>
         {incidents.map((each) => (
@@ -111,7 +113,7 @@ function Offer({ major, close }: { major: Major; close: () => void }) {
       </ul>
       <div className="line wrap">
         <Button disabled={chosen.size === 0} onClick={() => link({ incidentIds: [...chosen] })}>
-          {t("major.linkChosen", { count: chosen.size })}
+          {chosen.size === 0 ? t("major.linkNone") : t("major.linkChosen", { count: chosen.size })}
         </Button>
         <Button variant="default" disabled={incidents.length === 0} onClick={() => link({ filter })}>
           {t("major.linkAll")}

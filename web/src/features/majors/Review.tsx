@@ -61,6 +61,7 @@ export function Review({ major }: { major: Major }) {
             </div>
           ))}
       </dl>
+      {(review?.actions.length ?? 0) > 0 && <h3 className="muted spaced">{t("major.actions")}</h3>}
       {(review?.actions.length ?? 0) > 0 && (
         <ul className="rows" aria-label={t("major.actions")}>
           {review?.actions.map((action) => (

@@ -6,7 +6,7 @@ import type { Kind, Verb } from "@/records/kind";
 import { eventText, STATE_TONES, stateText } from "@/records/states";
 import { Ago } from "@/ui/bits";
 import { Person } from "@/ui/people";
-import { at } from "@/ui/time";
+import { at, between } from "@/ui/time";
 import { Changes } from "./Changes";
 
 type Release = Schemas["Release"];
@@ -79,10 +79,7 @@ export const RELEASES: Kind<Release> = {
   chips: ({ state }) => <State state={state} />,
   facts: (release) => [
     [t("release.version"), release.releaseVersion || null],
-    [
-      t("release.window"),
-      release.startTime ? `${at(release.startTime)} – ${release.endTime ? at(release.endTime) : "…"}` : null,
-    ],
+    [t("release.window"), release.startTime ? between(release.startTime, release.endTime) : null],
     team.fact(release),
     assignee.fact(release),
     [t("record.requester"), <Person key="r" id={release.requesterId} />],
