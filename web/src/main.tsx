@@ -9,7 +9,7 @@ import { mayPass } from "./api/problem";
 import { listenToKeys } from "./app/keys";
 import { router } from "./app/router";
 import { applyScheme, useShownScheme } from "./app/scheme";
-import { type Me, SessionProvider, signIn, whoAmI } from "./app/session";
+import { type Me, SessionProvider, signIn, usePresentMe, whoAmI } from "./app/session";
 import { SignedIn, SignInAgain } from "./app/states";
 import { theme } from "./app/theme";
 import { applyLanguage, words } from "./i18n";
@@ -31,7 +31,8 @@ const client = new QueryClient({
   },
 });
 
-function Console({ me }: { me: Me }) {
+function Console({ me: signedIn }: { me: Me }) {
+  const me = usePresentMe(signedIn);
   const [ended, setEnded] = useState(false);
   const [life, setLife] = useState(0);
   const onReauth = useCallback(() => setEnded(true), []);

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useCallback, useContext, useMemo } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
 
 /** Who is signed in, as `/auth/me` tells it. */
 export interface Me {
@@ -54,6 +54,24 @@ export async function signOut() {
   const answer = await fetch("/auth/logout", { method: "POST", headers: { "x-itsm-csrf": "1" } });
   const { logoutUrl } = (await answer.json()) as { logoutUrl: string };
   location.assign(logoutUrl);
+}
+
+const LOOKED_AFTER_MS = 15_000;
+
+/** Who is signed in, as it is now: a role that was given or taken counts in a page that is open, too. */
+export function usePresentMe(me: Me): Me {
+  const [present, setPresent] = useState(me);
+  useEffect(() => {
+    const look = async () => {
+      if (document.hidden) return;
+      // Without an answer nothing is known to be other; what is refused is told where it is asked for.
+      const told = await whoAmI().catch(() => null);
+      if (told !== null) setPresent((known) => (JSON.stringify(told) === JSON.stringify(known) ? known : told));
+    };
+    const timer = setInterval(() => void look(), LOOKED_AFTER_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return present;
 }
 
 export function SessionProvider({ me, children }: { me: Me; children: ReactNode }) {
