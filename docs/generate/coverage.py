@@ -13,6 +13,7 @@ from docs.generate import coverage_attacks
 from docs.generate.capability import MATRIX, Capability
 from docs.generate.coverage_desk import DESK
 from docs.generate.coverage_edge import EDGE
+from docs.generate.coverage_insight import INSIGHT
 from docs.generate.markdown import table, text
 
 _TESTS = Path(__file__).parents[2] / "tests"
@@ -325,6 +326,7 @@ CAPABILITIES = (
     ),
     *DESK,
     *EDGE,
+    *INSIGHT,
 )
 
 _INTRODUCTION = """

@@ -48,7 +48,7 @@ const betterOf = (kpi: string): Better => (FEWER_IS_BETTER.test(kpi) ? "less" : 
 
 /** One tile: its figure in its form, or why there is none. */
 export function TileView({ tile, data, definition, busy, shipped, tools, ...rest }: Props) {
-  const drawn = data?.kpi !== undefined && ["LINE", "BAR", "DONUT"].includes(tile.kind);
+  const drawn = rest.leads !== false && data?.kpi !== undefined && ["LINE", "BAR", "DONUT"].includes(tile.kind);
   return (
     <Figure title={titleOf(tile, shipped)} busy={busy} twin={drawn} tools={tools}>
       {data?.fault ? (
@@ -112,6 +112,7 @@ function Drawing({ tile, data, definition, when, leads = true, onPick }: Omit<Pr
     case "LINE": {
       const first = shown.map((row) => row.group).sort()[0];
       const days = daysOf(data.from ?? first, when.to ?? when.asOf);
+      const share = unit === "ratio" && tile.measure !== "COUNT";
       const lines = linesOf(tile, data, days);
       const onlyFilter = (day: string) => {
         const found = lines.map(({ series }) => filterOf({ group: day, series })).find((filter) => filter !== null);
@@ -121,11 +122,12 @@ function Drawing({ tile, data, definition, when, leads = true, onPick }: Omit<Pr
       return (
         <Lines
           days={days}
-          lines={lines}
+          // In percent a scale has round steps.
+          lines={share ? lines.map((line) => ({ ...line, values: line.values.map(inPercent) })) : lines}
           unit={unitName}
           area={lines.length === 1}
-          most={unit === "ratio" && tile.measure !== "COUNT" ? 1 : undefined}
-          write={write}
+          most={share ? 100 : undefined}
+          write={share ? (value) => write(value / 100) : write}
           link={(line, day, text) => link({ group: day, series: lines[line]?.series ?? "" }, text)}
           onPick={led && onPick ? (day) => onPick(onlyFilter(day) ?? "") : undefined}
         />
@@ -160,6 +162,8 @@ function Drawing({ tile, data, definition, when, leads = true, onPick }: Omit<Pr
       return <Rows tile={tile} data={data} head={head} link={link} />;
   }
 }
+
+const inPercent = (value: number | null) => (value === null ? null : value * 100);
 
 /** All that is known of each group. */
 function Rows({

@@ -133,9 +133,7 @@ export function edited<T extends Placed>(state: Editing<T>, act: Act<T>): Editin
       return { ...state, chosen: act.id };
     case "lift": {
       const tile = tileOf(act.id);
-      return tile
-        ? { ...state, chosen: act.id, lifted: { id: act.id, before: content.tiles }, said: told("lifted", tile) }
-        : state;
+      return tile ? { ...state, lifted: { id: act.id, before: content.tiles }, said: told("lifted", tile) } : state;
     }
     case "move":
       return hold("moved", (box) => ({ ...box, x: box.x + act.dx, y: box.y + act.dy }));
@@ -159,7 +157,7 @@ export function edited<T extends Placed>(state: Editing<T>, act: Act<T>): Editin
       const { x = 0, y = 0, w = 0, h = 0 } = act.by;
       const up = edited(state, { act: "lift", id: act.id });
       const there = w || h ? edited(up, { act: "size", dw: w, dh: h }) : edited(up, { act: "move", dx: x, dy: y });
-      return { ...edited(there, { act: "drop" }), chosen: state.chosen };
+      return edited(there, { act: "drop" });
     }
     case "add":
       return { ...state, chosen: act.tile.id, content: withTiles([...content.tiles, act.tile]), said: told("added", act.tile) };
