@@ -64,6 +64,7 @@ export const GROUPS = (): readonly Group[] => [
         count: <MyVotes />,
       },
       { to: "/tasks", icon: "task", label: t("nav.tasks"), permission: "tasks.list", key: "g t" },
+      { to: "/articles", icon: "knowledge", label: t("nav.articles"), permission: "articles.list", key: "g k" },
     ],
   },
   {
@@ -96,7 +97,6 @@ export const GROUPS = (): readonly Group[] => [
   {
     label: t("nav.administration"),
     places: [
-      { to: "/articles", icon: "knowledge", label: t("nav.articles"), permission: "articles.list", key: "g k" },
       { to: "/catalogItems", icon: "catalog", label: t("nav.catalog"), permission: "catalogItems.list", key: "g o" },
       { to: "/admin", icon: "settings", label: t("nav.settings"), permission: "slaPolicies.list", key: "g s" },
       { to: "/audit", icon: "audit", label: t("nav.audit"), permission: "auditEntries.list", key: "g u" },
