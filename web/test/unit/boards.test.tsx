@@ -72,6 +72,20 @@ const server = createServer((request, response) => {
       board = { ...board, ...(draft as typeof BOARD), edition: 2, etag: "2" };
       draft = null;
       send(board);
+    } else if (path === "dashboards/dsb_1/versions") {
+      const version = { name: "Desk", description: "", days: 30, publisherId: "mia", publishTime: "2026-11-23T12:00:00Z" };
+      send({
+        versions: [
+          { ...version, edition: 2, note: "What we look at", tiles: board.tiles },
+          { ...version, edition: 1, note: "", tiles: [] },
+        ],
+      });
+    } else if (path === "dashboards/dsb_1:restore") {
+      board = { ...board, tiles: [], edition: 3, etag: "3" };
+      send(board);
+    } else if (path === "dashboards/dsb_1:shareWithAll") {
+      board = { ...board, sharing: "EVERYBODY", etag: "2" };
+      send(board);
     } else if (path === "dashboards/dsb_1:discard") {
       draft = null;
       send(board);
@@ -85,9 +99,9 @@ await words("core", "insight");
 // The client of the interface takes its address from the page, so it comes after it.
 const { Board, Editor } = await import("@/features/dashboards/pages");
 
-const me = {
+let me = {
   ...{ subject: "mia", kind: "user", tenant: "demo", roles: [] },
-  permissions: ["dashboards.create", "dashboards.update", "dashboards.share", "incidents.list"],
+  permissions: ["dashboards.create", "dashboards.update", "dashboards.shareWithAll", "incidents.list"],
 };
 let end = () => {};
 let where = () => "";
@@ -197,4 +211,33 @@ test("who comes back is offered what he had not published, and another tab's dra
   (await button("Taller")).click();
   await says("This draft was changed in another tab");
   expect(kept).toEqual([]);
+});
+
+test("what was shown before comes back, and who only reads changes nothing", async () => {
+  board = { ...board, edition: 2 };
+  open("/dashboards/dsb_1");
+  (await button("More")).click();
+  (await button("Share")).click();
+  const choice = await vi.waitFor(() => {
+    const found = document.querySelector<HTMLSelectElement>("dialog select");
+    if (found === null) throw new Error("nobody asks who sees it");
+    return found;
+  }, WAIT);
+  Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, "value")?.set?.call(choice, "EVERYBODY");
+  choice.dispatchEvent(new Event("change", { bubbles: true }));
+  (document.querySelector("dialog form") as HTMLFormElement).requestSubmit();
+  await vi.waitFor(() => expect(board.sharing).toBe("EVERYBODY"), WAIT);
+  await vi.waitFor(() => expect(document.querySelector("dialog")).toBeNull(), WAIT);
+  (await button("More")).click();
+  (await button("History")).click();
+  await says("What we look at");
+  (await button("Restore")).click();
+  await says("Nothing is shown yet");
+  expect(board).toMatchObject({ edition: 3, tiles: [] });
+  end();
+  me = { ...me, subject: "ann", permissions: ["dashboards.create", "incidents.list"] };
+  open("/dashboards/dsb_1");
+  await button("Make a copy");
+  const all = [...document.querySelectorAll("button, [role=menuitem]")].map((each) => each.textContent);
+  expect(all.filter((text) => text === "Edit" || text === "Share")).toEqual([]);
 });
