@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import {
+  createMemoryHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Outlet,
+  RouterProvider,
+} from "@tanstack/react-router";
+import { createRoot } from "react-dom/client";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { SessionProvider } from "@/app/session";
+
+interface Described {
+  paths: Record<
+    string,
+    Record<string, { responses: Record<string, { content?: Record<string, { schema: { $ref?: string } }> }> }>
+  >;
+  components: { examples: Record<string, { value: unknown }> };
+}
+
+// The other end of the wire: whatever is asked for is answered by the example of it that the interface describes itself with.
+const described = JSON.parse(readFileSync(".build/openapi.json", "utf8")) as Described;
+const places = Object.entries(described.paths).map(([path, operations]) => ({
+  pattern: new RegExp(`^${path.replaceAll("/", "\\/").replace(/\{\w+\}/g, "[^/:]+")}$`),
+  operations,
+}));
+const unknown: string[] = [];
+const server = createServer((request, response) => {
+  const path = decodeURIComponent(new URL(request.url ?? "", "http://127.0.0.1").pathname);
+  const found = places.find(({ pattern }) => pattern.test(path))?.operations[request.method?.toLowerCase() ?? ""];
+  const name = found?.responses["200"]?.content?.["application/json"]?.schema.$ref?.split("/").at(-1);
+  const example = name && described.components.examples[name]?.value;
+  if (!example) unknown.push(`${request.method} ${path}`);
+  response.writeHead(example ? 200 : 404, { "content-type": "application/json" }).end(JSON.stringify(example ?? {}));
+});
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+const { happyDOM } = window as unknown as { happyDOM: { setURL: (url: string) => void } };
+happyDOM.setURL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+// The client of the interface takes its address from the page, so it comes after it.
+const { Records } = await import("@/features/admin/Records");
+const { RecordForm } = await import("@/features/admin/RecordForm");
+const { Landing } = await import("@/features/admin/Landing");
+const { Users } = await import("@/features/admin/Users");
+const { Roles } = await import("@/features/admin/Roles");
+const { Teams } = await import("@/features/admin/Teams");
+const { DeadLetters } = await import("@/features/admin/DeadLetters");
+const { GROUPS } = await import("@/features/admin/places");
+const { Audit } = await import("@/features/audit/Audit");
+
+const me = { subject: "root", kind: "user", tenant: "demo", roles: ["admin"], permissions: [] as string[] };
+let end = () => {};
+
+function open(path: string) {
+  const root = createRootRoute({ component: Outlet });
+  const page = (at: string, component: () => React.ReactNode) =>
+    createRoute({ getParentRoute: () => root, path: at, component });
+  const routes = [
+    page("/admin", Landing),
+    page("/admin/users", Users),
+    page("/admin/roles", Roles),
+    page("/admin/teams", Teams),
+    page("/admin/deadLetters", DeadLetters),
+    page("/admin/$kind", Records),
+    page("/admin/$kind/$id", RecordForm),
+    page("/audit", Audit),
+  ];
+  const router = createRouter({
+    routeTree: root.addChildren(routes),
+    history: createMemoryHistory({ initialEntries: [path] }),
+  });
+  const place = document.body.appendChild(document.createElement("div"));
+  const failed: unknown[] = [];
+  const rendered = createRoot(place, {
+    onUncaughtError: (error) => failed.push(error),
+    onCaughtError: (error) => failed.push(error),
+  });
+  rendered.render(
+    <MantineProvider>
+      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
+        <SessionProvider me={{ ...me, permissions: PERMISSIONS }}>
+          <RouterProvider router={router as never} />
+        </SessionProvider>
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  end = () => {
+    rendered.unmount();
+    place.remove();
+  };
+  return { place, failed };
+}
+
+const PERMISSIONS = [
+  ...new Set(
+    Object.values(described.paths).flatMap((operations) =>
+      Object.values(operations).flatMap(
+        (each) => (each as { security?: { bearer?: string[] }[] }).security?.flatMap(({ bearer = [] }) => bearer) ?? [],
+      ),
+    ),
+  ),
+];
+
+afterEach(() => end());
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const generic = GROUPS.flatMap(({ places: all }) => all).filter(({ to }) => to === undefined);
+const shown = [
+  ...["/admin", "/admin/users", "/admin/users?user=usr_1", "/admin/roles", "/admin/teams", "/admin/deadLetters", "/audit"],
+  ...generic.flatMap(({ id }) => [`/admin/${id}`, `/admin/${id}/one`]),
+];
+
+test.each(shown)("%s shows what the interface answers", async (path) => {
+  const { place, failed } = open(path);
+  await vi.waitFor(
+    () => {
+      expect(failed).toEqual([]);
+      expect(place.querySelector("h1")?.textContent).toBeTruthy();
+      expect(place.querySelector("[role=status][aria-label=Loading]")).toBeNull();
+    },
+    { timeout: 15_000 },
+  );
+  expect([...place.querySelectorAll("[role=alert]")].map(({ textContent }) => textContent)).toEqual([]);
+  expect(unknown).toEqual([]);
+});
