@@ -24,7 +24,7 @@ export function Shell() {
   const [sheet, setSheet] = useState(false);
   const go = t("keys.go");
   const groups = GROUPS()
-    .map((group) => ({ ...group, places: group.places.filter(({ permission }) => can(permission)) }))
+    .map((group) => ({ ...group, places: group.places.filter(({ permission }) => permission === "" || can(permission)) }))
     .filter((group) => group.places.length > 0);
   const places = groups.flatMap((group) => group.places);
   useCommands([

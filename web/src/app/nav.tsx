@@ -10,7 +10,7 @@ export interface Place {
   to: string;
   icon: IconName;
   label: string;
-  /** Who may not do this has nothing to do there. */
+  /** Who may not do this has nothing to do there; empty for everybody. */
   permission: string;
   /** Keys that lead there. */
   key?: string;
@@ -28,6 +28,7 @@ export const GROUPS = (): readonly Group[] => [
   {
     label: t("nav.desk"),
     places: [
+      { to: "/inbox", icon: "inbox", label: t("nav.inbox"), permission: "", key: "g n", count: <Unread /> },
       {
         to: "/incidents",
         icon: "incident",
@@ -103,6 +104,14 @@ export const GROUPS = (): readonly Group[] => [
     ],
   },
 ];
+
+function Unread() {
+  const { data } = useQuery({
+    queryKey: ["counts", "inbox"],
+    queryFn: () => ask<{ unreadCount: number }>("GET", "inbox", { query: { pageSize: 1, unread: true } }),
+  });
+  return data && data.unreadCount > 0 ? <Shown value={data.unreadCount} capped={data.unreadCount >= 99} /> : null;
+}
 
 function MyVotes() {
   const { me } = useSession();

@@ -133,6 +133,19 @@ const dashboardEditor = createRoute({
   component: page("insight", () => import("@/features/dashboards/pages"), "Editor"),
 });
 
+const search = createRoute({
+  getParentRoute: () => root,
+  path: "/search",
+  validateSearch: recordSearch,
+  component: page("insight", () => import("@/features/search/SearchPage"), "SearchPage"),
+});
+const inbox = createRoute({
+  getParentRoute: () => root,
+  path: "/inbox",
+  validateSearch: recordSearch,
+  component: page("core", () => import("@/features/inbox/Inbox"), "Inbox"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     start,
@@ -160,6 +173,8 @@ export const router = createRouter({
     dashboards,
     dashboard,
     dashboardEditor,
+    search,
+    inbox,
   ]),
   defaultPreload: "intent",
   defaultPreloadDelay: 80,

@@ -47,6 +47,7 @@ const PATHS = {
   calendar: "M2.5 4h11v9.5h-11zM2.5 7h11M5.5 2.3V5M10.5 2.3V5",
   move: "M8 2v12M2 8h12M6.2 3.8 8 2l1.8 1.8M6.2 12.2 8 14l1.8-1.8M3.8 6.2 2 8l1.8 1.8M12.2 6.2 14 8l-1.8 1.8",
   wave: "M2 8h2.5L6.5 3.5 9.5 12.5 11.5 8H14",
+  inbox: "M2 9.5h3.6l1 2h2.8l1-2H14M2 9.5 4 3h8l2 6.5V13H2z",
 } as const;
 
 export type IconName = keyof typeof PATHS;
