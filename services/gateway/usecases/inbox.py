@@ -19,7 +19,7 @@ from services.gateway.usecases.reading import Asked, Document, Paged, page_of
 INBOX = "inbox"
 KEPT = timedelta(days=30)
 MOST_COUNTED, MOST_READ = 99, 200
-OF_AN_HOUR = 60
+OF_AN_HOUR = 200
 """How much of an hour is kept for one person; what is beyond that is told of by the last word of a burst."""
 FIELDS: Fields = {
     "id": Field(path="_id", sortable=True),
