@@ -28,7 +28,7 @@ export const GROUPS = (): readonly Group[] => [
   {
     label: t("nav.desk"),
     places: [
-      { to: "/inbox", icon: "inbox", label: t("nav.inbox"), permission: "", key: "g n", count: <Unread /> },
+      { to: "/inbox", icon: "inbox", label: t("nav.inbox"), permission: "", key: "g b", count: <Unread /> },
       {
         to: "/incidents",
         icon: "incident",
