@@ -12,7 +12,7 @@ import {
   RouterProvider,
 } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
-import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { SessionProvider } from "@/app/session";
 
 interface Described {
@@ -39,6 +39,8 @@ const server = createServer((request, response) => {
   response.writeHead(example ? 200 : 404, { "content-type": "application/json" }).end(JSON.stringify(example ?? {}));
 });
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+// It answers to the end: names are asked for a moment after what they stand in is gone.
+server.unref();
 const { happyDOM } = window as unknown as { happyDOM: { setURL: (url: string) => void } };
 happyDOM.setURL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 // The client of the interface takes its address from the page, so it comes after it.
@@ -51,6 +53,13 @@ const { Teams } = await import("@/features/admin/Teams");
 const { DeadLetters } = await import("@/features/admin/DeadLetters");
 const { GROUPS } = await import("@/features/admin/places");
 const { Audit } = await import("@/features/audit/Audit");
+const requests = await import("@/features/requests/pages");
+const tasks = await import("@/features/tasks/pages");
+const articles = await import("@/features/knowledge/pages");
+const catalog = await import("@/features/catalog/pages");
+const { LiveProvider } = await import("@/live/live");
+// Another tab has the stream.
+Object.defineProperty(navigator, "locks", { value: { request: () => new Promise(() => undefined) } });
 
 const me = { subject: "root", kind: "user", tenant: "demo", roles: ["admin"], permissions: [] as string[] };
 let end = () => {};
@@ -68,6 +77,14 @@ function open(path: string) {
     page("/admin/$kind", Records),
     page("/admin/$kind/$id", RecordForm),
     page("/audit", Audit),
+    page("/requests", requests.Queue),
+    page("/requests/$id", requests.RequestPage),
+    page("/tasks", tasks.Queue),
+    page("/tasks/$id", tasks.TaskPage),
+    page("/articles", articles.Queue),
+    page("/articles/$id", articles.ArticlePage),
+    page("/catalogItems", catalog.Queue),
+    page("/catalogItems/$id", catalog.ItemPage),
   ];
   const router = createRouter({
     routeTree: root.addChildren(routes),
@@ -83,7 +100,9 @@ function open(path: string) {
     <MantineProvider>
       <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
         <SessionProvider me={{ ...me, permissions: PERMISSIONS }}>
-          <RouterProvider router={router as never} />
+          <LiveProvider life={0} onReauth={() => undefined}>
+            <RouterProvider router={router as never} />
+          </LiveProvider>
         </SessionProvider>
       </QueryClientProvider>
     </MantineProvider>,
@@ -106,27 +125,29 @@ const PERMISSIONS = [
 ];
 
 afterEach(() => end());
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
-
 const generic = GROUPS.flatMap(({ places: all }) => all).filter(({ to }) => to === undefined);
 const shown = [
+  ...["/requests", "/requests/one", "/tasks", "/tasks/one", "/articles", "/articles/one", "/catalogItems", "/catalogItems/one"],
+  ...["write", "review", "versions", "translations", "opinions"].map((tab) => `/articles/one?tab=${tab}`),
+  ...["plan", "offer"].map((tab) => `/catalogItems/one?tab=${tab}`),
   ...["/admin", "/admin/users", "/admin/users?user=usr_1", "/admin/roles", "/admin/teams", "/admin/deadLetters", "/audit"],
   ...generic.flatMap(({ id }) => [`/admin/${id}`, `/admin/${id}/one`]),
 ];
 
-test.each(shown)("%s shows what the interface answers", async (path) => {
-  const { place, failed } = open(path);
-  await vi.waitFor(
-    () => {
-      expect(failed).toEqual([]);
-      expect(place.querySelector("h1")?.textContent).toBeTruthy();
-      expect(place.querySelector("[role=status][aria-label=Loading]")).toBeNull();
-    },
-    { timeout: 15_000 },
-  );
-  expect([...place.querySelectorAll("[role=alert]")].map(({ textContent }) => textContent)).toEqual([]);
-  expect(unknown).toEqual([]);
-});
+test.each(shown)(
+  "%s shows what the interface answers",
+  async (path) => {
+    const { place, failed } = open(path);
+    await vi.waitFor(
+      () => {
+        expect(failed).toEqual([]);
+        expect(place.querySelector("h1")?.textContent).toBeTruthy();
+        expect(place.querySelector("[role=status][aria-label=Loading]")).toBeNull();
+      },
+      { timeout: 15_000 },
+    );
+    expect([...place.querySelectorAll("[role=alert]")].map(({ textContent }) => textContent)).toEqual([]);
+    expect(unknown.splice(0)).toEqual([]);
+  },
+  30_000,
+);
