@@ -10,6 +10,7 @@ _CONNECTIONS = "e2e/attacks/test_connections.py::test_"
 _RIGHTS = "e2e/attacks/test_rights.py::test_"
 _PROOFS = "e2e/attacks/test_proofs.py::test_"
 _TOLD = "e2e/attacks/test_told.py::test_"
+_MESSAGES = "e2e/attacks/test_messages.py::test_"
 _MANNERS = "e2e/test_manners.py::test_"
 _SIGN_IN = "e2e/test_sign_in.py::test_"
 _STREAM = "e2e/test_stream.py::test_"
@@ -39,6 +40,8 @@ _LIARS = f"{_PROOFS}a_token_of_another_time_issuer_purpose_or_tenant_lets_nobody
 _KEY_ENDS = f"{_RIGHTS}a_key_does_not_reach_beyond_its_maker_and_ends_with_its_revocation"
 _INSIDE = f"{_TOLD}no_way_leads_to_an_address_of_the_inside"
 _RECEIVERS = f"{_TOLD}a_receiver_that_sends_elsewhere_drips_floods_or_is_ourselves_gets_nowhere"
+_TEMPLATES_LIVE = f"{_MESSAGES}no_template_reaches_out_of_itself_and_no_address_is_several"
+_NO_MAIL = f"{_MESSAGES}mail_that_is_none_is_read_or_refused_and_everybody_else_is_served"
 _ONES_OWN_JOBS = "e2e/test_jobs.py::test_what_cannot_be_done_is_refused_at_once_and_a_job_is_seen_by_its_maker_alone"
 _POSITIONS = f"{_TOLD}a_made_up_position_of_a_stream_is_refused"
 
@@ -116,11 +119,8 @@ CASES: dict[str, Case] = {
         "fields that only the platform sets", f"{_RIGHTS}nobody_gives_himself_what_only_the_platform_gives", _VERSIONS
     ),
     "AZ-05": _by("one's own profile", f"{_RIGHTS}nobody_gives_himself_what_only_the_platform_gives"),
-    "AZ-08": _none(
-        "assignment to nobody",
-        "a team or a person is taken as it is named, whoever it is: opening and moving work waits for no other service, and "
-        "the answer is the same for all names, so that nothing is learned from it",
-    ),
+    # Opening and moving work waits for no other service: whoever is named is taken as named, in the same words for all.
+    "AZ-08": _by("assignment to nobody", f"{_RIGHTS}work_is_given_to_any_name_which_tells_nothing_and_lets_nobody_in"),
     "AZ-09": _by("references to what is out of sight", f"{_RIGHTS}a_reference_to_what_is_out_of_sight_is_like_one_to_nothing"),
     "AZ-10": _by(
         "circles and depth",
@@ -226,7 +226,10 @@ CASES: dict[str, Case] = {
     "SE-07": _by("a right that ends while somebody listens", _ROLES, "unit/gateway/test_revocations.py"),
     "SE-08": _by("filters of streams", _POSITIONS, f"{_TOLD}who_listens_to_records_of_others_hears_nothing"),
     "SE-10": _by("scripts in texts", "e2e/console/test_hostile_texts.py::test_markup_in_texts_is_shown_as_it_was_written"),
-    "SE-12": _none("addresses in alerts", "the console makes no link of any address that an alert brings"),
+    "SE-12": _by(
+        "addresses in alerts",
+        "e2e/console/test_hostile_texts.py::test_no_address_that_an_alert_brings_leads_anywhere_but_to_the_web",
+    ),
     "SE-14": _by("endless words", "e2e/console/test_hostile_texts.py::test_markup_in_texts_is_shown_as_it_was_written"),
     "WH-02": _by("addresses of the inside", _INSIDE, f"{_OUT}what_is_not_the_public_network_is_refused_in_every_spelling"),
     "WH-03": _by("names with one bad address", f"{_OUT}a_name_is_refused_when_any_of_its_addresses_is_private"),
@@ -259,6 +262,7 @@ CASES: dict[str, Case] = {
     ),
     "NT-01": _by(
         "templates that reach out of themselves or never end",
+        _TEMPLATES_LIVE,
         f"{_TEMPLATES}what_is_no_plain_place_for_data_is_refused_with_its_line",
         f"{_TEMPLATES}nothing_takes_long_or_says_much",
     ),
@@ -268,9 +272,14 @@ CASES: dict[str, Case] = {
         f"{_TEMPLATES}a_subject_is_one_line_of_what_can_be_read",
         f"{_MAIL}whatever_is_handed_in_there_are_no_headers_but_ours_and_one_of_each",
     ),
-    "NT-04": _by("addresses that are several or none", "unit/gateway/test_mail_addresses.py::test_whatever_else_is_refused"),
+    "NT-04": _by(
+        "addresses that are several or none",
+        _TEMPLATES_LIVE,
+        "unit/gateway/test_mail_addresses.py::test_whatever_else_is_refused",
+    ),
     "NT-05": _by(
         "mail that comes in",
+        _NO_MAIL,
         "unit/gateway/test_mail_in.py::test_any_bytes_are_read_or_refused",
         "unit/gateway/test_mail_clerk.py::test_a_reference_counts_only_for_who_takes_part",
         "unit/gateway/test_mail_proof.py::test_what_another_says_or_what_stands_in_words_of_somebody_else_proves_nothing",

@@ -326,3 +326,31 @@ async def test_tenants_share_no_answer_and_no_list_tells_of_another(
         assert watch.saw(await crawler.http.get(f"/api/v1/incidents/{made['id']}")).status_code == 404
         metrics = [await crawler.http.get(f"{each['management']}/metrics") for each in stack["services"].values()]
         assert not [each for each in metrics if run in each.text], "what people write is no label"
+
+
+async def test_work_is_given_to_any_name_which_tells_nothing_and_lets_nobody_in(
+    stack: dict[str, Any], agent: Gateway, callers: Callers
+) -> None:
+    run = uuid.uuid4().hex
+    async with Gateway(stack["gateway"], await callers.person("admin", f"w-{run[:8]}")) as foreign:
+        stranger = (await foreign.get("users:whoami"))["subject"]
+        told = set()
+        async with watched(stack, agent) as watch:
+            for name in (stranger, "usr_nobody", f"usr_{run}"):
+                made = await agent.post("incidents", opened(title=f"secret {run}", category=run))
+                given = {"teamId": f"team-of-{name}", "assigneeId": name}
+                answer = watch.saw(await agent.send("POST", f"incidents/{made['id']}:assign", given, version=made["etag"]))
+                record = answer.json()
+                told.add((answer.status_code, record["assigneeId"] == name, record["state"], *sorted(record)))
+                theirs = [
+                    watch.saw(await foreign.send("GET", f"incidents/{made['id']}{suffix}")) for suffix in ("", "/timeline")
+                ]
+                assert {each.status_code for each in theirs} == {404}
+            assert {status for status, *_ in told} == {200} and len(told) == 1, "whoever it is, the answer is the same"
+            assert (await foreign.get("incidents:count", filter=f'category = "{run}"'))["value"] == 0
+            odd = ({"$ne": ""}, [stranger], "x" * 10_000, "usr\x00nobody", 7)
+            tries = [
+                Attempt(f"given to {str(each)[:20]!r}", (400, 422), f"incidents/{made['id']}:assign", body={"assigneeId": each})
+                for each in odd
+            ]
+            await attempted(watch, agent.http, tries)

@@ -1,11 +1,16 @@
 """What people write is text on every page: no markup of theirs runs, loads or breaks anything."""
 
+import asyncio
+from typing import Any
 from uuid import uuid4
 
+import pytest
 from playwright.async_api import Dialog, Request, expect
 
 from tests.e2e.console.conftest import Enter
 from tests.support.gateway import Gateway
+from tests.support.ingest import an_alert
+from tests.support.senders import Key, Sender
 
 CANARY = "canary.example"
 VECTORS = (
@@ -128,3 +133,59 @@ async def test_markup_in_texts_is_shown_as_it_was_written(enter: Enter, agent: G
         assert await page.locator(foreign).count() == 0, path
     assert page.url.startswith(me.url)
     assert (dialogs, canaries, me.defects) == ([], [], [])
+
+
+ADDRESSES = (
+    "javascript:top.hit=1",
+    "JaVa\tScRiPt:top.hit=1",
+    "data:text/html,<script>top.hit=1</script>",
+    "vbscript:x",
+    "itsm-own:x",
+    f"https://prometheus.example@{CANARY}/graph",
+    f"//{CANARY}/x",
+)
+STRANGE = """all => all.filter(link => !["http:", "https:", "mailto:", "tel:"].includes(link.protocol)
+  || (link.origin !== location.origin && !/noopener.*noreferrer|noreferrer.*noopener/.test(link.rel)))
+  .map(link => link.outerHTML)"""
+
+
+@pytest.fixture
+async def alerts(stack: dict[str, Any], keeper: Gateway) -> list[dict[str, Any]]:
+    """What a sender says of where to read more of it, an alert for each address."""
+    word = f"w{uuid4().hex[:10]}"
+    async with Gateway(stack["gateway"], stack["users"]["monitor-manager"]["token"]) as manager:
+        key = await Key.made(manager)
+    told = [
+        an_alert(
+            labels={"alertname": f"{word} {place}", "severity": "critical"},
+            annotations={"summary": f"{word} {place}", "runbook_url": address, "description": address, "dashboard": address},
+            generatorURL=address,
+            fingerprint=f"{word}{place}",
+        )
+        for place, address in enumerate(ADDRESSES)
+    ]
+    async with Sender(stack["ingest"], key.secret) as sender:
+        for alert in told:
+            await sender.insist(alert)
+    async with asyncio.timeout(60):
+        while True:
+            found = [row async for row in keeper.pages("alerts", "alerts") if row["title"].startswith(word)]
+            if len(found) == len(ADDRESSES) and all(row["incidentId"] for row in found):
+                return found
+            await asyncio.sleep(0.2)
+
+
+async def test_no_address_that_an_alert_brings_leads_anywhere_but_to_the_web(
+    enter: Enter, alerts: list[dict[str, Any]]
+) -> None:
+    me = await enter("agent")
+    page = me.page
+    pages = [("/alerts", alerts[0]["title"])]
+    pages += [(f"/alerts?peek={alert['id']}", alert["title"]) for alert in alerts]
+    pages += [(f"/incidents/{alerts[0]['incidentId']}", alerts[0]["title"])]
+    for path, shown in pages:
+        await me.open(path)
+        await expect(page.get_by_text(shown, exact=False).first).to_be_visible()
+        assert await page.locator("main a").evaluate_all(STRANGE) == [], path
+        assert await page.evaluate("top.hit") is None, path
+    assert me.defects == []
