@@ -15,8 +15,8 @@ ELSEWHERE = {
     *("incidents", "kpis", "imports", "services", "search", "drafts", "macroRuns"),
     *("bootstrap", "presence", "inbox", "statusUpdates"),
 }
-"""Resources with commands of their own: `inc`, `kpi`, `ci import`, `events`, `search`. Drafts, what a macro did a minute ago, what
-a console begins with, who is at a record, and what it tells everybody or one person, are for who works in a browser."""
+"""Resources with commands of their own: `inc`, `kpi`, `ci import`, `events`, `search`. Drafts, what a macro did a minute
+ago, what a console begins with, who is at a record, and what it tells everybody or one person, are for who is in a browser."""
 
 
 def test_every_resource_of_the_contract_has_commands() -> None:
