@@ -20,7 +20,10 @@ export function Grid({ state, act, onCopy, children }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const held = useRef<{ x: number; y: number; box: Box; how: "move" | "size" } | null>(null);
   const { content, lifted, chosen, said } = state;
-  const tiles = inOrder(content.tiles);
+  // While a tile is in the air all keep their places in the page: what is moved there loses the pointer that holds it.
+  const tiles = inOrder(lifted?.before ?? content.tiles).flatMap(
+    ({ id }) => content.tiles.find((each) => each.id === id) ?? [],
+  );
 
   // The tile that is in the air keeps the keyboard, wherever it lies among the others by now.
   const inAir = lifted?.id;
