@@ -14,6 +14,7 @@ TRIAGE = (
     ),
 )
 
+_ROOM = "e2e/console/test_majors.py::test_a_major_incident_is_declared_led_told_of_and_over_with_all_that_belongs_to_it"
 _CHANGES = "e2e/test_changes.py"
 _BOARD = f"{_CHANGES}::test_two_of_the_board_agree_though_the_service_dies_between_and_a_pipeline_makes_it_in_its_window"
 _BACK = f"{_CHANGES}::test_an_edit_of_what_was_approved_and_a_window_that_passes_take_a_change_back"
@@ -246,6 +247,13 @@ DAILY = (
     ),
     Capability("surveys after closing", (_ASKED,), (_ASKED,), (_ASKED, *MATRIX), ("unit/incident/test_surveys.py",)),
     Capability("drafts on the server", (_ASKED,), (_ASKED,), (_ASKED, *MATRIX), ("unit/incident/test_surveys.py",)),
+    Capability(
+        "console: a major incident led from its war room, before several pairs of eyes",
+        (_ROOM,),
+        (_MAJOR,),
+        (_ROOM, *MATRIX),
+        ("unit/incident/test_majors.py",),
+    ),
     Capability(
         "who is at a record: any kind, told on the stream, through every gateway",
         (_THERE,),
