@@ -4,6 +4,7 @@ import { t } from "@/i18n";
 import { TextFilter, Toggles } from "@/ui/filters";
 import { Icon } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
+import { Team } from "@/ui/teams";
 import { toastProblem } from "@/ui/toasts";
 import { useJobs } from "./bulk";
 import type { DeskRecord, Kind } from "./kind";
@@ -42,7 +43,7 @@ export function QueueFilters<R extends DeskRecord>({ kind, search, set, text, fi
       ))}
       {search.team && (
         <button type="button" className="toggle" aria-pressed="true" onClick={() => set({ team: undefined })}>
-          {t("record.team")}: {search.team} ×
+          {t("record.team")}: <Team id={search.team} /> ×
         </button>
       )}
       {raw && (

@@ -9,6 +9,7 @@ import { Ago, Problem, type Tone } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
 import { Icon, type IconName } from "@/ui/Icon";
 import { Person } from "@/ui/people";
+import { Team } from "@/ui/teams";
 import { toast, toastProblem } from "@/ui/toasts";
 import { StateChip } from "./chips";
 import { assignee, team } from "./common";
@@ -122,7 +123,7 @@ export function Tasks({ resources, id }: { resources: string; id: string }) {
                   {!task.mandatory && <span className="muted">{t("tasks.optional")}</span>}
                 </div>
                 <p className="line wrap muted">
-                  {task.assigneeId ? <Person id={task.assigneeId} /> : <span>{task.teamId || t("record.noTeam")}</span>}
+                  {task.assigneeId ? <Person id={task.assigneeId} /> : <Team id={task.teamId} lone={t("record.noTeam")} />}
                   {!OVER.has(task.state) && task.dependsOn.length > 0 && (
                     <span>
                       {t("tasks.after", { titles: task.dependsOn.map((each) => named.get(each) ?? each).join(", ") })}

@@ -1,15 +1,17 @@
 import { Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { ask, type Schemas } from "@/api/client";
 import { t } from "@/i18n";
 import { Ago, Problem } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { Icon, type IconName } from "@/ui/Icon";
 import { Person, usePerson } from "@/ui/people";
+import { Team } from "@/ui/teams";
 import { lasting } from "@/ui/time";
 import { useNotes } from "./data";
 import type { DeskRecord, Kind } from "./kind";
+import { AssetLinks } from "./RecordLink";
 
 type Entry = Schemas["TimelineEntry"];
 type Note = Schemas["Note"];
@@ -185,6 +187,14 @@ function escalation(detail: Record<string, unknown>): string {
   return [clock?.kind ? t(`clock.${clock.kind as "RESPONSE"}`) : "", String(detail.step ?? ""), late].filter(Boolean).join(" ");
 }
 
+/** A value by what its field names: a person, a team, an asset, a state; else as it is. */
+function shownAs(field: string, text: string, stateText: (state: string) => string): ReactNode {
+  if (PEOPLE.has(field)) return <Person id={text} />;
+  if (field === "teamId") return <Team id={text} />;
+  if (field === "state") return stateText(text);
+  return text.startsWith("ast_") ? <AssetLinks ids={[text]} /> : text;
+}
+
 function Value({
   field,
   value,
@@ -203,7 +213,7 @@ function Value({
         ? JSON.stringify(value)
         : String(value);
   if (!text || /^[A-Z_]+_UNSPECIFIED$/.test(text)) return old ? null : <span className="muted">–</span>;
-  const shown = field.endsWith("Id") && PEOPLE.has(field) ? <Person id={text} /> : field === "state" ? stateText(text) : text;
+  const shown = shownAs(field, text, stateText);
   return old ? (
     <>
       <del>{shown}</del> →

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import { t } from "@/i18n";
 import { Ago } from "@/ui/bits";
 import { Person } from "@/ui/people";
+import { Team } from "@/ui/teams";
 import type { Column, DeskRecord, Field } from "./kind";
 import { RecordLink } from "./RecordLink";
 
@@ -48,16 +49,9 @@ export const team = {
     title: t("record.team"),
     width: "11rem",
     minor: true,
-    cell: ({ teamId }) => <span className={teamId ? undefined : "muted"}>{teamId || "–"}</span>,
+    cell: ({ teamId }) => <Team id={teamId} />,
   }),
-  fact: ({ teamId }: { teamId: string }): Fact => [
-    t("record.team"),
-    teamId || (
-      <span key="t" className="muted">
-        {t("record.noTeam")}
-      </span>
-    ),
-  ],
+  fact: ({ teamId }: { teamId: string }): Fact => [t("record.team"), <Team key="t" id={teamId} lone={t("record.noTeam")} />],
 };
 
 export const assignee = {

@@ -14,6 +14,7 @@ import { TextFilter, Toggles, Views } from "@/ui/filters";
 import type { IconName } from "@/ui/Icon";
 import { Person } from "@/ui/people";
 import { Peek, RowList } from "@/ui/RowList";
+import { Team } from "@/ui/teams";
 import { at } from "@/ui/time";
 import { toast, toastProblem } from "@/ui/toasts";
 import { useCursor } from "@/ui/useCursor";
@@ -305,7 +306,9 @@ function Details({ alert }: { alert: Alert }) {
           <IncidentLink id={alert.incidentId} />
         </dd>
         <dt>{t("record.team")}</dt>
-        <dd>{alert.teamId || "–"}</dd>
+        <dd>
+          <Team id={alert.teamId} />
+        </dd>
         <dt>{t("alert.source")}</dt>
         <dd>{alert.source}</dd>
         <dt>{t("alert.since")}</dt>

@@ -9,6 +9,7 @@ import { Card } from "@/records/RecordRows";
 import { STATE_TONES, stateText } from "@/records/states";
 import { Ago, Chip } from "@/ui/bits";
 import { Person } from "@/ui/people";
+import { Team } from "@/ui/teams";
 import { at } from "@/ui/time";
 import { Tools } from "./Delegations";
 
@@ -65,7 +66,7 @@ export const approvals = (me: string): Kind<Approval> => ({
     [t("approval.subject"), <AnyLink key="s" target={approval.subject} />],
     [t("approval.askedBy"), <Person key="r" id={approval.requesterId} />],
     [t("approval.policy"), approval.policyId === "default" ? t("approval.defaultPolicy") : approval.policyName],
-    [t("record.team"), approval.teamId || null],
+    [t("record.team"), approval.teamId ? <Team key="t" id={approval.teamId} /> : null],
     [t("approval.expires"), approval.expireTime ? at(approval.expireTime) : null],
     [t("approval.decided"), approval.decideTime ? <Ago key="d" time={approval.decideTime} /> : null],
     [t("record.opened"), <Ago key="o" time={approval.createTime} />],

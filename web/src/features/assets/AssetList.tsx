@@ -10,6 +10,7 @@ import { className } from "@/ui/assets";
 import { Ago, Empty, Loading, Problem } from "@/ui/bits";
 import { TextFilter } from "@/ui/filters";
 import { RowList } from "@/ui/RowList";
+import { Team } from "@/ui/teams";
 import { useCursor } from "@/ui/useCursor";
 import { useLiveList } from "@/ui/useLiveList";
 import { CriticalityChip, LifeChip } from "./chips";
@@ -44,7 +45,7 @@ const cells = (asset: Asset) => [
   <span key="c">{className(asset.class)}</span>,
   <LifeChip key="s" state={asset.state} />,
   <CriticalityChip key="k" criticality={asset.criticality} />,
-  <span key="t">{asset.teamId || <span className="muted">–</span>}</span>,
+  <Team key="t" id={asset.teamId} />,
   <span key="l">{asset.location || <span className="muted">–</span>}</span>,
   <Ago key="o" time={asset.lastSeenTime} />,
 ];

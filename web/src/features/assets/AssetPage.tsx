@@ -8,6 +8,7 @@ import { t } from "@/i18n";
 import { className } from "@/ui/assets";
 import { Ago, Chip, Loading, Problem } from "@/ui/bits";
 import { Person } from "@/ui/people";
+import { Team } from "@/ui/teams";
 import { Attributes } from "./Attributes";
 import { CriticalityChip, LifeChip } from "./chips";
 import { Impact } from "./Impact";
@@ -137,7 +138,9 @@ function Side({ asset }: { asset: Asset }) {
         <div className="body">
           <dl className="facts">
             <dt>{t("record.team")}</dt>
-            <dd>{asset.teamId || "–"}</dd>
+            <dd>
+              <Team id={asset.teamId} />
+            </dd>
             <dt>{t("asset.owner")}</dt>
             <dd>
               <Person id={asset.ownerId} />

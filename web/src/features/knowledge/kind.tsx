@@ -6,6 +6,7 @@ import type { Kind, Verb } from "@/records/kind";
 import { Links } from "@/records/Links";
 import { Ago, Chip, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
+import { Teams } from "@/ui/teams";
 import { Editor } from "./Editor";
 import { Opinions } from "./Opinions";
 import { Reader } from "./Reader";
@@ -150,7 +151,7 @@ export const ARTICLES: Kind<Article> = {
   facts: (article) => [
     [t("article.summary"), article.summary || null],
     [t("article.visibility"), t(`article.visible.${article.visibility as "PUBLIC"}`, { defaultValue: "" })],
-    [t("record.team"), article.teamIds.join(", ") || null],
+    [t("record.team"), article.teamIds.length > 0 ? <Teams key="t" ids={article.teamIds} /> : null],
     [t("article.language"), article.language],
     [t("record.category"), article.category || null],
     [t("article.keywords"), article.keywords.join(", ") || null],
