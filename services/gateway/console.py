@@ -30,6 +30,8 @@ _DOCS = "/docs.html"
 _BELOW = {"portal": "/portal.html", "oncall": "/oncall.html"}
 _PAGES = frozenset((_INDEX, _DOCS, *_BELOW.values()))
 _ASSETS = "/assets/"
+_WORKER = "/sw.js"
+"""The service worker: what it may ask for is said where it comes from, not on the pages that it works for."""
 _OURS = frozenset(("api", "auth", "ingest", "v1", "v2"))
 _TWINS = (("br", ".br"), ("gzip", ".gz"))
 _POLICY = (
@@ -111,6 +113,8 @@ class Console:
             if exchange.header("sec-fetch-dest") == "document" and not session_secret(exchange.headers):
                 return _to_sign_in(exchange)
             return _given(exchange, page, _PAGE)
+        if path == _WORKER:
+            return _given(exchange, self._files[path], _PAGE)
         lasting = path.startswith(_ASSETS)
         return _given(
             exchange,

@@ -65,12 +65,9 @@ async function file(event) {
 async function read(event) {
   const { request } = event;
   if (!(await ours(event))) return fetch(request);
+  let answer;
   try {
-    const answer = await fetch(request);
-    // What one person has read is not for the next one.
-    if (answer.status === 401) await caches.delete(SEEN);
-    if (answer.ok) await remember(request, answer.clone());
-    return answer;
+    answer = await fetch(request);
   } catch (error) {
     const kept = await caches.match(request, { cacheName: SEEN });
     if (kept === undefined) throw error;
@@ -78,6 +75,10 @@ async function read(event) {
     headers.delete("date"); // the page sets its clock by it
     return new Response(kept.body, { status: kept.status, headers });
   }
+  // What one person has read is not for the next one.
+  if (answer.status === 401) await caches.delete(SEEN);
+  if (answer.ok) event.waitUntil(remember(request, answer.clone()));
+  return answer;
 }
 
 async function remember(request, answer) {

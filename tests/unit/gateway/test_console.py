@@ -28,6 +28,8 @@ def build(tmp_path: Path) -> Path:
     (tmp_path / "portal.html").write_text("<!doctype html><title>portal</title>")
     (tmp_path / "oncall.html").write_text("<!doctype html><title>on call</title>")
     (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "sw.js").write_text("self")
+    (tmp_path / "manifest.webmanifest").write_text("{}")
     (tmp_path / "assets" / "index-abc.js").write_bytes(SCRIPT)
     (tmp_path / "assets" / "index-abc.js.gz").write_bytes(gzip.compress(SCRIPT))
     (tmp_path / "assets" / "index-abc.js.br").write_bytes(b"brotli of the script")
@@ -74,6 +76,13 @@ async def test_employees_and_who_is_on_call_have_pages_of_their_own(get: Callabl
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     opened = await get(path, sec_fetch_dest="document")
     assert opened.headers["location"].startswith("/auth/login?next=")
+
+
+async def test_the_worker_may_ask_the_platform_and_the_manifest_says_what_it_is(get: Callable[..., Any]) -> None:
+    worker, manifest = await get("/sw.js"), await get("/manifest.webmanifest")
+    assert "connect-src 'self'" in worker.headers["content-security-policy"]
+    assert worker.headers["cache-control"] == "no-cache"
+    assert manifest.headers["content-type"] == "application/manifest+json"
 
 
 @pytest.mark.parametrize("path", ["/portal.html", "/oncall.html", "/portal/photo.png"])
