@@ -21,6 +21,8 @@ import "@/styles/calendar.css";
 
 const LOOKS = ["week", "month", "table"] as const;
 const REPEATS = ["ONCE", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"] as const;
+// Seven days do not fit beside each other there; a month is a list of the days that have something.
+const NARROW = "(max-width: 44rem)";
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** A day as the address has it, in the person's own zone. */
@@ -50,7 +52,7 @@ export function CalendarPage() {
   const navigate = useNavigate();
   const { can } = useSession();
   const [blackout, setBlackout] = useState(false);
-  const look = LOOKS.find((each) => each === search.view) ?? "week";
+  const look = LOOKS.find((each) => each === search.view) ?? (matchMedia(NARROW).matches ? "month" : "week");
   const today = useMemo(() => new Date(now()), []);
   const around = DAY.test(search.day ?? "") ? new Date(`${search.day}T00:00`) : today;
   const days = daysOf(look, around);

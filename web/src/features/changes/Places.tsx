@@ -13,12 +13,7 @@ export function Places() {
   return (
     <nav className="tabs" aria-label={t("change.places")}>
       {PLACES.map(([to, name]) => (
-        <Link
-          key={to}
-          to={to as "/incidents"}
-          activeOptions={{ exact: true, includeSearch: false }}
-          activeProps={{ "aria-current": "true" }}
-        >
+        <Link key={to} to={to as "/incidents"} activeOptions={{ exact: true, includeSearch: false }}>
           {t(`change.${name}`)}
         </Link>
       ))}
