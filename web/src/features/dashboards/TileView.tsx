@@ -9,6 +9,7 @@ import { Donut } from "@/ui/charts/Donut";
 import { Figure } from "@/ui/charts/Figure";
 import { HeatMap } from "@/ui/charts/HeatMap";
 import { Lines } from "@/ui/charts/Lines";
+import { useTeamNames } from "@/ui/teams";
 import { lasting } from "@/ui/time";
 import type { Definition, Tile, TileData } from "./data";
 import { drill, type Part, type When } from "./drill";
@@ -70,6 +71,7 @@ export function TileView({ tile, data, definition, busy, shipped, tools, ...rest
 }
 
 function Drawing({ tile, data, definition, when, leads = true, onPick }: Omit<Props, "busy" | "data"> & { data: TileData }) {
+  const teams = useTeamNames();
   const { can } = useSession();
   const unit = data.kpi?.unit ?? "";
   const period = { ...when, from: data.from };
@@ -86,7 +88,7 @@ function Drawing({ tile, data, definition, when, leads = true, onPick }: Omit<Pr
   };
   const unitName = tile.measure === "COUNT" ? t("unit.count") : t(`unit.${unit}` as "unit.s", { defaultValue: unit });
   const amounts = () =>
-    amountsOf(tile, data, definition).map(({ label, group, series, value }) => ({
+    amountsOf(tile, data, definition, teams).map(({ label, group, series, value }) => ({
       label,
       value,
       link: tile.groupBy === "asset" && group ? <Asset id={group} /> : link({ group, series }, label),
@@ -146,7 +148,7 @@ function Drawing({ tile, data, definition, when, leads = true, onPick }: Omit<Pr
     case "DONUT":
       return <Donut name={head} unit={unitName} rows={amounts()} write={write} />;
     case "HEAT_MAP": {
-      const cells = cellsOf(tile, data, definition);
+      const cells = cellsOf(tile, data, definition, teams);
       const part = (row: string, column: string) => ({ group: row, series: column });
       return (
         <HeatMap
@@ -177,6 +179,7 @@ function Rows({
   head: string;
   link: (part: Part, text: ReactNode) => ReactNode;
 }) {
+  const teams = useTeamNames();
   const { rows = [], unit = "" } = data.kpi ?? {};
   const shown = tile.series.length > 0 ? wanted(rows, tile.series) : rows;
   const spreads = unit === "s" && shown.some((row) => row.median !== undefined);
@@ -219,7 +222,7 @@ function Rows({
               ) : (
                 link(
                   { group: row.group, series: row.series },
-                  tile.groupBy ? groupName(row.group, tile.groupBy) : t("board.whole"),
+                  tile.groupBy ? groupName(row.group, tile.groupBy, teams) : t("board.whole"),
                 )
               )}
             </th>

@@ -46,10 +46,13 @@ export function written(value: number | null, unit: string, measure: Tile["measu
   return new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value);
 }
 
+/** What ids are called. */
+type Names = ReadonlyMap<string, string>;
+
 /** A group or a part as people call it. */
-export function groupName(group: string, groupBy: string): string {
+export function groupName(group: string, groupBy: string, teams?: Names): string {
   if (group === "") return t(`board.none.${(groupBy || "group") as "team"}`, { defaultValue: t("board.none.group") });
-  return group;
+  return (groupBy === "team" && teams?.get(group)) || group;
 }
 
 export const seriesName = (series: string) =>
@@ -106,7 +109,7 @@ export interface Amount {
 }
 
 /** Amounts by group, or by part where nothing is grouped, the greatest first; days and parts in their own order. */
-export function amountsOf(tile: Tile, data: TileData, definition: Definition | undefined): Amount[] {
+export function amountsOf(tile: Tile, data: TileData, definition: Definition | undefined, teams?: Names): Amount[] {
   const { rows = [], unit = "" } = data.kpi ?? {};
   if (!tile.groupBy) {
     const parts = rows.filter((row) => row.series !== "" && (tile.series.length === 0 || tile.series.includes(row.series)));
@@ -124,7 +127,7 @@ export function amountsOf(tile: Tile, data: TileData, definition: Definition | u
   const shown = wanted(rows, tile.series);
   const one = tile.series.length === 1 ? (tile.series[0] ?? "") : "";
   const amounts = [...new Set(shown.map((row) => row.group))].map((group) => ({
-    label: groupName(group, tile.groupBy),
+    label: groupName(group, tile.groupBy, teams),
     group,
     series: one,
     value:
@@ -145,7 +148,7 @@ export interface Cells {
 }
 
 /** Groups against parts; days as weeks against days of the week. */
-export function cellsOf(tile: Tile, data: TileData, definition: Definition | undefined): Cells {
+export function cellsOf(tile: Tile, data: TileData, definition: Definition | undefined, teams?: Names): Cells {
   const { rows = [], unit = "" } = data.kpi ?? {};
   if (tile.groupBy === "day") return weeks(tile, rows, unit);
   const parts = rows.filter((row) => row.series !== "" && (tile.series.length === 0 || tile.series.includes(row.series)));
@@ -154,7 +157,7 @@ export function cellsOf(tile: Tile, data: TileData, definition: Definition | und
   const groups = [...new Set(shown.map((row) => row.group))];
   const sum = (group: string) => shown.reduce((all, row) => (row.group === group ? all + row.count : all), 0);
   return {
-    rows: groups.sort((a, b) => sum(b) - sum(a)).map((group) => ({ key: group, label: groupName(group, tile.groupBy) })),
+    rows: groups.sort((a, b) => sum(b) - sum(a)).map((group) => ({ key: group, label: groupName(group, tile.groupBy, teams) })),
     columns: (order.length > 0 ? order : [""]).map((series) => ({ key: series, label: seriesName(series) })),
     at: (group, series) => {
       const row = shown.find((each) => each.group === group && each.series === series);
