@@ -13,13 +13,11 @@ import { Composer } from "./Composer";
 import { useChange, useRecord } from "./data";
 import { Facts } from "./Facts";
 import { FieldsForm } from "./FieldsForm";
-import { type DeskRecord, type Field, type Kind, nameOf, titleOf, type Value, verbsOf } from "./kind";
+import { type DeskRecord, type Field, type Kind, nameOf, offered, titleOf, type Value, verbsOf } from "./kind";
 import { Presence } from "./Presence";
 import type { RecordSearch } from "./search";
 import { Timeline } from "./Timeline";
 import { useVerbs } from "./useVerbs";
-
-const SHOWN = 3;
 
 /** The page of one record of this kind, which the address names by id or number. */
 export function RecordPage<R extends DeskRecord>({ kind }: { kind: Kind<R> }) {
@@ -51,6 +49,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
   const [editing, setEditing] = useState(false);
   const [writing, setWriting] = useState(false);
   const verbs = verbsOf(kind, record, can);
+  const shown = offered(verbs);
   const editable = kind.edit !== undefined && can(`${kind.resources}.update`);
   const list = `/${kind.resources}` as "/incidents";
   const tab = kind.tabs?.find(({ value }) => value === search.tab);
@@ -88,7 +87,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
     },
   ]);
   const rest = [
-    ...verbs.slice(SHOWN).map(({ id, label }) => ({ label, run: () => act(id, [record]) })),
+    ...shown.rest.map(({ id, label }) => ({ label, run: () => act(id, [record]) })),
     ...(editable ? [{ label: t("record.edit"), icon: "note" as const, run: () => setEditing(true) }] : []),
   ];
   const description = (record as { description?: string }).description;
@@ -108,7 +107,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
           <h1>{titleOf(record)}</h1>
         </div>
         <div className="verbs">
-          {verbs.slice(0, SHOWN).map(({ id, label }, index) => (
+          {shown.first.map(({ id, label }, index) => (
             <Button key={id} size="sm" variant={index === 0 ? "filled" : "default"} onClick={() => act(id, [record])}>
               {label}
             </Button>

@@ -2,12 +2,10 @@ import { Button } from "@mantine/core";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Facts } from "./Facts";
-import { type DeskRecord, type Kind, nameOf, titleOf, verbsOf } from "./kind";
+import { type DeskRecord, type Kind, nameOf, offered, titleOf, verbsOf } from "./kind";
 import { RecordLink } from "./RecordLink";
 import { Timeline } from "./Timeline";
 import type { Act } from "./useVerbs";
-
-const SHOWN = 3;
 
 interface Props<R extends DeskRecord> {
   kind: Kind<R>;
@@ -18,7 +16,7 @@ interface Props<R extends DeskRecord> {
 /** A record beside the list that it is in. */
 export function RecordPeek<R extends DeskRecord>({ kind, record, act }: Props<R>) {
   const { can } = useSession();
-  const verbs = verbsOf(kind, record, can).slice(0, SHOWN);
+  const verbs = offered(verbsOf(kind, record, can)).first;
   const description = (record as { description?: string }).description;
   return (
     <>

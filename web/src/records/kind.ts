@@ -168,6 +168,17 @@ export function nested(values: Values): Record<string, unknown> {
 export const ableTo = <R extends DeskRecord>(verb: Verb<R>, record: R) =>
   typeof verb.from === "function" ? verb.from(record) : verb.from.includes(record.state);
 
+/** How many verbs stand where they are seen at once. */
+const SHOWN = 3;
+
+/** The verbs that are offered at once, and those behind a menu: what ends others' work is never a slip away. */
+export function offered<R extends DeskRecord>(
+  verbs: readonly Verb<R>[],
+): { first: readonly Verb<R>[]; rest: readonly Verb<R>[] } {
+  const first = verbs.filter(({ danger }) => !danger).slice(0, SHOWN);
+  return { first, rest: verbs.filter((verb) => !first.includes(verb)) };
+}
+
 /** What can be done with a record now, most wanted first. */
 export const verbsOf = <R extends DeskRecord>(kind: Kind<R>, record: R, can: (permission: string) => boolean) =>
   kind.verbs.filter((verb) => ableTo(verb, record) && can(`${kind.resources}.${verb.permission ?? verb.id}`));
