@@ -324,6 +324,13 @@ CAPABILITIES = (
         MATRIX,
         ("unit/gateway/test_console.py",),
     ),
+    Capability(
+        "employee portal: answers before forms, drafts that outlive the network, orders, approvals, ratings, on a phone",
+        (f"{_CONSOLE}/test_portal.py::test_from_a_question_on_the_phone_to_a_rating",),
+        (f"{_CONSOLE}/test_portal.py::test_from_a_question_on_the_phone_to_a_rating",),
+        (f"{_CONSOLE}/test_portal.py::test_from_a_question_on_the_phone_to_a_rating", *MATRIX),
+        ("unit/incident/test_majors.py", "unit/incident/test_requests.py", "unit/gateway/test_console.py"),
+    ),
     *DESK,
     *EDGE,
     *INSIGHT,

@@ -57,3 +57,28 @@ async def test_names_and_numbers_find_who_and_what_is_meant_for_those_who_may_se
         refused = await requester.send("GET", f"search:resolve?number={incident['number']}")
         assert refused.status_code == 404
         assert (await requester.get("search:suggest", query="agent"))["suggestions"] == []
+
+
+async def test_what_somebody_is_told_of_waits_for_him_in_one_place_until_he_has_read_it(
+    stack: dict[str, Any], agent: Gateway
+) -> None:
+    async with Gateway(stack["gateway"], stack["users"]["requester"]["token"]) as requester:
+        incident = await requester.post("incidents", {"title": "Where do I read of it?"})
+        subject = f"incidents/{incident['id']}"
+        await agent.post(f"{subject}/notes", {"text": "a secret word", "public": True})
+        told: list[dict[str, Any]] = []
+        async with asyncio.timeout(120):  # the notices hear of it as an event
+            while not any(each["template"] == "incident-answered" for each in told):
+                await asyncio.sleep(0.2)
+                items = (await requester.get("inbox", unread="true"))["items"]
+                told = [each for each in items if each["subject"] == subject]
+        assert not [each for each in told if "secret" in each["text"] or "secret" in each["title"]]
+        before = (await requester.get("bootstrap"))["unreadCount"]
+        assert before >= len(told)
+        theirs = {each["id"] for each in (await agent.get("inbox"))["items"]}
+        assert not theirs & {each["id"] for each in told}
+        assert (await agent.post("inbox:read", {"ids": [told[0]["id"]]}))["unreadCount"] >= 0
+        left = await requester.post("inbox:read", {"ids": [each["id"] for each in told]})
+        assert left["unreadCount"] <= before
+        still = (await requester.get("inbox", unread="true"))["items"]
+        assert not [each for each in still if each["subject"] == subject]
