@@ -85,7 +85,8 @@ export function Roles() {
                 </button>
               )}
             </div>
-            <section className="card wide">
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a long table without links is scrolled by keys, too */}
+            <section className="card wide" tabIndex={0} aria-label={t("people.roles")}>
               <table className="table">
                 <thead>
                   <tr>
