@@ -145,7 +145,7 @@ async def test_who_looks_on_changes_nothing_and_who_only_reports_sees_his_own(
         me = (await requester.get("users:whoami"))["subject"]
         own = await manager.post("assets", {"name": unique(), "class": "computer", "ownerId": me})
         assert (await requester.get(f"assets/{own['id']}"))["ownerId"] == me, "a person's own devices are his to see"
-        refused(await requester.send("PATCH", f"assets/{own['id']}", {"name": "mine"}), 403)
+        refused(await requester.send("PATCH", f"assets/{own['id']}", {"name": "mine"}, version=own["etag"]), 403)
 
 
 async def test_an_agent_enrolls_reports_and_is_revoked(manager: Gateway, enroller: Gateway) -> None:
