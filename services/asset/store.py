@@ -159,7 +159,11 @@ def timeline(key: bytes, clock: Clock) -> Listing:
     return Listing("timeline", TIMELINE_FIELDS, "id desc", key, clock)
 
 
+FACTS = {"assets": ("owner_id",)}
+"""By plural, the fields that decide who reads a record; row scopes may name no other one (a test holds them to it)."""
+
+
 def wordings() -> list[Wording]:
     """What assets hold in words, for the search."""
     words = ("class", "identifiers", "location", "attributes")
-    return [Wording(kind, title="name", words=words) for kind in KINDS if kind.aggregate is Asset]
+    return [Wording(kind, title="name", words=words, facts=FACTS[kind.plural]) for kind in KINDS if kind.aggregate is Asset]

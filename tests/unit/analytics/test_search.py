@@ -12,6 +12,7 @@ from chassis import context as ctx
 from chassis.context import Context
 from chassis.errors import Invalid
 from services.analytics.domain.searching import EXCERPT, KINDS, MOST_PLACES, Wanted, excerpt, matches
+from services.asset.store import FACTS as ASSET_FACTS
 from services.auth.domain.roles import SCOPES
 from services.incident.app.texts import FACTS
 from tests.unit.analytics.search_room import AMY, RITA, ROB, SearchRoom, person, searching
@@ -191,5 +192,5 @@ async def test_what_is_shown_is_made_beside_the_event_loop(room: SearchRoom, mon
 
 def test_the_index_has_every_field_that_bounds_somebody() -> None:
     asked = {(resource, name) for scopes in SCOPES.values() for resource, scope in scopes.items() for name in scope}
-    known = {(resource, name) for resource, names in FACTS.items() for name in names}
+    known = {(resource, name) for resource, names in (FACTS | ASSET_FACTS).items() for name in names}
     assert {pair for pair in asked if pair[0] in KINDS} <= known
