@@ -37,7 +37,7 @@ declare module "i18next" {
 }
 
 /** Languages that there are words in, as they call themselves. */
-export const LANGUAGES = { en: "English", ru: "Русский", ar: "العربية" } as const;
+export const LANGUAGES = { en: "English", de: "Deutsch", ru: "Русский", ar: "العربية" } as const;
 export type Language = keyof typeof LANGUAGES;
 
 const FILES = import.meta.glob<Words>("./*/*.json", { import: "default" });
