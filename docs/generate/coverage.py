@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docs.generate import coverage_attacks
 from docs.generate.capability import MATRIX, Capability
+from docs.generate.coverage_console import CONSOLE
 from docs.generate.coverage_desk import DESK
 from docs.generate.coverage_edge import EDGE
 from docs.generate.coverage_insight import INSIGHT
@@ -29,7 +30,6 @@ _CHECKS = "e2e/test_checks.py"
 _ONCALL = "e2e/test_oncall.py"
 _LOG = "e2e/test_servicenow_import.py"
 _AGENT = "e2e/test_agent.py"
-_CONSOLE = "e2e/console"
 
 CAPABILITIES = (
     Capability(
@@ -311,26 +311,7 @@ CAPABILITIES = (
         (f"{_CHECKS}::test_only_who_may_looks_at_checks_changes_them_or_reports",),
         ("integration/monitor/test_rules.py", "unit/monitor/test_rules.py"),
     ),
-    Capability(
-        "web console: triage, live changes, relations and impact, in a browser",
-        (
-            f"{_CONSOLE}/test_triage.py::test_an_incident_is_taken_and_solved_by_keyboard_alone",
-            f"{_CONSOLE}/test_triage.py::test_a_session_that_ends_costs_no_word",
-            f"{_CONSOLE}/test_live.py::test_an_alert_becomes_an_incident_and_is_over_before_two_pairs_of_eyes",
-            f"{_CONSOLE}/test_live.py::test_tabs_of_one_browser_share_one_stream_and_the_next_takes_over",
-            f"{_CONSOLE}/test_assets.py::test_the_drawing_the_table_and_the_list_tell_the_same",
-        ),
-        (f"{_CONSOLE}/test_triage.py::test_a_refusal_is_shown_with_the_names_it_is_found_by",),
-        MATRIX,
-        ("unit/gateway/test_console.py",),
-    ),
-    Capability(
-        "employee portal: answers before forms, drafts that outlive the network, orders, approvals, ratings, on a phone",
-        (f"{_CONSOLE}/test_portal.py::test_from_a_question_on_the_phone_to_a_rating",),
-        (f"{_CONSOLE}/test_portal.py::test_from_a_question_on_the_phone_to_a_rating",),
-        (f"{_CONSOLE}/test_portal.py::test_from_a_question_on_the_phone_to_a_rating", *MATRIX),
-        ("unit/incident/test_majors.py", "unit/incident/test_requests.py", "unit/gateway/test_console.py"),
-    ),
+    *CONSOLE,
     *DESK,
     *EDGE,
     *INSIGHT,

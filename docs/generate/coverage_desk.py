@@ -276,9 +276,9 @@ DAILY = (
     ),
     Capability(
         "one inbox of what somebody was told of, with what he has not read",
-        (),
-        (),
-        MATRIX,
+        ("e2e/test_lookups.py::test_what_somebody_is_told_of_waits_for_him_in_one_place_until_he_has_read_it",),
+        ("e2e/test_lookups.py::test_what_somebody_is_told_of_waits_for_him_in_one_place_until_he_has_read_it",),
+        ("e2e/test_lookups.py::test_what_somebody_is_told_of_waits_for_him_in_one_place_until_he_has_read_it", *MATRIX),
         ("unit/gateway/test_inbox.py",),
     ),
     Capability(
