@@ -80,7 +80,7 @@ def remove(there: Platform, told: Told) -> int:
     removed = 0
     for token in there.all("tokens", "tokens"):
         if token["kind"] in _KEYS and not token.get("revokeTime"):
-            there.post(ADMIN, f"tokens/{token['id']}:revoke")
+            there.of(ADMIN).send("DELETE", f"{API}/tokens/{token['id']}", etag=token["etag"])
     for turn in range(2):
         for place, service in enumerate(SERVICES, 1):
             removed += int(there.post(ADMIN, f"services/{service}:empty")["removedCount"])
