@@ -168,7 +168,8 @@ interface Hits {
   again: () => void;
 }
 
-const NUMBER = /^[a-z]{2,4}\d+$/i;
+/** A whole number: of a part of one nobody is asked what it names. */
+const NUMBER = /^[a-z]{2,4}\d{7,}$/i;
 
 /** Records that the server finds under this text: numbers exactly, titles and names by their words, mistyped ones, too. */
 function useHits(text: string): Hits {

@@ -124,28 +124,28 @@ test("a command runs when the palette is gone, so that it can have the keyboard"
 });
 
 test("who presses Enter before the answer comes gets there with it", async () => {
-  type("INC1");
+  type("INC0000001");
   press("Enter");
-  answer(await question("search:resolve", "INC1"), numbered("INC1"));
-  await told("INC1");
-  await vi.waitFor(() => expect(where()).toBe("/incidents/INC1"));
+  answer(await question("search:resolve", "INC0000001"), numbered("INC0000001"));
+  await told("INC0000001");
+  await vi.waitFor(() => expect(where()).toBe("/incidents/INC0000001"));
   expect(document.querySelector("dialog")).toBeNull();
 });
 
 test("an answer to what was typed before is not shown, neither early nor late", async () => {
-  type("INC1");
-  const first = await question("search:resolve", "INC1");
-  type("INC12");
-  const second = await question("search:resolve", "INC12");
-  answer(first, numbered("INC1"));
-  await told("INC1");
+  type("INC0000001");
+  const first = await question("search:resolve", "INC0000001");
+  type("INC00000012");
+  const second = await question("search:resolve", "INC00000012");
+  answer(first, numbered("INC0000001"));
+  await told("INC0000001");
   expect(options()).toEqual(["Searching …"]);
-  answer(second, numbered("INC12"));
-  await told("INC12");
-  await vi.waitFor(() => expect(options()).toEqual(["INC12 about INC12"]));
-  type("INC1");
-  await vi.waitFor(() => expect(options()).not.toContain("INC12 about INC12"));
-  await vi.waitFor(() => expect(options()).toEqual(["INC1 about INC1"]));
+  answer(second, numbered("INC00000012"));
+  await told("INC00000012");
+  await vi.waitFor(() => expect(options()).toEqual(["INC00000012 about INC00000012"]));
+  type("INC0000001");
+  await vi.waitFor(() => expect(options()).not.toContain("INC00000012 about INC00000012"));
+  await vi.waitFor(() => expect(options()).toEqual(["INC0000001 about INC0000001"]));
 });
 
 test("what cannot be searched is said and tried again, and hides nothing else", async () => {
