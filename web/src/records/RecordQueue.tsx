@@ -148,6 +148,7 @@ export function RecordQueue<R extends DeskRecord>({ kind }: { kind: Kind<R> }) {
       )}
       {cursor.chosen.length > 0 && can(`${kind.resources}.list`) && (
         <BulkBar
+          key={[filter, ...cursor.chosen.map(({ id }) => id)].join()}
           kind={kind}
           chosen={cursor.chosen}
           more={query.hasNextPage || cursor.chosen.length < items.length}

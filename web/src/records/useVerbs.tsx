@@ -17,15 +17,24 @@ export function useVerbs<R extends DeskRecord>(kind: Kind<R>, done?: () => void)
   const [asked, setAsked] = useState<{ verb: Verb<R>; records: readonly R[] } | null>(null);
 
   const run = async (verb: Verb<R>, records: readonly R[], values: Values) => {
+    const before: R[] = [];
     const after: R[] = [];
-    for (const record of records) {
-      const answer = await perform(kind.resources, verb.command ?? verb.id, record, { ...values, ...verb.extra?.(record) });
-      // A command may answer with something of its own; the record then comes by the stream.
-      if (answer.id === record.id) take(client, kind.resources, answer);
-      else void client.invalidateQueries({ queryKey: [kind.resources] });
-      after.push(answer);
+    try {
+      for (const record of records) {
+        const answer = await perform(kind.resources, verb.command ?? verb.id, record, { ...values, ...verb.extra?.(record) });
+        // A command may answer with something of its own; the record then comes by the stream.
+        if (answer.id === record.id) take(client, kind.resources, answer);
+        else void client.invalidateQueries({ queryKey: [kind.resources] });
+        before.push(record);
+        after.push(answer);
+      }
+    } catch (error) {
+      // Whoever tries again does not do it twice with those that it was done with.
+      setAsked((known) => (known?.records === records ? { ...known, records: records.slice(before.length) } : known));
+      throw error;
+    } finally {
+      told(client, kind, verb, before, after);
     }
-    told(client, kind, verb, records, after);
     setAsked(null);
     done?.();
   };
