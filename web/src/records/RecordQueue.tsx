@@ -12,7 +12,7 @@ import { BulkBar } from "./BulkBar";
 import { Cell } from "./Cell";
 import { useCreate } from "./CreateDialog";
 import { filterOf, listRecords } from "./data";
-import { type DeskRecord, type Kind, nameOf } from "./kind";
+import { type DeskRecord, type Kind, nameOf, verbsOf } from "./kind";
 import { QueueFilters } from "./QueueFilters";
 import { addressOf } from "./RecordLink";
 import { RecordPeek } from "./RecordPeek";
@@ -54,9 +54,12 @@ export function RecordQueue<R extends DeskRecord>({ kind }: { kind: Kind<R> }) {
   const { act, dialog } = useVerbs(kind, cursor.clear);
   const create = useCreate(kind, open);
   const meant = cursor.chosen.length > 0 ? cursor.chosen : cursor.item ? [cursor.item] : [];
+  const able = new Set(meant.flatMap((each) => verbsOf(kind, each, can)));
   useCommands([
+    // Verbs of different states have the same key: the first that can be done has it.
     ...kind.verbs
       .filter(({ key }) => key !== undefined)
+      .sort((one, other) => Number(able.has(other)) - Number(able.has(one)))
       .map(({ id, label, key }) => ({
         id: `${kind.resources}.${id}`,
         label,
