@@ -130,8 +130,8 @@ function table([head = "", , ...rows]: readonly string[]): ReactNode {
 const SPAN =
   /(`+)([^`]+)\1|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^()\s]+)\)|(https?:\/\/[^\s<>()]+)/g;
 
-/** Where a link may lead; anything else is text. */
-const SAFE = /^(https?:\/\/|mailto:|\/(?!\/))/i;
+/** Where a link may lead; anything else is text. Browsers read `/\` like `//`: it leads to another host. */
+const SAFE = /^(https?:\/\/|mailto:|\/(?![/\\]))/i;
 
 function spans(text: string): ReactNode[] {
   const found: ReactNode[] = [];

@@ -36,6 +36,7 @@ describe("what is written down", () => {
     "[a](javascript:alert(1))",
     "[a](data:text/html,b)",
     "[a](//elsewhere.example)",
+    "[a](/\\elsewhere.example)",
     "![a](https://elsewhere.example/a.png)",
     '<img src=x onerror="alert(1)">',
   ])("%j runs nothing, and leads and loads nowhere", (text) => {
