@@ -27,6 +27,9 @@ const MEMBERS: Record<string, string> = {
   statusUpdates: "statusUpdate",
   catalogItems: "catalogItem",
   articles: "article",
+  pages: "page",
+  schedules: "schedule",
+  escalationPolicies: "escalationPolicy",
 };
 
 /** Whether `next` is at least as new; versions of a record are whole numbers that grow. */

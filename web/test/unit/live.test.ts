@@ -87,6 +87,16 @@ test("hearers get each record once, in its newest version", () => {
   expect(told.get("incidents")).toEqual([row(2)]);
 });
 
+test.each([
+  ["pages", "page"],
+  ["schedules", "schedule"],
+  ["escalationPolicies", "escalationPolicy"],
+])("who is on call hears of %s", (kind, member) => {
+  const record = { id: `${member}_1`, etag: "2" };
+  const told = apply(new QueryClient(), [{ ...event(row(1)), subject: `${kind}/${record.id}`, data: { [member]: record } }]);
+  expect(told.get(kind)).toEqual([record]);
+});
+
 test("a note makes the timeline of its record be read again", async () => {
   const client = new QueryClient();
   client.setQueryData(["incidents", "history", "inc_1", false], { pages: [] });
