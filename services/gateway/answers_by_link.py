@@ -84,7 +84,10 @@ class AnswersByLink:
         choice = {"APPROVE": pb.Approval.APPROVE, "REJECT": pb.Approval.REJECT}.get(given.get("choice", ""))
         comment, wrong = given.get("comment", ""), ""
         if choice is not None:
-            request = pb.VoteApprovalRequest(id=proof.id, choice=choice, comment=comment, for_id=proof.person)
+            # Of this version: what is open a moment later may be a stage that nobody asked this person about.
+            request = pb.VoteApprovalRequest(
+                id=proof.id, choice=choice, comment=comment, for_id=proof.person, etag=approval.etag
+            )
             try:
                 await self._ask(proof, "VoteApproval", request)
                 return _html(200, page.said(locale, "thanks", "done", url))
@@ -152,7 +155,10 @@ async def _token(assembly: Assembly, roles: Collection[str], proof: Proof) -> st
 async def _given(request: Request) -> Mapping[str, str]:
     """The form. Raises `Problem` 413 for more than a form of this page can hold."""
     body = await Exchange(request.scope, request.receive).body(MOST_BODY)
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError as error:
+        raise Invalid({"": "is no form of this page"}) from error
     return {name: values[-1].replace("\r\n", "\n") for name, values in fields.items()}
 
 

@@ -91,8 +91,9 @@ class Dashboards:
 
     async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Dashboard:  # noqa: A002 - as above
         """Changes named fields. Raises `Invalid`."""
-        await self._may_share(fields)
         async with self._changing(id, etag) as (found, tx):
+            if {"sharing", "team_id"} & fields.keys():
+                await self._may_share({"sharing": found.sharing, "team_id": found.team_id} | dict(fields))
             if found.edit(self._store.clock(), **fields):
                 self._judge(found.content)
                 self._keep_version(tx, found, "")
@@ -164,7 +165,8 @@ class Dashboards:
             if found.edit(self._store.clock(), **changed):
                 self._judge(found.content)
                 self._keep_version(tx, found, note)
-            tx.write(Delete(DRAFTS, self._draft_key(found.id)))
+            # A newer one, which another tab kept meanwhile, stays.
+            tx.write(Delete(DRAFTS, {**self._draft_key(found.id), "number": int(draft.etag)}))
         return found
 
     async def versions(self, id: str) -> Sequence[Document]:  # noqa: A002 - as above

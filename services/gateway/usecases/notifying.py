@@ -27,8 +27,8 @@ from services.gateway.usecases.wording import Known, Letter, Wording
 
 FOLDED = "itsm.gateway.v1.NoticesFolded"
 """The type of a delivery that ends a burst."""
-OF_A_RECORD, OF_A_TARGET = 5, 60
-"""How often in an hour somebody is told of one record, and of all together."""
+OF_A_RECORD, OF_A_TARGET, OF_URGENT = 5, 60, 300
+"""How often in an hour somebody is told of one record, of all together, and of one that is urgent: no call is folded away."""
 MOST_FOLDED = 1_000
 PLACES = {"pages": "oncall"}
 """Where people see records of a kind that has a view of its own, before its path."""
@@ -147,9 +147,10 @@ class Notifying:
         of_target = await self._told(batch, notice, hour, "")
         if key in of_target:
             return
-        if len(of_record) >= OF_A_RECORD:
+        urgent = notice.rule.urgent
+        if len(of_record) >= (OF_URGENT if urgent else OF_A_RECORD):
             await self._fold(batch, matter, notice, said, own, hour, matter.subject)
-        elif len(of_target) >= OF_A_TARGET:
+        elif not urgent and len(of_target) >= OF_A_TARGET:
             await self._fold(batch, matter, notice, said, own, hour, "")
         else:
             answer = self._links.of(matter, notice) if self._links is not None else ""
@@ -179,8 +180,7 @@ class Notifying:
             }
             if subject:
                 query["subject"] = subject
-            most = OF_A_RECORD if subject else OF_A_TARGET
-            rows = await self._store.backend.find(DELIVERIES, self._store.scoped(query), limit=most, projection={"_id": 1})
+            rows = await self._store.backend.find(DELIVERIES, self._store.scoped(query), limit=OF_URGENT, projection={"_id": 1})
             batch.told[key] = {row["_id"] for row in rows}
         return batch.told[key]
 

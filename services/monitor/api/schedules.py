@@ -6,6 +6,7 @@ from typing import Any
 from itsm.monitor import v1 as pb
 
 from chassis.codec import document_to_message, given, part, to_message
+from chassis.errors import Invalid
 from services.monitor.api.requests import named_fields, paging
 from services.monitor.domain.rotation import Shift
 from services.monitor.domain.schedule import Schedule
@@ -69,6 +70,8 @@ def _instant(request: Any, name: str) -> datetime | None:
     if not request.HasField(name):
         return None
     at: datetime = getattr(request, name).ToDatetime(tzinfo=UTC)
+    if not 1970 <= at.year <= 2200:
+        raise Invalid({name: "must lie between 1970 and 2200"})
     # No finer than the store keeps it.
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 

@@ -12,7 +12,7 @@ from chassis.errors import Invalid, NotFound
 from services.monitor.domain.rotation import LONGEST, Layer, Override, Rota, Shift, wrong_layer
 
 NAME_LENGTH, TEXT_LENGTH = 200, 4_000
-MOST_LAYERS, MOST_OVERRIDES = 20, 200
+MOST_LAYERS, MOST_OVERRIDES, MOST_RESTRICTIONS = 20, 200, 40
 KEPT = timedelta(days=92)
 """How long an override that is over is kept, so that the past can be shown."""
 AHEAD = timedelta(days=14)
@@ -132,6 +132,8 @@ class Schedule(Aggregate):
             wrong["time_zone"] = "there is no such time zone; one is Europe/Berlin"
         if len(self.layers) > MOST_LAYERS:
             wrong["layers"] = f"may be {MOST_LAYERS}"
+        elif sum(len(layer.restrictions) for layer in self.layers) > MOST_RESTRICTIONS:
+            wrong["layers"] = f"may have {MOST_RESTRICTIONS} restrictions together"
         for place, layer in enumerate(self.layers):
             wrong |= {f"layers[{place}].{name}": why for name, why in wrong_layer(layer).items()}
         if wrong:

@@ -14,7 +14,7 @@ from itsm.monitor import v1 as pb
 
 from chassis import context as ctx
 from chassis.domain import Ids, new_id
-from chassis.errors import Invalid, NotFound
+from chassis.errors import DeadlinePassed, Invalid, NotFound, Unavailable
 from chassis.listing import Listing
 from chassis.store import Store, Transaction, Update
 from services.monitor.domain.alert import Alert, State
@@ -186,11 +186,19 @@ class Calling:
         page.expire(now)
 
     async def _people(self, step: Step) -> list[tuple[str, str]]:
-        """Whom a step calls now, each once, with what names them."""
+        """Whom a step calls now, each once, with what names them. Where nobody is known: `Unavailable`, `DeadlinePassed`."""
         found: dict[str, str] = {}
+        away: Unavailable | DeadlinePassed | None = None
         for target in step.targets:
-            for user_id in await self._behind(target):
+            try:
+                people = await self._behind(target)
+            except (Unavailable, DeadlinePassed) as error:
+                away = error  # those who are known are called all the same
+                continue
+            for user_id in people:
                 found.setdefault(user_id, target.path)
+        if away is not None and not found:
+            raise away
         return list(found.items())[:_MOST_CALLED]
 
     async def _behind(self, target: Target) -> list[str]:
@@ -200,10 +208,11 @@ class Calling:
             case TargetKind.TEAM:
                 return list(await self._members.of_team(target.id))
         try:
-            _, current, _ = await self._schedules.duty(target.id, None)
+            schedule = await self._schedules.known(target.id)
         except NotFound:  # removed: the others of the step are called
             return []
-        return [current.user_id] if current is not None else []
+        who = schedule.rota.decided(self._store.clock())
+        return [who[0]] if who is not None else []
 
     async def _alert(self, tx: Transaction, page: Page) -> Alert | None:
         found = await tx.find(Alert, {"_id": page.alert_id}, limit=1) if page.alert_id else []
