@@ -3,7 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { ask, type Schemas } from "@/api/client";
 import { t } from "@/i18n";
-import { Ago, Problem } from "@/ui/bits";
+import { Ago, Problem, Towards } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { Icon, type IconName } from "@/ui/Icon";
 import { Person, usePerson } from "@/ui/people";
@@ -216,7 +216,7 @@ function Value({
   const shown = shownAs(field, text, stateText);
   return old ? (
     <>
-      <del>{shown}</del> →
+      <del>{shown}</del> <Towards />
     </>
   ) : (
     <span>{shown}</span>

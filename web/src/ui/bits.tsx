@@ -16,6 +16,9 @@ export function Chip({ tone, icon, children, title }: { tone: Tone; icon?: IconN
   );
 }
 
+/** From one to the other, as the writing goes; between marks of its direction, as the two may be written the other way. */
+export const Towards = () => <span aria-hidden="true">{document.documentElement.dir === "rtl" ? "\u200f←\u200f" : "→"}</span>;
+
 /** How long ago something was; the exact instant on hover. */
 export function Ago({ time }: { time: string | undefined }) {
   const text = useNow((instant) => (time ? ago(time, instant) : ""));

@@ -6,7 +6,7 @@ import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { listRecords } from "@/records/data";
 import { FieldsForm } from "@/records/FieldsForm";
-import { Problem } from "@/ui/bits";
+import { Problem, Towards } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
 import { Person } from "@/ui/people";
 import { at } from "@/ui/time";
@@ -60,7 +60,7 @@ function Delegations() {
             <div className="grow stack" style={{ gap: "0.125rem" }}>
               <div className="line wrap">
                 <Person id={delegation.fromId} />
-                <span aria-hidden="true">→</span>
+                <Towards />
                 <Person id={delegation.toId} />
               </div>
               <span className="muted">

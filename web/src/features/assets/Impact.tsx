@@ -5,7 +5,7 @@ import { useState } from "react";
 import { api, body, type Schemas } from "@/api/client";
 import { t } from "@/i18n";
 import { className, useAssetName } from "@/ui/assets";
-import { Chip, Empty, Loading, Problem } from "@/ui/bits";
+import { Chip, Empty, Loading, Problem, Towards } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { CriticalityChip } from "./chips";
 
@@ -132,9 +132,16 @@ function Path({ hit }: { hit: Hit }) {
       {hit.path.map((id, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: what may not be seen has no id, only a place
         <span key={index}>
-          {index > 0 && <span className="muted"> → </span>}
+          {index > 0 && (
+            <span className="muted">
+              {" "}
+              <Towards />{" "}
+            </span>
+          )}
           {hit.pathOmitted > 0 && index === middle && (
-            <span className="muted">{t("impact.omitted", { count: hit.pathOmitted })} → </span>
+            <span className="muted">
+              {t("impact.omitted", { count: hit.pathOmitted })} <Towards />{" "}
+            </span>
           )}
           {id ? <Name id={id} /> : <span className="muted">{t("graph.restricted")}</span>}
         </span>

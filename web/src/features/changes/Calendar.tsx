@@ -64,9 +64,11 @@ export function CalendarPage() {
   const step = (steps: number) => go({ day: written(moved(look, around, steps)) });
   const show = (value: string) => go({ view: value as Look });
   const group = t("calendar.title");
+  // What is later lies where the writing goes.
+  const [back, ahead] = document.documentElement.dir === "rtl" ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"];
   useCommands([
-    { id: "calendar.earlier", label: t("calendar.earlier"), keys: ["[", "ArrowLeft"], group, run: () => step(-1) },
-    { id: "calendar.later", label: t("calendar.later"), keys: ["]", "ArrowRight"], group, run: () => step(1) },
+    { id: "calendar.earlier", label: t("calendar.earlier"), keys: ["[", back], group, run: () => step(-1) },
+    { id: "calendar.later", label: t("calendar.later"), keys: ["]", ahead], group, run: () => step(1) },
     { id: "calendar.today", label: t("calendar.today"), keys: ["t"], group, run: () => go({ day: undefined }) },
     ...LOOKS.map((each) => ({
       id: `calendar.${each}`,

@@ -6,7 +6,7 @@ import { useCommands } from "@/app/keys";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { take } from "@/records/data";
-import { Problem } from "@/ui/bits";
+import { Problem, Towards } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
 import { Icon } from "@/ui/Icon";
 import { Pick, type Picked } from "@/ui/Pick";
@@ -97,7 +97,8 @@ function Chooser({ incident, close }: { incident: Incident; close: () => void })
           <ul className="changes">
             {preview.data.changes.map(({ field, old, new: next }) => (
               <li key={field}>
-                {t(`field.${field as "state"}`, { defaultValue: field })}: <del>{String(old ?? "")}</del> → {String(next ?? "")}
+                {t(`field.${field as "state"}`, { defaultValue: field })}: <del>{String(old ?? "")}</del> <Towards />{" "}
+                {String(next ?? "")}
               </li>
             ))}
             {preview.data.notes.map((note) => (
