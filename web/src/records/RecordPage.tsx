@@ -9,6 +9,7 @@ import { Dialog } from "@/ui/Dialog";
 import { Views } from "@/ui/filters";
 import { Icon } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
+import { copied } from "@/ui/toasts";
 import { Composer } from "./Composer";
 import { useChange, useRecord } from "./data";
 import { Facts } from "./Facts";
@@ -75,7 +76,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
       label: t("record.copy"),
       keys: ["."],
       group: kind.many,
-      run: () => void navigator.clipboard.writeText(nameOf(record)),
+      run: () => void copied(nameOf(record)),
     },
     {
       id: "record.back",

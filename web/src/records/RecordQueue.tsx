@@ -6,6 +6,7 @@ import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Empty, Loading, Problem } from "@/ui/bits";
 import { Peek, RowList } from "@/ui/RowList";
+import { copied } from "@/ui/toasts";
 import { useCursor } from "@/ui/useCursor";
 import { useLiveList } from "@/ui/useLiveList";
 import { BulkBar } from "./BulkBar";
@@ -73,7 +74,7 @@ export function RecordQueue<R extends DeskRecord>({ kind }: { kind: Kind<R> }) {
       label: t("record.copy"),
       keys: ["."],
       group: t("keys.list"),
-      run: () => void navigator.clipboard.writeText(meant.map(nameOf).join(" ")),
+      run: () => void copied(meant.map(nameOf).join(" ")),
     },
     ...(create.able ? [{ id: "record.new", label: create.label, keys: ["c"], group: t("keys.list"), run: create.open }] : []),
   ]);

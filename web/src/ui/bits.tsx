@@ -4,6 +4,7 @@ import { asProblem } from "@/api/problem";
 import { t } from "@/i18n";
 import { Icon, type IconName } from "./Icon";
 import { ago, at, useNow } from "./time";
+import { copied } from "./toasts";
 
 export type Tone = "bad" | "hot" | "warn" | "calm" | "good" | "still" | "accent";
 
@@ -69,7 +70,7 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
       {names && (
         <div className="line wrap">
           <code>{names}</code>
-          <Button variant="subtle" size="compact-xs" onClick={() => void navigator.clipboard.writeText(names)}>
+          <Button variant="subtle" size="compact-xs" onClick={() => void copied(names)}>
             {t("problem.copy")}
           </Button>
         </div>

@@ -36,6 +36,16 @@ export function toastProblem(error: unknown) {
   toast([problem.title || t("problem.unreachable"), problem.detail].filter(Boolean).join(": "), { tone: "bad" });
 }
 
+/** Takes a text to the clipboard, which a browser may refuse. */
+export async function copied(text: string, words?: string) {
+  try {
+    await navigator.clipboard.writeText(text);
+    if (words !== undefined) toast(words);
+  } catch (error) {
+    toastProblem(error);
+  }
+}
+
 export function Toasts() {
   const shown = useSyncExternalStore(
     (hearer) => {

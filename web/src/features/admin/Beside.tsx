@@ -3,7 +3,7 @@ import { t } from "@/i18n";
 import { type Content, type Form, spoken, worded, yaml } from "@/records/schema/forms";
 import { Ago } from "@/ui/bits";
 import { Person } from "@/ui/people";
-import { toast } from "@/ui/toasts";
+import { copied } from "@/ui/toasts";
 import { placeOf } from "./places";
 
 const PEOPLE = /^(owner|creator|granter|requester)Id$/;
@@ -46,7 +46,7 @@ export function AsCode({ kind, content }: { kind: string; content: Content }) {
   const text = yaml(whole).trimStart();
   const file = place.asCode ? `config/${kind}.yaml` : `${place.command}.yaml`;
   const line = place.asCode ? "itsm admin apply -f config/ --plan" : `itsm ${place.command} create -f ${file}`;
-  const copy = (what: string) => void navigator.clipboard.writeText(what).then(() => toast(t("admin.copied")));
+  const copy = (what: string) => void copied(what, t("admin.copied"));
   return (
     <section className="card" aria-label={t("admin.asCode")}>
       <header>

@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { t } from "@/i18n";
 import { Dialog } from "@/ui/Dialog";
+import { copied } from "@/ui/toasts";
 
 /** What an answer shows once and never again; empty where it shows nothing of the kind. */
 export function secretOf(answer: Record<string, unknown>): string {
@@ -21,7 +22,7 @@ export function Secret({ value, done }: { value: string; done: () => void }) {
           <code>{value}</code>
         </pre>
         <div className="line">
-          <Button data-autofocus onClick={() => void navigator.clipboard.writeText(value)}>
+          <Button data-autofocus onClick={() => void copied(value)}>
             {t("problem.copy")}
           </Button>
           <Button variant="default" onClick={done}>

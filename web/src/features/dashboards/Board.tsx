@@ -10,7 +10,7 @@ import { Views } from "@/ui/filters";
 import { Icon } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
 import { ago, useNow } from "@/ui/time";
-import { toast, toastProblem } from "@/ui/toasts";
+import { copied, toast, toastProblem } from "@/ui/toasts";
 import { download } from "./csv";
 import { type Board as Dashboard, useActs, useBoard, useData, useDefinitions, useDraft } from "./data";
 import { History } from "./History";
@@ -83,7 +83,7 @@ function Shown({ board, again }: { board: Dashboard; again: () => void }) {
     }
   };
   const link = () => {
-    void navigator.clipboard.writeText(location.href).then(() => toast(t("board.linkCopied")));
+    void copied(location.href, t("board.linkCopied"));
   };
   const save = () => {
     if (data.data) download(board, data.data, nameOf(board));
