@@ -1,4 +1,4 @@
-import { Component, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { Component, lazy, type ReactNode, type RefObject, Suspense, useEffect, useRef, useState } from "react";
 import { choose, nextScheme, useScheme } from "@/app/scheme";
 import { signOut, useSession } from "@/app/session";
 import { LANGUAGES, type Language, locale, speak, t } from "@/i18n";
@@ -63,6 +63,8 @@ export function Frame() {
     }, AHEAD_MS);
     return () => clearTimeout(timer);
   }, []);
+  const main = useRef<HTMLDivElement>(null);
+  usePage(main, place.parts.join("/"));
   const ways: { to: string; icon: IconName; label: string; here: boolean; count?: number }[] = [
     { to: address("/"), icon: "search", label: t("portal.nav.home"), here: room === "" || room === "articles" },
     { to: address("/services"), icon: "asset", label: t("portal.nav.services"), here: room === "services" },
@@ -99,7 +101,7 @@ export function Frame() {
         <Account />
       </header>
       <Lost />
-      <div id="main" tabIndex={-1}>
+      <div id="main" tabIndex={-1} ref={main}>
         <Guard key={place.parts.join("/")}>
           <Suspense
             fallback={
@@ -114,6 +116,28 @@ export function Frame() {
       </div>
     </div>
   );
+}
+
+/** What a browser does by itself where a page is loaded: its title is told, and the keyboard stands at its beginning. */
+function usePage(main: RefObject<HTMLElement | null>, path: string) {
+  const left = useRef(path);
+  useEffect(() => {
+    if (left.current === path) return;
+    left.current = path;
+    // A page may have a field where one begins.
+    if (!main.current?.contains(document.activeElement)) main.current?.focus({ preventScroll: true });
+  }, [main, path]);
+  useEffect(() => {
+    const name = () => {
+      const heading = main.current?.querySelector("h1")?.textContent;
+      const title = heading ? `${heading} · ${t("portal.brand")}` : t("portal.brand");
+      if (document.title !== title) document.title = title;
+    };
+    name();
+    const observer = new MutationObserver(name);
+    if (main.current) observer.observe(main.current, { childList: true, characterData: true, subtree: true });
+    return () => observer.disconnect();
+  }, [main]);
 }
 
 function Account() {
