@@ -9,7 +9,7 @@ import { mayPass } from "./api/problem";
 import { listenToKeys } from "./app/keys";
 import { router } from "./app/router";
 import { applyScheme, useShownScheme } from "./app/scheme";
-import { type Me, SessionProvider, signIn, usePresentMe, whoAmI } from "./app/session";
+import { goOn, type Me, SessionProvider, signIn, usePresentMe, whoAmI } from "./app/session";
 import { SignedIn, SignInAgain } from "./app/states";
 import { theme } from "./app/theme";
 import { applyLanguage, words } from "./i18n";
@@ -39,10 +39,12 @@ function Console({ me: signedIn }: { me: Me }) {
   useEffect(() => onSignedOut((proofWanted) => (proofWanted ? signIn(true) : onReauth())), [onReauth]);
   useLayoutEffect(listenToKeys, []);
   const back = useCallback(() => {
-    setEnded(false);
-    setLife((known) => known + 1);
-    void client.invalidateQueries();
-  }, []);
+    void goOn(signedIn, () => {
+      setEnded(false);
+      setLife((known) => known + 1);
+      void client.invalidateQueries();
+    });
+  }, [signedIn]);
   return (
     <SessionProvider me={me}>
       <LiveProvider life={life} onReauth={onReauth}>

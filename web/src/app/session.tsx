@@ -41,18 +41,30 @@ export async function whoAmI(): Promise<Me | null> {
 export const signInAddress = (proof = false) =>
   `/auth/login?${proof ? "stepUp=true&" : ""}next=${encodeURIComponent(location.pathname + location.search)}`;
 
+let leaving = false;
+
 /** Leads to the sign-in page, and back to where we are. */
 export function signIn(proof = false) {
-  location.assign(signInAddress(proof));
+  // Who signs out is not led back in by a request that is refused meanwhile.
+  if (!leaving) location.assign(signInAddress(proof));
 }
 
-/** Ends the session here and at the identity provider. */
+/** Goes on after a new sign-in: as `on` says where it is the same person, from the beginning where it is another. */
+export async function goOn(me: Me, on: () => void) {
+  const told = await whoAmI().catch(() => null);
+  if (told !== null && told.subject !== me.subject) location.reload();
+  else on();
+}
+
+/** Ends the session here and at the identity provider. Where that cannot be asked for, everything stays as it is. */
 export async function signOut() {
-  // Whoever signs in here next is not to be shown what is another's; out gets everybody, whatever the browser says to it.
-  await globalThis.caches?.delete("itsm-oncall-seen");
-  await import("./push").then(({ forgetBrowser }) => forgetBrowser()).catch(() => undefined);
-  const answer = await fetch("/auth/logout", { method: "POST", headers: { "x-itsm-csrf": "1" } });
+  const answer = await fetch("/auth/logout", { method: "POST", headers: { "x-itsm-csrf": "1" } }).catch(() => null);
+  if (answer === null) return;
   const { logoutUrl } = (await answer.json()) as { logoutUrl: string };
+  leaving = true;
+  // Whoever signs in here next is not to be shown what is another's; out gets everybody, whatever the browser says to it.
+  await globalThis.caches?.delete("itsm-oncall-seen").catch(() => undefined);
+  await import("./push").then(({ forgetBrowser }) => forgetBrowser()).catch(() => undefined);
   location.assign(logoutUrl);
 }
 

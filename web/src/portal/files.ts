@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
+import { useSession } from "@/app/session";
 
 const BASE = "itsm-portal";
 const STORE = "files";
@@ -6,6 +7,13 @@ const STORE = "files";
 /** What one file may have, and how many there may be at once; the server has the last word. */
 export const LARGEST = 25 * 1024 * 1024;
 export const MOST = 10;
+
+/** Under which key a file goes along with what has this `key`: wherever it stands among others, it is there once. */
+export async function fileKey(key: string, { name, size, lastModified }: File): Promise<string> {
+  // A name may have what no header takes, and be longer than a key.
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${key}-${name}-${size}-${lastModified}`));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 function opened(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
@@ -29,12 +37,14 @@ async function within<T>(mode: IDBTransactionMode, use: (store: IDBObjectStore) 
   }
 }
 
-/** Files that were chosen and not sent yet; they stay in this browser when the page is loaded again. */
+/** Files that this person chose and did not send yet; they stay in this browser when the page is loaded again. */
 export function useFilesKept(name: string) {
+  const { me } = useSession();
+  const key = `${me.subject}/${name}`;
   const [files, setFiles] = useState<readonly File[]>([]);
   useEffect(() => {
     let over = false;
-    within<File[] | undefined>("readonly", (store) => store.get(name) as IDBRequest<File[] | undefined>)
+    within<File[] | undefined>("readonly", (store) => store.get(key) as IDBRequest<File[] | undefined>)
       .then((found) => {
         if (!over && found) setFiles(found);
       })
@@ -42,17 +52,17 @@ export function useFilesKept(name: string) {
     return () => {
       over = true;
     };
-  }, [name]);
+  }, [key]);
   const set = useCallback(
     (next: readonly File[]) => {
       setFiles(next);
       const kept: Promise<unknown> =
         next.length > 0
-          ? within("readwrite", (store) => store.put([...next], name))
-          : within("readwrite", (store) => store.delete(name));
+          ? within("readwrite", (store) => store.put([...next], key))
+          : within("readwrite", (store) => store.delete(key));
       void kept.catch(() => undefined); // as above
     },
-    [name],
+    [key],
   );
   return { files, set };
 }

@@ -5,7 +5,7 @@ import { createRoot } from "react-dom/client";
 import { onSignedOut } from "@/api/client";
 import { mayPass } from "@/api/problem";
 import { applyScheme } from "@/app/scheme";
-import { type Me, SessionProvider, signIn, whoAmI } from "@/app/session";
+import { goOn, type Me, SessionProvider, signIn, whoAmI } from "@/app/session";
 import { applyLanguage, words } from "@/i18n";
 import { settle } from "@/live/apply";
 import { LiveProvider } from "@/live/live";
@@ -33,10 +33,12 @@ function Portal({ me }: { me: Me }) {
   const onReauth = useCallback(() => setEnded(true), []);
   useEffect(() => onSignedOut((proofWanted) => (proofWanted ? signIn(true) : onReauth())), [onReauth]);
   const back = useCallback(() => {
-    setEnded(false);
-    setLife((known) => known + 1);
-    void client.invalidateQueries();
-  }, []);
+    void goOn(me, () => {
+      setEnded(false);
+      setLife((known) => known + 1);
+      void client.invalidateQueries();
+    });
+  }, [me]);
   return (
     <SessionProvider me={me}>
       <LiveProvider life={life} onReauth={onReauth}>
