@@ -47,7 +47,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
   const search: RecordSearch = useSearch({ strict: false });
   const { act, dialog } = useVerbs(kind);
   const change = useChange(kind);
-  const [editing, setEditing] = useState(false);
+  const [editing, setEditing] = useState<R | null>(null); // as it was when the dialog was opened: others may change it meanwhile
   const [writing, setWriting] = useState(false);
   const verbs = verbsOf(kind, record, can);
   const shown = offered(verbs);
@@ -69,7 +69,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
       run: () => act(id, [record]),
     })),
     ...(editable
-      ? [{ id: "record.edit", label: t("record.edit"), keys: ["i"], group: kind.many, run: () => setEditing(true) }]
+      ? [{ id: "record.edit", label: t("record.edit"), keys: ["i"], group: kind.many, run: () => setEditing(record) }]
       : []),
     {
       id: "record.copy",
@@ -89,7 +89,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
   ]);
   const rest = [
     ...shown.rest.map(({ id, label }) => ({ label, run: () => act(id, [record]) })),
-    ...(editable ? [{ label: t("record.edit"), icon: "note" as const, run: () => setEditing(true) }] : []),
+    ...(editable ? [{ label: t("record.edit"), icon: "note" as const, run: () => setEditing(record) }] : []),
   ];
   const description = (record as { description?: string }).description;
   return (
@@ -181,21 +181,23 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
         )}
       </div>
       {dialog}
-      <Dialog opened={editing} onClose={() => setEditing(false)} title={`${t("record.edit")}: ${nameOf(record)}`}>
-        <FieldsForm
-          fields={withKnown(kind.edit ?? [], record)}
-          action={t("record.save")}
-          cancel={() => setEditing(false)}
-          submit={async (values) => {
-            const known = record as unknown as Record<string, Value | undefined>;
-            const changed = Object.fromEntries(
-              Object.entries(values).filter(
-                ([name, value]) => JSON.stringify(known[name] ?? "") !== JSON.stringify(value ?? ""),
-              ),
-            );
-            if (Object.keys(changed).length === 0 || (await change(record, changed)) !== null) setEditing(false);
-          }}
-        />
+      <Dialog opened={editing !== null} onClose={() => setEditing(null)} title={`${t("record.edit")}: ${nameOf(record)}`}>
+        {editing && (
+          <FieldsForm
+            fields={withKnown(kind.edit ?? [], editing)}
+            action={t("record.save")}
+            cancel={() => setEditing(null)}
+            submit={async (values) => {
+              const known = editing as unknown as Record<string, Value | undefined>;
+              const changed = Object.fromEntries(
+                Object.entries(values).filter(
+                  ([name, value]) => JSON.stringify(known[name] ?? "") !== JSON.stringify(value ?? ""),
+                ),
+              );
+              if (Object.keys(changed).length === 0 || (await change(editing, changed)) !== null) setEditing(null);
+            }}
+          />
+        )}
       </Dialog>
     </>
   );

@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { type FormEvent, useId, useState } from "react";
 import { t } from "@/i18n";
+import { newer } from "@/live/apply";
 import { ApprovalCard, RiskChip } from "@/records/Approval";
 import { RecordLink } from "@/records/RecordLink";
 import { Card } from "@/records/RecordRows";
@@ -110,9 +111,20 @@ export function Minutes({
 }: {
   meeting: Meeting;
   able: boolean;
-  save: (minutes: string) => Promise<unknown>;
+  save: (from: Meeting, minutes: string) => Promise<Meeting | null>;
 }) {
+  const [from, setFrom] = useState(meeting); // as it was when writing began
   const [text, setText] = useState(meeting.minutes);
+  if (text === from.minutes && newer(meeting, from)) {
+    setFrom(meeting);
+    setText(meeting.minutes);
+  }
+  const write = async () => {
+    const saved = await save(from, text);
+    if (saved === null) return;
+    setFrom(saved);
+    setText((known) => (known === text ? saved.minutes : known));
+  };
   const box = useId();
   return (
     <Card title={t("cab.minutes")}>
@@ -130,7 +142,7 @@ export function Minutes({
             </label>
             <textarea id={box} className="area" value={text} onChange={({ currentTarget }) => setText(currentTarget.value)} />
             <div>
-              <Button size="xs" variant="default" disabled={text === meeting.minutes} onClick={() => void save(text)}>
+              <Button size="xs" variant="default" disabled={text === from.minutes} onClick={() => void write()}>
                 {t("cab.saveMinutes")}
               </Button>
             </div>

@@ -172,7 +172,11 @@ function Room({ meeting }: { meeting: Meeting }) {
                 able={able}
                 decide={decide}
               />
-              <Minutes meeting={meeting} able={able} save={(minutes) => change(meeting, { minutes }, t("cab.minutesSaved"))} />
+              <Minutes
+                meeting={meeting}
+                able={able}
+                save={(from, minutes) => change(from, { minutes }, t("cab.minutesSaved"))}
+              />
             </div>
           </div>
         )}

@@ -26,7 +26,7 @@ const WORTH_TELLING = new Set(["MajorProposed", "MajorDeclared", "MajorStaffed",
 export function Review({ major }: { major: Major }) {
   const { can } = useSession();
   const command = useCommand(major);
-  const [writing, setWriting] = useState(false);
+  const [writing, setWriting] = useState<Major | null>(null); // as it was when writing began
   if (!AFTER.has(major.state)) return null;
   const { review } = major;
   const parts = [
@@ -43,7 +43,7 @@ export function Review({ major }: { major: Major }) {
         <span className="line">
           {review?.summary && can("problems.create") && <ProblemOf major={major} />}
           {able && (
-            <Button size="compact-xs" variant="subtle" onClick={() => setWriting(true)}>
+            <Button size="compact-xs" variant="subtle" onClick={() => setWriting(major)}>
               {t("major.write")}
             </Button>
           )}
@@ -100,8 +100,8 @@ export function Review({ major }: { major: Major }) {
           ))}
         </ul>
       )}
-      <Dialog opened={writing} onClose={() => setWriting(false)} title={t("major.write")} size="wide">
-        <Writer major={major} close={() => setWriting(false)} />
+      <Dialog opened={writing !== null} onClose={() => setWriting(null)} title={t("major.write")} size="wide">
+        {writing && <Writer major={writing} close={() => setWriting(null)} />}
       </Dialog>
     </Card>
   );
@@ -158,7 +158,8 @@ function useStory(major: Major) {
 }
 
 function Writer({ major, close }: { major: Major; close: () => void }) {
-  const command = useCommand(major);
+  // Somebody changed something else meanwhile: both hold.
+  const command = useCommand(major, (present) => JSON.stringify(present.review) === JSON.stringify(major.review));
   const story = useStory(major);
   const { review } = major;
   if (story.isPending) return <Loading rows={4} />;

@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { ask, type Schemas } from "@/api/client";
+import { ApiProblem } from "@/api/problem";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { useTaken } from "@/records/data";
@@ -20,11 +21,19 @@ const ROLES = ["COMMANDER", "COMMUNICATIONS", "TECHNICAL_LEAD", "SCRIBE", "LIAIS
 const OPEN = new Set(["CANDIDATE", "DECLARED"]);
 const LED = new Set(["DECLARED", "RESOLVED"]);
 
-/** Does something with it on the version that is shown, and shows the next. */
-export function useCommand(major: Major) {
+const STALE = 412;
+
+/** Does something with it on the version that is shown, and shows the next; on a later one only where `still` says so of it. */
+export function useCommand(major: Major, still: (present: Major) => boolean = () => false) {
   const taken = useTaken("majors");
   return async (verb: string, body: object) => {
-    const after = await ask<Major>("POST", `majors/${major.id}:${verb}`, { etag: major.etag, body });
+    const write = (etag: string) => ask<Major>("POST", `majors/${major.id}:${verb}`, { etag, body });
+    const after = await write(major.etag).catch(async (error: unknown) => {
+      if (!(error instanceof ApiProblem) || error.status !== STALE) throw error;
+      const present = await ask<Major>("GET", `majors/${major.id}`);
+      if (!still(present)) throw error;
+      return write(present.etag);
+    });
     taken(after);
     return after;
   };
