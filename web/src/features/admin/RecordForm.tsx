@@ -6,6 +6,7 @@ import { ask } from "@/api/client";
 import { asProblem } from "@/api/problem";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
+import { newer, type Versioned } from "@/live/apply";
 import { type Content, changed, contentOf, type Form, type Forms, useForms } from "@/records/schema/forms";
 import { titled } from "@/records/schema/RefPick";
 import { SchemaFields } from "@/records/schema/SchemaFields";
@@ -40,9 +41,7 @@ export function RecordForm() {
     );
   }
   const known = fresh ? {} : (record.data ?? {});
-  return (
-    <Page key={`${kind}/${id}/${known.etag ?? ""}`} kind={kind} forms={forms.data} form={form} record={known} fresh={fresh} />
-  );
+  return <Page key={`${kind}/${id}`} kind={kind} forms={forms.data} form={form} record={known} fresh={fresh} />;
 }
 
 function Head({ kind, name, children }: { kind: string; name: string; children?: React.ReactNode }) {
@@ -77,7 +76,8 @@ function Page({ kind, forms, form, record, fresh }: Props) {
   const { can } = useSession();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const before = contentOf(form, record);
+  const [from, setFrom] = useState(record); // what is written goes on from; others may change it meanwhile
+  const before = contentOf(form, from);
   const [content, setContent] = useState<Content>(before);
   const [failed, setFailed] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
@@ -90,6 +90,11 @@ function Page({ kind, forms, form, record, fresh }: Props) {
   const locked = new Set(asked.filter(({ n }) => !able || (!fresh && !form.update?.includes(n))).map(({ n }) => n));
   const wrong = (pointer: string) => problem?.errors.find((error) => error.pointer === pointer)?.message;
   const differs = changed(before, content);
+  const adopt = (next: Content) => {
+    setFrom(next);
+    setContent(contentOf(form, next));
+  };
+  if (Object.keys(differs).length === 0 && newer(record as unknown as Versioned, from as unknown as Versioned)) adopt(record);
   const again = () => {
     void client.invalidateQueries({ queryKey: [kind] });
     void client.invalidateQueries({ queryKey: ["named", kind] });
@@ -110,11 +115,12 @@ function Page({ kind, forms, form, record, fresh }: Props) {
         else setSecret(told);
       } else {
         const query = { updateMask: Object.keys(differs).join(",") };
-        await ask("PATCH", `${kind}/${encodeURIComponent(String(record.id))}`, {
-          etag: String(record.etag),
+        const answer = await ask<Content>("PATCH", `${kind}/${encodeURIComponent(String(from.id))}`, {
+          etag: String(from.etag),
           query,
           body: differs,
         });
+        adopt(answer);
         toast(t("admin.saved", { name: titled(content) }));
         again();
       }
@@ -152,7 +158,15 @@ function Page({ kind, forms, form, record, fresh }: Props) {
             </header>
             <div className="body asked">
               {asked.length === 0 && <p className="muted">{t("admin.notWritten")}</p>}
-              <SchemaFields forms={forms} fields={asked} value={content} onChange={setContent} wrong={wrong} locked={locked} />
+              <SchemaFields
+                key={String(from.etag)}
+                forms={forms}
+                fields={asked}
+                value={content}
+                onChange={setContent}
+                wrong={wrong}
+                locked={locked}
+              />
               {failed !== null && <Problem error={failed} />}
               {able && asked.length > 0 && (
                 <div className="line">

@@ -5,6 +5,7 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { api, body, type Schemas } from "@/api/client";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
+import { newer } from "@/live/apply";
 import { useChange } from "@/records/data";
 import { addressOf } from "@/records/RecordLink";
 import { useDraft } from "@/ui/drafts";
@@ -30,23 +31,28 @@ const SETTLED_MS = 500;
 export function Editor({ article }: { article: Article }) {
   const { can } = useSession();
   const change = useChange(ARTICLES);
-  const known = article.draft ?? article;
+  const [from, setFrom] = useState(article); // what is written goes on from; others may change it meanwhile
+  const known = from.draft ?? from;
   const base = { title: known.title, summary: known.summary, body: known.body, keywords: known.keywords.join(", ") };
-  const draft = useDraft(`article/${article.id}/${article.etag}`, base);
+  const draft = useDraft(`article/${from.id}/${from.etag}`, base);
   const place = useRef<HTMLTextAreaElement>(null);
   const [busy, setBusy] = useState(false);
   const { value } = draft;
   const set = (part: Partial<typeof base>) => draft.set({ ...value, ...part });
+  const differs = JSON.stringify(value) !== JSON.stringify(base);
+  if (!differs && article !== from && !newer(from, article)) setFrom(article);
   if (!can("articles.update") || inReview(article) || article.state === "RETIRED") {
     return <p className="muted">{t(inReview(article) ? "article.looksAt" : "article.notYours")}</p>;
   }
-  const differs = JSON.stringify(value) !== JSON.stringify(base);
   const save = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
     const keywords = value.keywords.split(",").flatMap((each) => each.trim() || []);
-    if ((await change(article, { title: value.title, summary: value.summary, body: value.body, keywords })) !== null)
+    const saved = await change(from, { title: value.title, summary: value.summary, body: value.body, keywords });
+    if (saved !== null) {
       draft.clear();
+      setFrom(saved);
+    }
     setBusy(false);
   };
   const apply = ({ before, after }: (typeof TOOLS)[number]) => {
