@@ -3,10 +3,11 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { ask, type Schemas } from "@/api/client";
 import { useCommands } from "@/app/keys";
-import { useSession } from "@/app/session";
+import { now, useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Problem } from "@/ui/bits";
 import { usePerson } from "@/ui/people";
+import { toastProblem } from "@/ui/toasts";
 import { type Completion, completed, useCompletions, wordAt } from "./completions";
 import { useNotes } from "./data";
 import type { DeskRecord, Kind } from "./kind";
@@ -61,7 +62,7 @@ export function Composer<R extends DeskRecord>({ kind, record, onWriting }: Prop
     },
   });
   const write = (next: string, open: boolean) => {
-    const begun = draft.value.text === "" ? new Date().toISOString() : draft.value.begun;
+    const begun = draft.value.text === "" ? new Date(now()).toISOString() : draft.value.begun;
     draft.set({ text: next, public: open, key: "", begun });
   };
   const focus = (open: boolean) => {
@@ -79,9 +80,12 @@ export function Composer<R extends DeskRecord>({ kind, record, onWriting }: Prop
     else send.mutate();
   };
   const take = async (completion: Completion | undefined) => {
-    if (completion === undefined || word === null) return;
+    if (completion === undefined || word === null || send.isPending) return;
     const inserted = await completion.text();
-    const next = completed(text, word, inserted);
+    const present = place.current?.value ?? text;
+    // What was asked for may have been written over while its words were on their way.
+    if (present.slice(word.start, word.end) !== text.slice(word.start, word.end)) return;
+    const next = completed(present, word, inserted);
     write(next.text, draft.value.public);
     setAt(0);
     requestAnimationFrame(() => {
@@ -96,7 +100,7 @@ export function Composer<R extends DeskRecord>({ kind, record, onWriting }: Prop
       setAt((at + step + offered.length) % offered.length);
     } else if (offered.length > 0 && (event.key === "Enter" || event.key === "Tab") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
-      void take(offered[at]);
+      void take(offered[at]).catch(toastProblem);
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
     else if (event.key === "Escape") place.current?.blur();
   };
@@ -110,6 +114,7 @@ export function Composer<R extends DeskRecord>({ kind, record, onWriting }: Prop
         id={box}
         ref={place}
         value={text}
+        readOnly={send.isPending}
         placeholder={t("composer.placeholder")}
         dir="auto"
         role="combobox"
@@ -141,7 +146,7 @@ export function Composer<R extends DeskRecord>({ kind, record, onWriting }: Prop
             tabIndex={-1}
             aria-selected={index === at}
             onMouseDown={(event) => event.preventDefault()}
-            onClick={() => void take(completion)}
+            onClick={() => void take(completion).catch(toastProblem)}
           >
             <span className="strong">{completion.label}</span>
             {completion.hint && <span className="muted clip">{completion.hint}</span>}
@@ -158,7 +163,7 @@ export function Composer<R extends DeskRecord>({ kind, record, onWriting }: Prop
           <input
             type="checkbox"
             checked={draft.value.public}
-            onChange={({ currentTarget }) => draft.set({ ...draft.value, public: currentTarget.checked })}
+            onChange={({ currentTarget }) => draft.set({ ...draft.value, public: currentTarget.checked, key: "" })}
           />
           {t("composer.public")}
         </label>

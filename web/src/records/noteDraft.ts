@@ -1,6 +1,6 @@
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { ask } from "@/api/client";
-import { useSession } from "@/app/session";
+import { now, useSession } from "@/app/session";
 import { useDraft } from "@/ui/drafts";
 
 interface NoteDraft {
@@ -8,7 +8,7 @@ interface NoteDraft {
   public: boolean;
   /** The key of the attempt to send it, so that it is not written twice. */
   key: string;
-  /** When it was begun. */
+  /** When it was begun, by the server's clock. */
   begun: string;
 }
 
@@ -19,8 +19,10 @@ const KEPT_MS = 10_000;
 export function useNoteDraft(subject: string) {
   const { can } = useSession();
   const draft = useDraft<NoteDraft>(`note/${subject}`, EMPTY);
-  const { value, set } = draft;
+  const { value } = draft;
   const kept = can("drafts.keep");
+  const latest = useRef(value.text);
+  latest.current = value.text;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked once, when the record is opened
   useEffect(() => {
@@ -28,7 +30,9 @@ export function useNoteDraft(subject: string) {
     let over = false;
     ask<{ drafts: { text: string; public: boolean }[] }>("GET", "drafts", { query: { about: subject } }).then(
       ({ drafts: [other] }) => {
-        if (!over && other !== undefined && other.text !== "") set({ ...EMPTY, text: other.text, public: other.public });
+        // What was written here while it was on its way is what counts.
+        if (over || other === undefined || other.text === "" || latest.current !== "") return;
+        draft.set({ ...EMPTY, text: other.text, public: other.public, begun: new Date(now()).toISOString() });
       },
       () => undefined, // the browser's own is what one works with
     );
@@ -46,9 +50,16 @@ export function useNoteDraft(subject: string) {
     return () => clearTimeout(timer);
   }, [subject, kept, value.text, value.public]);
 
+  const drop = () => {
+    if (kept) ask("POST", "drafts:drop", { body: { about: subject } }).catch(() => undefined); // it ends by itself some day
+  };
+  const set = (next: NoteDraft) => {
+    draft.set(next);
+    if (next.text === "" && value.text !== "") drop();
+  };
   const clear = () => {
     draft.clear();
-    if (kept) ask("POST", "drafts:drop", { body: { about: subject } }).catch(() => undefined); // it ends by itself some day
+    drop();
   };
   return { value, set, clear };
 }
