@@ -3,6 +3,7 @@ import { type FormEvent, useState } from "react";
 import { ask } from "@/api/client";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
+import { useDraft } from "@/ui/drafts";
 import { type Schedule, useDuties, useSchedule, useShifts } from "./data";
 import { Button, Name, PersonChoice, Problem, Waiting } from "./parts";
 import { say, sayProblem } from "./said";
@@ -10,12 +11,13 @@ import { moment } from "./time";
 
 const MOST = 8;
 
-function useVerb(id: string, done: string) {
+function useVerb(id: string, done: string, after?: () => void) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ verb, body }: { verb: string; body: object }) => ask<Schedule>("POST", `schedules/${id}:${verb}`, { body }),
     onSuccess: () => {
       say(done);
+      after?.();
       return client.invalidateQueries({ queryKey: ["oncall"] });
     },
     onError: sayProblem,
@@ -123,15 +125,18 @@ function Override({ id }: { id: string }) {
   );
 }
 
+const UNWRITTEN: { text: string | null } = { text: null };
+
 function Handover({ id }: { id: string }) {
   const { can } = useSession();
   const { data } = useSchedule(id);
-  const [text, setText] = useState<string | null>(null);
-  const verb = useVerb(id, t("oncall.handedOver"));
+  const draft = useDraft(`handover/${id}`, UNWRITTEN);
+  const { text } = draft.value;
+  const verb = useVerb(id, t("oncall.handedOver"), draft.clear);
   if (!data) return <Waiting />;
   const send = (event: FormEvent) => {
     event.preventDefault();
-    verb.mutate({ verb: "handOver", body: { text: text ?? "" } }, { onSuccess: () => setText(null) });
+    verb.mutate({ verb: "handOver", body: { text: text ?? "" } });
   };
   return (
     <form className="fields" onSubmit={send}>
@@ -148,7 +153,7 @@ function Handover({ id }: { id: string }) {
         maxLength={4000}
         readOnly={!can("schedules.handOver")}
         value={text ?? data.handover?.text ?? ""}
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => draft.set({ text: event.target.value })}
       />
       {can("schedules.handOver") && (
         <Button type="submit" tone="main" disabled={text === null || verb.isPending}>

@@ -65,7 +65,11 @@ function Whole({ page }: { page: Page }) {
         <h2 id="say">{t("oncall.note")}</h2>
         <div className="presets">
           {PRESETS.map((each) => (
-            <Button key={each} onClick={() => verb.mutate({ verb: "note", body: { text: t(`oncall.preset.${each}`) } })}>
+            <Button
+              key={each}
+              disabled={verb.isPending}
+              onClick={() => verb.mutate({ verb: "note", body: { text: t(`oncall.preset.${each}`) } })}
+            >
               {t(`oncall.preset.${each}`)}
             </Button>
           ))}
@@ -81,7 +85,7 @@ function Whole({ page }: { page: Page }) {
           ))}
         </ul>
       </section>
-      {page.state !== "RESOLVED" && <Help ask={(body) => verb.mutate({ verb: "help", body })} />}
+      {page.state !== "RESOLVED" && <Help busy={verb.isPending} ask={(body) => verb.mutate({ verb: "help", body })} />}
       <section className="card" aria-labelledby="called">
         <h2 id="called">{t("oncall.called")}</h2>
         <ul className="said">
@@ -101,7 +105,7 @@ function Whole({ page }: { page: Page }) {
   );
 }
 
-function Help({ ask: help }: { ask: (body: { userId: string; text: string }) => void }) {
+function Help({ busy, ask: help }: { busy: boolean; ask: (body: { userId: string; text: string }) => void }) {
   const [who, setWho] = useState("");
   const send = (event: FormEvent) => {
     event.preventDefault();
@@ -114,7 +118,7 @@ function Help({ ask: help }: { ask: (body: { userId: string; text: string }) => 
       <form className="fields" onSubmit={send}>
         <label htmlFor="helper">{t("oncall.helpWho")}</label>
         <PersonChoice id="helper" value={who} choose={setWho} />
-        <Button type="submit" tone="bad" icon="person" disabled={!who}>
+        <Button type="submit" tone="bad" icon="person" disabled={!who || busy}>
           {t("oncall.helpAsk")}
         </Button>
       </form>
