@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { api, body } from "@/api/client";
 import { t } from "@/i18n";
 import { Icon } from "@/ui/Icon";
@@ -57,10 +57,11 @@ const NONE: { answers: Answers } = { answers: {} };
 function First({ item }: { item: Offered }) {
   const client = useQueryClient();
   const draft = useKept(`order/${item.id}`, NONE);
+  const opened = useRef(crypto.randomUUID()); // what is ordered without an answer has no draft
   const send = async (answers: Answers) => {
     const request = await body(
       api.POST("/api/v1/requests", {
-        headers: { "idempotency-key": draft.key || crypto.randomUUID() },
+        headers: { "idempotency-key": draft.key || opened.current },
         body: { catalogItemId: item.id, answers },
       }),
     );

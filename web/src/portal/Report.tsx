@@ -1,13 +1,13 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
-import { api, body } from "@/api/client";
+import { api, body, type Incident } from "@/api/client";
 import { upload } from "@/api/files";
 import { ApiProblem } from "@/api/problem";
 import { locale, t } from "@/i18n";
 import { Icon } from "@/ui/Icon";
 import { Chosen } from "./Chosen";
 import { useDevices } from "./data";
-import { useFilesKept } from "./files";
+import { fileKey, useFilesKept } from "./files";
 import { useKept } from "./kept";
 import { Button, described, Failure, Field } from "./parts";
 import { address, Go, go, usePlace } from "./way";
@@ -39,6 +39,8 @@ export function Report() {
   const [error, setError] = useState<unknown>(null);
   const [tried, setTried] = useState(false);
   const title = useRef<HTMLInputElement>(null);
+  // Where a file is refused the incident is there already: another try sends files only.
+  const made = useRef<{ incident: Incident; key: string } | null>(null);
   const [before, setBefore] = useState<string | null>(null); // what was begun another time, here or on another device
 
   const written = draft.value;
@@ -64,25 +66,29 @@ export function Report() {
     setBusy(true);
     setError(null);
     try {
-      const incident = await body(
-        api.POST("/api/v1/incidents", {
-          headers: { "idempotency-key": draft.key },
-          body: {
-            title: written.title.trim(),
-            description: [written.description.trim(), read && t("portal.report.read", { number: read })]
-              .filter(Boolean)
-              .join("\n\n"),
-            urgency: written.urgency,
-            source: "PORTAL",
-            assetIds: device === NONE ? [] : [device],
-          },
-        }),
-      );
-      for (const [place, file] of chosen.files.entries()) await upload(incident.id, file, `${draft.key}-${place}`);
+      const sent = made.current ?? {
+        key: draft.key,
+        incident: await body(
+          api.POST("/api/v1/incidents", {
+            headers: { "idempotency-key": draft.key },
+            body: {
+              title: written.title.trim(),
+              description: [written.description.trim(), read && t("portal.report.read", { number: read })]
+                .filter(Boolean)
+                .join("\n\n"),
+              urgency: written.urgency,
+              source: "PORTAL",
+              assetIds: device === NONE ? [] : [device],
+            },
+          }),
+        ),
+      };
+      made.current = sent;
+      for (const file of chosen.files) await upload(sent.incident.id, file, await fileKey(sent.key, file));
       chosen.set([]);
       draft.clear();
       void client.invalidateQueries({ queryKey: ["incidents"] });
-      go(address(`/incidents/${incident.number}`, { new: "1" }), { replace: true });
+      go(address(`/incidents/${sent.incident.number}`, { new: "1" }), { replace: true });
       scrollTo(0, 0);
     } catch (problem) {
       setError(problem);
@@ -101,6 +107,7 @@ export function Report() {
             tone="quiet"
             onClick={() => {
               setBefore("");
+              made.current = null;
               chosen.set([]);
               draft.set({ ...EMPTY, title: asked });
             }}
@@ -192,6 +199,7 @@ export function Report() {
               type="button"
               className="plain muted"
               onClick={() => {
+                made.current = null;
                 chosen.set([]);
                 draft.clear();
               }}

@@ -9,7 +9,7 @@ import { Icon } from "@/ui/Icon";
 import { at } from "@/ui/time";
 import { Chosen } from "./Chosen";
 import { useFiles, useNotes } from "./data";
-import { useFilesKept } from "./files";
+import { fileKey, useFilesKept } from "./files";
 import { Button, described, Failure, Field } from "./parts";
 
 type Note = Schemas["Note"];
@@ -95,6 +95,7 @@ function Answer({ kind, id }: { kind: Props["kind"]; id: string }) {
     setBusy(true);
     setError(null);
     const named = key || crypto.randomUUID();
+    if (!key) draft.set({ text, key: named }); // what is sent once more has the same
     try {
       if (text.trim() !== "") {
         const said = { body: { text: text.trim(), public: true }, headers: { "idempotency-key": named } };
@@ -103,7 +104,7 @@ function Answer({ kind, id }: { kind: Props["kind"]; id: string }) {
           ? api.POST("/api/v1/incidents/{id}/notes", { params, ...said })
           : api.POST("/api/v1/requests/{id}/notes", { params, ...said }));
       }
-      for (const [place, file] of chosen.files.entries()) await upload(id, file, `${named}-${place}`);
+      for (const file of chosen.files) await upload(id, file, await fileKey(named, file));
       draft.clear();
       chosen.set([]);
       await client.invalidateQueries({ queryKey: [kind] });
