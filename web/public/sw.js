@@ -103,17 +103,19 @@ self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   const { url, page } = event.notification.data ?? {};
   if (event.action === "acknowledge" && page) {
-    event.waitUntil(acknowledge(page));
+    event.waitUntil(acknowledge(page, url));
     return;
   }
+  event.waitUntil(show(url));
+});
+
+function show(url) {
   const wanted = new URL(url ?? "/", self.location.origin);
   // Elsewhere than here there is nothing of ours.
   const place = wanted.origin === self.location.origin ? wanted.href : self.location.origin;
   const opened = self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  event.waitUntil(
-    opened.then((windows) => windows.find((each) => each.url === place)?.focus() ?? self.clients.openWindow(place)),
-  );
-});
+  return opened.then((windows) => windows.find((each) => each.url === place)?.focus() ?? self.clients.openWindow(place));
+}
 
 self.addEventListener("sync", (event) => {
   if (event.tag === "acknowledge") event.waitUntil(drain());
@@ -137,21 +139,35 @@ function store(mode, act) {
   });
 }
 
-async function acknowledge(id) {
-  if ((await store("readonly", (queue) => queue.get(id))) === undefined) {
-    await store("readwrite", (queue) => queue.put({ id, key: crypto.randomUUID(), time: Date.now() }));
+const subject = async (answer) => (answer?.ok ? (await answer.json()).subject : undefined);
+const present = async () =>
+  subject(await fetch("/auth/me", { headers: { accept: "application/json" } }).catch(() => undefined));
+
+async function acknowledge(id, url) {
+  const by = (await present()) ?? (await subject(await caches.match("/auth/me", { cacheName: SEEN })));
+  // What nobody did is never sent: who it is says the page.
+  if (by === undefined) return show(url);
+  if ((await store("readonly", (queue) => queue.get(id)))?.by !== by) {
+    await store("readwrite", (queue) => queue.put({ id, key: crypto.randomUUID(), time: Date.now(), by }));
   }
   await drain();
 }
 
+// The page tries again, too.
+const again = () => self.registration.sync?.register("acknowledge").catch(() => undefined);
+
 const drain = () =>
   navigator.locks.request("itsm-oncall-queue", async () => {
-    for (const { id, key } of await store("readonly", (queue) => queue.getAll())) {
+    const waiting = await store("readonly", (queue) => queue.getAll());
+    // What one person took note of is not sent for the next one.
+    const by = waiting.length > 0 ? await present() : undefined;
+    if (waiting.length > 0 && by === undefined) await again();
+    for (const { id, key } of waiting.filter((each) => by !== undefined && each.by === by)) {
       const headers = { "content-type": "application/json", "idempotency-key": key, "x-itsm-csrf": "1" };
       const sent = { method: "POST", headers, body: "{}", credentials: "same-origin" };
       const answer = await fetch(`/api/v1/pages/${encodeURIComponent(id)}:acknowledge`, sent).catch(() => undefined);
       if (answer === undefined || answer.status >= 500 || TRANSIENT.has(answer.status)) {
-        await self.registration.sync?.register("acknowledge").catch(() => undefined); // the page tries again, too
+        await again();
         break;
       }
       await store("readwrite", (queue) => queue.delete(id));

@@ -1,5 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { useLive } from "@/live/live";
 import { Icon } from "@/ui/Icon";
@@ -9,10 +10,11 @@ import { useHearing, usePages, useWaits, type Which } from "./data";
 import { One } from "./One";
 import { PageCard } from "./PageCard";
 import { Problem, Waiting } from "./parts";
-import { drain, look } from "./queue";
+import { drain, look, waits } from "./queue";
 import { Said } from "./said";
 
 const WHICH: readonly Which[] = ["mine", "open", "all"];
+const AGAIN_MS = 15_000;
 const PLACE = /^\/oncall\/pages\/([^/]+)$/;
 
 const here = () => PLACE.exec(location.pathname)?.[1] ?? "";
@@ -33,31 +35,38 @@ function usePlace(): [string, (id: string) => void] {
   return [id, go];
 }
 
-/** Whether there is a network; what waited is sent as soon as there is. */
+/** Whether there is a network; what waited is sent as soon as there is, and again while something still waits. */
 function useNetwork() {
   const client = useQueryClient();
+  const { me } = useSession();
   const [online, setOnline] = useState(navigator.onLine);
   useEffect(() => {
     const send = async () => {
-      if (await drain()) await client.invalidateQueries({ queryKey: ["oncall"] });
+      // Where the browser keeps nothing, nothing waits; whoever takes note there is told.
+      const sent = await drain(me.subject).catch(() => false);
+      if (sent) await client.invalidateQueries({ queryKey: ["oncall"] });
     };
     const changed = () => {
       setOnline(navigator.onLine);
       if (navigator.onLine) void send();
     };
     const told = ({ data }: MessageEvent) => {
-      if (data?.kind === "queue") void look().then(() => client.invalidateQueries({ queryKey: ["oncall"] }));
+      if (data?.kind === "queue") void look(me.subject).then(() => client.invalidateQueries({ queryKey: ["oncall"] }));
     };
     addEventListener("online", changed);
     addEventListener("offline", changed);
     navigator.serviceWorker?.addEventListener("message", told);
     void send();
+    const timer = setInterval(() => {
+      if (waits().length > 0) void send();
+    }, AGAIN_MS);
     return () => {
+      clearInterval(timer);
       removeEventListener("online", changed);
       removeEventListener("offline", changed);
       navigator.serviceWorker?.removeEventListener("message", told);
     };
-  }, [client]);
+  }, [client, me.subject]);
   return online;
 }
 

@@ -1,10 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type PointerEvent, useRef, useState } from "react";
+import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { Icon } from "@/ui/Icon";
 import { type Page, useWaits } from "./data";
 import { Button, Name } from "./parts";
 import { acknowledge } from "./queue";
+import { sayProblem } from "./said";
 import { Ago } from "./time";
 
 const FAR = 110;
@@ -33,8 +35,9 @@ export function Marks({ page }: { page: Page }) {
 /** Takes note of a page at once, or as soon as there is a network. */
 export function useAcknowledge() {
   const client = useQueryClient();
+  const { me } = useSession();
   return async (id: string) => {
-    await acknowledge(id);
+    await acknowledge(id, me.subject).catch(sayProblem);
     await client.invalidateQueries({ queryKey: ["oncall"] });
   };
 }

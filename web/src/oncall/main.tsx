@@ -38,7 +38,10 @@ function OnCall({ me }: { me: Me }) {
 async function content(): Promise<React.ReactNode> {
   try {
     const me = await whoAmI();
-    if (me !== null) return <OnCall me={me} />;
+    if (me !== null) {
+      await look(me.subject).catch(() => undefined); // a browser that keeps nothing has nothing that waits
+      return <OnCall me={me} />;
+    }
     signIn();
     return null;
   } catch (error) {
@@ -64,14 +67,15 @@ applyLanguage();
 onSignedOut((proofWanted) => signIn(proofWanted));
 const place = document.getElementById("root");
 if (place === null) throw new Error("the page has no root");
-const [, shown] = await Promise.all([words("core", "oncall"), content(), look()]);
+const [, shown] = await Promise.all([words("core", "oncall"), content()]);
 if (shown !== null) {
   createRoot(place).render(
     <StrictMode>
       <QueryClientProvider client={client}>{shown}</QueryClientProvider>
     </StrictMode>,
   );
-  // Behind the first picture: what comes next time needs no network.
-  if ("serviceWorker" in navigator) addEventListener("load", () => void keep(), { once: true });
-  if ("serviceWorker" in navigator && document.readyState === "complete") void keep();
+  // Behind the first picture: what comes next time needs no network. A browser that refuses a worker shows the page with one.
+  const begin = () => void keep().catch(() => undefined);
+  if ("serviceWorker" in navigator) addEventListener("load", begin, { once: true });
+  if ("serviceWorker" in navigator && document.readyState === "complete") begin();
 }

@@ -7,9 +7,13 @@ interface Waiting {
   id: string;
   key: string;
   time: number;
+  /** Who did: for nobody else it is sent or shown. */
+  by: string;
 }
 
 const LOCK = "itsm-oncall-queue";
+// As in public/sw.js: after these, and where the server failed, another try may work.
+const TRANSIENT = new Set([401, 408, 425, 429]);
 const hearers = new Set<() => void>();
 let known: readonly string[] = [];
 
@@ -31,9 +35,14 @@ function store<T>(mode: IDBTransactionMode, act: (queue: IDBObjectStore) => IDBR
   });
 }
 
-/** Reads again what waits, and tells everybody who shows it. */
-export async function look() {
+async function own(by: string): Promise<Waiting[]> {
   const waiting = (await store("readonly", (queue) => queue.getAll())) as Waiting[];
+  return waiting.filter((each) => each.by === by);
+}
+
+/** Reads again what of this person waits, and tells everybody who shows it. */
+export async function look(by: string) {
+  const waiting = await own(by);
   known = waiting.map(({ id }) => id);
   for (const hearer of hearers) hearer();
 }
@@ -46,28 +55,28 @@ export function onWaits(hearer: () => void) {
 }
 
 /** Takes note of a page: now, or when there is a network again. */
-export async function acknowledge(id: string) {
+export async function acknowledge(id: string, by: string) {
   const before = (await store("readonly", (queue) => queue.get(id))) as Waiting | undefined;
-  if (before === undefined) {
-    const entry: Waiting = { id, key: crypto.randomUUID(), time: Date.now() };
+  if (before?.by !== by) {
+    const entry: Waiting = { id, key: crypto.randomUUID(), time: Date.now(), by };
     await store("readwrite", (queue) => queue.put(entry));
   }
-  await drain();
+  await drain(by);
 }
 
-/** Sends what waits, one after the other; says whether anything was. One page or worker does so at a time. */
-export async function drain(): Promise<boolean> {
+/** Sends what of this person waits, one after the other; says whether anything was. One page or worker does so at a time. */
+export async function drain(by: string): Promise<boolean> {
   if (!navigator.onLine) {
-    await look();
+    await look(by);
     return false;
   }
   const sent = await navigator.locks.request(LOCK, async () => {
     let count = 0;
-    for (const { id, key } of (await store("readonly", (queue) => queue.getAll())) as Waiting[]) {
+    for (const { id, key } of await own(by)) {
       try {
         await ask("POST", `pages/${encodeURIComponent(id)}:acknowledge`, { body: {}, key });
       } catch (error) {
-        if (mayPass(error) || asProblem(error).status === 401) break;
+        if (mayPass(error) || TRANSIENT.has(asProblem(error).status)) break;
         sayProblem(error);
       }
       await store("readwrite", (queue) => queue.delete(id));
@@ -75,6 +84,6 @@ export async function drain(): Promise<boolean> {
     }
     return count;
   });
-  await look();
+  await look(by);
   return sent > 0;
 }
