@@ -145,7 +145,7 @@ const present = async () =>
 
 async function acknowledge(id, url) {
   const by = (await present()) ?? (await subject(await caches.match("/auth/me", { cacheName: SEEN })));
-  // What nobody did is never sent: who it is says the page.
+  // What nobody is known to have done is never sent; the page asks who it is.
   if (by === undefined) return show(url);
   if ((await store("readonly", (queue) => queue.get(id)))?.by !== by) {
     await store("readwrite", (queue) => queue.put({ id, key: crypto.randomUUID(), time: Date.now(), by }));

@@ -74,7 +74,7 @@ if (shown !== null) {
       <QueryClientProvider client={client}>{shown}</QueryClientProvider>
     </StrictMode>,
   );
-  // Behind the first picture: what comes next time needs no network. A browser that refuses a worker shows the page with one.
+  // Behind the first picture: what comes next time needs no network. The page works without the worker, too.
   const begin = () => void keep().catch(() => undefined);
   if ("serviceWorker" in navigator) addEventListener("load", begin, { once: true });
   if ("serviceWorker" in navigator && document.readyState === "complete") begin();

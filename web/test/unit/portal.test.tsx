@@ -4,6 +4,7 @@ import type { Incident } from "@/api/client";
 import { sized } from "@/api/files";
 import { defaults, drawn, restricted, type Schema, shownAnswer, worded } from "@/portal/asking";
 import type { Item } from "@/portal/data";
+import { fileKey } from "@/portal/files";
 import { alike, found } from "@/portal/finding";
 import { Marked } from "@/portal/Marked";
 import { stepsOf } from "@/portal/Ticket";
@@ -128,6 +129,18 @@ test("of what is written in Markdown an excerpt shows the words", () => {
 test("an address has what is asked beside, and nothing empty", () => {
   expect(address("/report", { q: "a & b", article: "" })).toBe("/portal/report?q=a+%26+b");
   expect(address("/")).toBe("/portal/");
+});
+
+test("a file has the same key wherever it stands, and one that a header takes", async () => {
+  const file = (name: string, size: number) => ({ name, size, lastModified: 1 }) as File;
+  const [one, same, other] = await Promise.all([
+    fileKey("key", file("Größe 1.png", 1)),
+    fileKey("key", file("Größe 1.png", 1)),
+    fileKey("key", file("Größe 1.png", 2)),
+  ]);
+  expect(one).toMatch(/^[0-9a-f]{64}$/);
+  expect(same).toBe(one);
+  expect(other).not.toBe(one);
 });
 
 test("a size is as people read it", () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { keyBytes } from "@/app/push";
 
 type Hear = (event: Record<string, unknown>) => void;
@@ -24,6 +24,8 @@ function worker(windows: { url: string; focus: () => string }[] = []) {
   };
   return { tell };
 }
+
+afterEach(() => vi.unstubAllGlobals());
 
 const click = (url: string) => ({ notification: { close: () => undefined, data: { url } } });
 
@@ -56,4 +58,30 @@ test("a click opens what it is about, once, and nothing elsewhere", async () => 
   expect(await worker().tell("notificationclick", click(url))).toEqual([url]);
   expect(await worker([{ url, focus: () => "there" }]).tell("notificationclick", click(url))).toEqual([]);
   expect(await worker().tell("notificationclick", click("https://evil.example/"))).toEqual(["https://itsm.example"]);
+});
+
+test("what one person took note of is not sent for the next one", async () => {
+  const kept = new Map(["ann", "bob"].map((by) => [`pag_${by}`, { id: `pag_${by}`, key: `key_${by}`, time: 0, by }]));
+  const asked = <T>(result: T) => {
+    const request = { result, onsuccess: () => undefined };
+    queueMicrotask(() => request.onsuccess());
+    return request;
+  };
+  const queue = { getAll: () => asked([...kept.values()]), delete: (id: string) => asked(kept.delete(id)) };
+  const database = { transaction: () => ({ objectStore: () => queue }), close: () => undefined };
+  const sent: string[] = [];
+  let subject = "";
+  vi.stubGlobal("indexedDB", { open: () => asked(database) });
+  vi.stubGlobal("navigator", { locks: { request: (_: string, act: () => unknown) => act() } });
+  vi.stubGlobal("fetch", async (path: string) => {
+    if (path === "/auth/me") return subject ? Response.json({ subject }) : new Response(null, { status: 401 });
+    sent.push(path);
+    return new Response("{}");
+  });
+  await worker().tell("sync", { tag: "acknowledge" });
+  expect(sent, "nobody is signed in").toEqual([]);
+  subject = "bob";
+  await worker().tell("sync", { tag: "acknowledge" });
+  expect(sent).toEqual(["/api/v1/pages/pag_bob:acknowledge"]);
+  expect([...kept.keys()]).toEqual(["pag_ann"]);
 });
