@@ -145,6 +145,8 @@ class _Connection:
             for shard in self._ports:
                 answer = await self._ask(shard, _outside(asked))
             return answer
+        if command == "listCollections":
+            return await self._ask(table.home, _outside(asked))
         if command in ("commitTransaction", "abortTransaction"):
             return await self._end(command, asked)
         if "autocommit" in asked:

@@ -31,6 +31,7 @@ class EscalationPolicyApi(pb.EscalationPolicyServiceServicer):
         return pb.ListEscalationPoliciesResponse(escalation_policies=found, next_page_token=token)
 
     async def UpdateEscalationPolicy(self, request: pb.UpdateEscalationPolicyRequest, context: Any) -> pb.EscalationPolicy:
+        await self._policies.get(request.id)  # first: what is sent for a policy of somebody else is not judged
         fields = named_fields(request, request.escalation_policy, EscalationPolicy)
         return to_message(await self._policies.update(request.id, fields, etag=request.etag), pb.EscalationPolicy)
 

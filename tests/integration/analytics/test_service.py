@@ -57,6 +57,7 @@ async def viewer(backing: dict[str, Any]) -> AsyncIterator[Caller]:
         environment="development",
         mongo_uri=uri,
         token_issuer_jwks=f"http://127.0.0.1:{keys.port}/jwks.json",
+        page_token_key="of this test alone",
         drain_seconds=0,
         snapshot_seconds=0.2,
     )
