@@ -38,6 +38,7 @@ _KEYS = ("INTEGRATION", "AGENT")
 """Of what sends here; those of people stay with them."""
 _ROWS, _OPERATIONS = 900, 50
 _SETTLED = 1.5
+"""Seconds for what was on its way when the services were emptied first; it is why they are emptied twice."""
 _INVENTORY_SECONDS = 60
 
 Told = Callable[[str, int, int], None]

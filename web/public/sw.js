@@ -140,6 +140,7 @@ function store(mode, act) {
 }
 
 const subject = async (answer) => (answer?.ok ? (await answer.json()).subject : undefined);
+// Without a network nobody is known, and nothing is sent in anybody's name.
 const present = async () =>
   subject(await fetch("/auth/me", { headers: { accept: "application/json" } }).catch(() => undefined));
 
@@ -165,6 +166,7 @@ const drain = () =>
     for (const { id, key } of waiting.filter((each) => by !== undefined && each.by === by)) {
       const headers = { "content-type": "application/json", "idempotency-key": key, "x-itsm-csrf": "1" };
       const sent = { method: "POST", headers, body: "{}", credentials: "same-origin" };
+      // No answer leaves it waiting.
       const answer = await fetch(`/api/v1/pages/${encodeURIComponent(id)}:acknowledge`, sent).catch(() => undefined);
       if (answer === undefined || answer.status >= 500 || TRANSIENT.has(answer.status)) {
         await again();

@@ -1,10 +1,8 @@
 """The company to look around in: the same from the same seed, of the declared shape, and in our own words."""
 
-import csv
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
@@ -16,11 +14,10 @@ from cli.demo.cast import SHOWN, STAFF, TEAMS, everybody
 from cli.demo.estate import WHOLE, Estate, estate
 from cli.demo.measured import Month
 from cli.demo.tickets import Quarter, Ticket
-from cli.demo.words import WORDS, data
+from cli.demo.words import WORDS
 from services.auth.domain.roles import PEOPLE_ROLES
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-LOG = Path(__file__).parents[4] / "shared" / "data" / "servicenow-incident-log" / "incident_event_log.csv"
 _PLACES = re.compile(r"\{\w+\}")
 
 
@@ -123,12 +120,3 @@ def test_everybody_has_a_place_and_may_do_what_somebody_can_be_given() -> None:
     assert {role for member in people for role in member.roles} <= PEOPLE_ROLES
     assert {member.team for member in STAFF} - {""} == set(TEAMS)
     assert {name for name, _ in SHOWN} <= {member.name for member in people}
-
-
-@pytest.mark.skipif(not LOG.exists(), reason="the log of a real desk is not beside this checkout")
-def test_no_word_of_the_log_is_in_what_we_say() -> None:
-    said = str(data("words.yaml")) + str(data("desk.yaml"))
-    with LOG.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = {row[column] for row in rows for column in ("category", "subcategory", "location", "assignment_group", "u_symptom")}
-    assert not [name for name in names if len(name) > 3 and name in said]

@@ -30,6 +30,7 @@ export function Presence({ subject, writing }: { subject: string; writing: boole
     const timer = setInterval(() => !document.hidden && void say(writing ? "WRITING" : "VIEWING"), AGAIN_MS);
     return () => clearInterval(timer);
   }, [client, subject, writing]);
+  // Who cannot say that he left is gone by himself after a while.
   useEffect(() => () => void ask("PUT", `presence/${subject}`, { body: { mode: "GONE" } }).catch(() => undefined), [subject]);
   if (others.length === 0) return null;
   return (
