@@ -9,6 +9,7 @@ Fails: `told` with `Invalid` for any other tenant, and for an instant that is no
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from chassis import context as ctx
@@ -49,6 +50,15 @@ def told(tenant: str, text: str, now: datetime) -> datetime | None:
 def being_told(monotonic: Callable[[], float] = time.monotonic) -> list[str]:
     """Tenants whose history this process is being told."""
     return [tenant for tenant, last in _telling.items() if monotonic() - last < _QUIET_SECONDS]
+
+
+def undated(clock: Clock) -> datetime:
+    """What a clock says whatever the call is dated back to: for what the database removes, which goes by its own."""
+    context = ctx.current_or_none()
+    if context is None or context.time is None:
+        return clock()
+    with ctx.use(replace(context, time=None)):
+        return clock()
 
 
 class ToldClock:

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from chassis import context as ctx
 from chassis.codec import document_to_message, from_document, to_document, to_message
+from chassis.demonstration import undated
 from chassis.domain import Aggregate, Clock
 from chassis.errors import Busy, Error, NotFound, Stale
 from chassis.failpoints import OFF, Failpoints
@@ -375,8 +376,7 @@ class Transaction:
     def _request_claim(self, context: ctx.Context) -> Insert | None:
         if not context.request_id or self._answer is None:
             return None
-        aggregate, kind = self._answer
-        answer = to_message(aggregate, kind.message)
+        answer = to_message(self._answer[0], self._answer[1].message)
         return Insert(
             CHANGES,
             {
@@ -386,7 +386,7 @@ class Transaction:
                 "change": self._rows[-1]["_id"] if self._rows else "",
                 "answer_type": answer.DESCRIPTOR.full_name,
                 "answer": answer.SerializeToString(),
-                "expire_time": self.store.clock() + REQUEST_KEPT,
+                "expire_time": undated(self.store.clock) + REQUEST_KEPT,
             },
         )
 

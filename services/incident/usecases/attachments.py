@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chassis import context as ctx
+from chassis.demonstration import undated
 from chassis.domain import Ids, new_id
 from chassis.errors import Invalid, NotFound
 from chassis.listing import Listing
@@ -197,7 +198,7 @@ class Attachments:
             "tenant": tenant,
             "holder": upload["_id"],
             "hash": upload["hash"],
-            "expire_time": self._store.clock() + REQUEST_KEPT,
+            "expire_time": undated(self._store.clock) + REQUEST_KEPT,
         }
 
     async def _before(self) -> Document | None:

@@ -10,7 +10,8 @@ from chassis.demonstration import ToldClock, being_told, is_one, told
 from chassis.domain import uuid7
 from chassis.emptying import Emptying, went
 from chassis.errors import ForbiddenMove, Invalid
-from chassis.store import Store
+from chassis.store import CHANGES, Store
+from chassis.store.transaction import REQUEST_KEPT
 from chassis.testing import FakeClock, MemoryBackend, caller
 from tests.support.store_cases import KIND, NOON, Ticket, a_ticket
 
@@ -52,6 +53,20 @@ def test_a_clock_says_what_the_call_was_told_and_else_the_time() -> None:
     with ctx.use(caller("demo", time=NOW - timedelta(days=40))):
         assert clock() == NOW - timedelta(days=40)
     assert clock() == NOW
+
+
+async def test_the_key_of_a_call_that_is_dated_back_is_kept_as_long_as_any() -> None:
+    backend = MemoryBackend()
+    store = Store(backend, ToldClock(FakeClock(NOON)), [KIND])
+    with ctx.use(caller("demo", time=NOON - timedelta(days=40), request_id="once")):
+        async with store.transaction() as tx:
+            tx.add(a_ticket())
+    replay = await store.replay("demo", "once")
+    assert replay is not None
+    (row,) = [row for row in backend.collections[CHANGES].values() if "expire_time" in row]
+    assert row["expire_time"] == NOON + REQUEST_KEPT
+    (told,) = [row for row in backend.collections[CHANGES].values() if "expire_time" not in row]
+    assert told["time"] == NOON - timedelta(days=40)
 
 
 async def test_a_tenant_is_emptied_and_its_neighbor_and_what_is_kept_stay() -> None:
