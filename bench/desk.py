@@ -186,8 +186,10 @@ async def timers(uri: str, count: int) -> dict[str, Any]:
             yield {**to_document(incident), "tenant": f"{TENANT}{number % 20}"}
 
     await asyncio.to_thread(_fill, uri, made())
-    escalate = Escalations(store, Policies(store)).escalate
-    worker = DueWorker(store, "incident", kept.INCIDENTS, kept.DUE_FIELD, escalate, Metrics(), name="sla")
+    tell = Escalations(store, Policies(store))
+    worker = DueWorker(
+        store, "incident", kept.INCIDENTS, kept.DUE_FIELD, tell.escalate, Metrics(), name="sla", together=tell.together
+    )
     await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
     began, used = time.perf_counter(), time.process_time()
     work = asyncio.create_task(worker.rounds())

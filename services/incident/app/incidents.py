@@ -27,5 +27,8 @@ def wire(parts: Parts) -> None:
     parts.assembly.serve(INCIDENTS, pb.add_IncidentServiceServicer_to_server, api)
     assets = Assets(store)
     parts.assembly.react(subscriptions(Alerts(store, incidents, assets, grace=parts.grace), assets, Impacts(store)))
-    escalate = Escalations(store, parts.policies).escalate
-    DueWorker(store, "incident", kept.INCIDENTS, kept.DUE_FIELD, escalate, service.metrics, name="sla").attach(service)
+    told = Escalations(store, parts.policies)
+    timer = DueWorker(
+        store, "incident", kept.INCIDENTS, kept.DUE_FIELD, told.escalate, service.metrics, name="sla", together=told.together
+    )
+    timer.attach(service)

@@ -33,5 +33,15 @@ def wire(parts: Parts) -> None:
     progress = Progress(store, parts.tasks, approvals)
     assembly.serve(CATALOG, pb.add_CatalogItemServiceServicer_to_server, CatalogItemApi(catalog))
     assembly.serve(REQUESTS, pb.add_RequestServiceServicer_to_server, RequestApi(requests, parts.reading, progress))
-    escalate = Escalations(store, parts.policies, Request).escalate
-    DueWorker(store, "incident", kept.REQUESTS, kept.DUE_FIELD, escalate, service.metrics, name="requests").attach(service)
+    told = Escalations(store, parts.policies, Request)
+    timer = DueWorker(
+        store,
+        "incident",
+        kept.REQUESTS,
+        kept.DUE_FIELD,
+        told.escalate,
+        service.metrics,
+        name="requests",
+        together=told.together,
+    )
+    timer.attach(service)

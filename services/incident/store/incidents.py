@@ -46,7 +46,7 @@ INDEXES = (
         Index(INCIDENTS, [("tenant", 1), (named, 1), ("create_time", -1), ("_id", 1)], partial={named: {"$gt": ""}})
         for named in ("assignee_id", "team_id", "service_id", "asset_ids")
     ),
-    due_index(INCIDENTS, DUE_FIELD),
+    due_index(INCIDENTS, DUE_FIELD, "tenant", "_id"),
     due_index(INCIDENTS, FOLLOW_UP_FIELD),
     Index(NOTES, [("tenant", 1), ("about", 1), ("create_time", -1), ("_id", 1)]),
     Index(CLAIMS, [("expire_time", 1)], expire_after=timedelta(0)),

@@ -32,7 +32,7 @@ INDEXES = (
         Index(REQUESTS, [("tenant", 1), (owner, 1), ("create_time", -1), ("_id", 1)], partial={owner: {"$gt": ""}})
         for owner in ("assignee_id", "team_id")
     ),
-    due_index(REQUESTS, DUE_FIELD),
+    due_index(REQUESTS, DUE_FIELD, "tenant", "_id"),
 )
 
 ITEM_FIELDS: Fields = {

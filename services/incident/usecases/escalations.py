@@ -1,7 +1,9 @@
 """Telling that a clock passed a step. The timer only says where to look; what is due is decided here and now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from uuid import uuid4
 
 from itsm.incident import v1 as pb
 
@@ -11,6 +13,7 @@ from chassis.errors import NotFound
 from chassis.store import Store, Transaction, Update
 from services.incident.domain.escalation import Due
 from services.incident.domain.incident import Incident
+from services.incident.domain.levels import Moment
 from services.incident.domain.promised import Promised
 from services.incident.usecases.policies import Policies
 
@@ -31,24 +34,35 @@ class Escalations:
 
         A record that is gone is none of the timer's business any more. Raises `Busy` to be run again.
         """
+        return await self.together(tenant, [id])
+
+    async def together(self, tenant: str, ids: Sequence[str]) -> Sequence[Due]:
+        """The same for several in one transaction, each with a correlation of its own: one that has changed meanwhile makes
+        all of them `Busy`.
+        """
         if tenant != ctx.current().tenant:
             raise NotFound("tenant", tenant)
         moment = await self._policies.moment()
         told: list[Due] = []
         async with self._store.transaction() as tx:
-            try:
-                record: Incident | Promised = await tx.get(self._kind, id)
-            except NotFound:
-                return told
-            before = record.version
-            record.catch_up(moment, heard=await last_heard(self._store, record, moment.at))
-            tx.save(record)
-            while (due := record.escalate(moment)) is not None:
-                _complete(record, due)
-                tx.save(record, at=due.at)
-                told.append(due)
-            if record.version == before:
-                self._plan(tx, record)
+            records: Sequence[Incident | Promised] = await tx.find(self._kind, {"_id": {"$in": list(ids)}})
+            heard = await _heard(self._store, records, moment.at)
+            for record in records:
+                with ctx.use(replace(ctx.current(), correlation_id=uuid4().hex)):
+                    told += self._tell(tx, record, moment, heard.get(record.id))
+        return told
+
+    def _tell(self, tx: Transaction, record: Incident | Promised, moment: Moment, heard: datetime | None) -> Sequence[Due]:
+        told: list[Due] = []
+        before = record.version
+        record.catch_up(moment, heard=heard)
+        tx.save(record)
+        while (due := record.escalate(moment)) is not None:
+            _complete(record, due)
+            tx.save(record, at=due.at)
+            told.append(due)
+        if record.version == before:
+            self._plan(tx, record)
         return told
 
     def _plan(self, tx: Transaction, record: Incident | Promised) -> None:
@@ -64,18 +78,25 @@ async def last_heard(store: Store, record: Incident | Promised, now: datetime) -
 
     Notes leave the record alone, so its clock learns of them only here: before anything is told of it.
     """
-    since = record.waits_since(now)
-    if since is None:
-        return None
-    query = {
-        "tenant": ctx.current().tenant,
-        "about": store.kinds[type(record)].subject(record.id),
-        "public": True,
-        "create_time": {"$gt": since},
-        "author_id": {"$ne": record.requester_id},
+    return (await _heard(store, [record], now)).get(record.id)
+
+
+async def _heard(store: Store, records: Sequence[Incident | Promised], now: datetime) -> Mapping[str, datetime]:
+    """The same of several, in one question where any of them waits."""
+    waiting = {
+        store.kinds[type(record)].subject(record.id): (record, since)
+        for record in records
+        if (since := record.waits_since(now)) is not None
     }
-    notes = await store.backend.find("notes", query, sort=[("create_time", -1)], limit=1)
-    return notes[0]["create_time"] if notes else None
+    if not waiting:
+        return {}
+    either = [
+        {"about": about, "create_time": {"$gt": since}, "author_id": {"$ne": record.requester_id}}
+        for about, (record, since) in waiting.items()
+    ]
+    query = {"tenant": ctx.current().tenant, "public": True, "$or": either}
+    notes = await store.backend.find("notes", query, sort=[("create_time", 1)], projection={"about": 1, "create_time": 1})
+    return {waiting[note["about"]][0].id: note["create_time"] for note in notes}
 
 
 def _complete(record: Incident | Promised, due: Due) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chassis import context as ctx
-from chassis.due import BATCH, DueWorker
+from chassis.due import BATCH, TOGETHER, DueWorker
 from chassis.errors import Busy
 from chassis.store import Insert, Store, Update
 from chassis.telemetry import Metrics
@@ -106,6 +106,74 @@ async def test_a_lost_race_is_run_again_at_once(bench: Bench) -> None:
     assert len(bench.handled) == 3
     bench.clock.advance(seconds=30)
     assert await bench.worker.round() == 0
+
+
+class Several(Bench):
+    """The same with a handler for several, which does all of them or none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[str, Sequence[str]]] = []
+        self.refused: list[Exception] = []
+        store = Store(self.backend, self.clock, [])
+        self.worker = DueWorker(store, "incident", "things", "due", self.handle, self.metrics, together=self.together)
+
+    async def together(self, tenant: str, records: Sequence[str]) -> None:
+        self.taken.append((ctx.current().tenant, records))
+        if self.refused:
+            raise self.refused.pop()
+        if self.broken & set(records):
+            raise ZeroDivisionError
+        later = {"$set": {"due": self.clock.now + timedelta(days=1)}}
+        await self.backend.write([Update("things", {"_id": record, "tenant": tenant}, later) for record in records])
+
+
+@pytest.fixture
+def several() -> Several:
+    return Several()
+
+
+async def test_what_is_due_of_a_tenant_is_handled_together_some_at_a_time(several: Several) -> None:
+    for number in range(2 * TOGETHER + 1):
+        await several.keep("a", f"a-{number:03}", NOON)
+    await several.keep("b", "b", NOON)
+    assert await several.worker.round() == 2 * TOGETHER + 2
+    assert [(tenant, len(records)) for tenant, records in several.taken] == [("a", TOGETHER), ("a", TOGETHER)]
+    assert sorted(several.handled) == [("a", "a-050"), ("b", "b")], "one alone is no company"
+    together = [record for _, records in several.taken for record in records]
+    assert together == [f"a-{number:03}" for number in range(2 * TOGETHER)]
+    assert await several.worker.round() == 0
+
+
+async def test_of_many_tenants_each_has_its_turn(several: Several) -> None:
+    for number in range(5 * BATCH + 10):
+        await several.keep("big", f"big-{number:04}", NOON - timedelta(hours=1))
+    for tenant in ("small", "tiny"):
+        for number in range(3):
+            await several.keep(tenant, f"{tenant}-{number}", NOON)
+    assert await several.worker.round() == 5 * BATCH
+    assert {("small", 3), ("tiny", 3)} <= {(tenant, len(records)) for tenant, records in several.taken}
+
+
+@pytest.mark.parametrize("reason", [Busy("one of them was changed"), ZeroDivisionError()])
+async def test_what_cannot_be_done_together_is_done_one_by_one(several: Several, reason: Exception) -> None:
+    for record in ("one", "two", "three"):
+        await several.keep("a", record, NOON)
+    several.refused = [reason]
+    assert await several.worker.round() == 3
+    assert [record for _, record in several.handled] == ["one", "two", "three"]
+    assert await several.worker.round() == 0
+
+
+async def test_one_that_fails_is_held_back_and_those_beside_it_are_not(several: Several) -> None:
+    several.broken = {"bad"}
+    for record in ("good", "bad", "fine"):
+        await several.keep("a", record, NOON)
+    await several.worker.round()
+    assert [record for _, record in several.handled] == ["good", "bad", "fine"]
+    assert await several.worker.round() == 0
+    due = {record: row["due"] for record, row in several.backend.collections["things"].items()}
+    assert due == {"good": NOON + timedelta(days=1), "bad": NOON, "fine": NOON + timedelta(days=1)}
 
 
 async def test_lateness_is_measured(bench: Bench) -> None:

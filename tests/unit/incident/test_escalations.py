@@ -1,5 +1,6 @@
 """What the timer tells, and when."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,8 @@ from itsm.incident import v1 as pb
 
 from chassis import context as ctx
 from chassis import protojson
-from chassis.store import CHANGES
+from chassis.errors import Busy
+from chassis.store import CHANGES, Write
 from chassis.testing import caller
 from services.incident.domain.calendar import Weekday, Window
 from services.incident.domain.clock import ClockKind
@@ -17,6 +19,7 @@ from services.incident.domain.incident import Incident
 from services.incident.domain.priority import Priority
 from services.incident.domain.sla import Target
 from services.incident.domain.states import HoldReason
+from services.incident.usecases.escalations import Escalations
 from tests.unit.incident.desk import MONDAY, Desk
 
 
@@ -53,6 +56,47 @@ async def test_each_step_is_told_once_at_its_due_instant(desk: Desk) -> None:
     assert told(desk) == [("at-risk", 0, timedelta(minutes=45)), ("breached", 2000, timedelta(hours=1))]
     stored = await desk.store.get(Incident, incident.id)
     assert (stored.next_due_time, stored.clocks[0].breach_time) == (None, MONDAY + timedelta(hours=1))
+
+
+async def test_several_are_told_of_in_one_transaction_each_with_a_correlation_of_its_own(desk: Desk) -> None:
+    ids = [(await desk.incidents.open({"title": "no mail"})).id for _ in range(3)]
+    desk.clock.advance(minutes=45)
+    assert [due.step for due in await desk.escalations.together("main", [*ids, "inc_gone"])] == [Step.AT_RISK] * 3
+    assert await desk.escalations.together("main", ids) == []
+    rows = [row for row in desk.backend.collections[CHANGES].values() if row["type"].endswith("IncidentEscalated")]
+    assert sorted(row["key"] for row in rows) == sorted(ids)
+    assert len({row["correlation_id"] for row in rows}) == 3
+
+
+async def test_of_several_of_which_one_was_changed_meanwhile_none_is_told(desk: Desk) -> None:
+    ids = [(await desk.incidents.open({"title": "no mail"})).id for _ in range(2)]
+    desk.clock.advance(minutes=45)
+    timer, write = Escalations(desk.store, desk.promises), desk.backend.write
+
+    async def after_another(writes: Sequence[Write]) -> None:
+        desk.backend.write = write
+        await desk.incidents.start(ids[1])
+        await write(writes)
+
+    desk.backend.write = after_another
+    with pytest.raises(Busy):
+        await timer.together("main", ids)
+    assert told(desk) == []
+    assert [len(await timer.escalate("main", each)) for each in ids] == [1, 1]
+
+
+async def test_each_of_several_learns_when_its_own_reporter_last_heard(desk: Desk) -> None:
+    await promise(desk, ClockKind.NEXT_UPDATE, number=1)
+    first, second, third = [(await desk.incidents.open({"title": "no mail"})).id for _ in range(3)]
+    for minutes in (10, 20):
+        desk.clock.advance(minutes=minutes)
+        with ctx.use(caller(subject="bob")):
+            await desk.incidents.note(first, "we are on it", True)
+    await desk.incidents.note(second, "any news?", True)
+    desk.clock.advance(minutes=15)
+    assert [due.step for due in await desk.escalations.together("main", [first, second, third])] == [Step.AT_RISK] * 2
+    due = [(await desk.store.get(Incident, each)).clocks[0].due_time for each in (first, second, third)]
+    assert due == [MONDAY + timedelta(minutes=90), MONDAY + timedelta(hours=1), MONDAY + timedelta(hours=1)]
 
 
 async def test_a_timer_that_slept_tells_what_it_missed_in_order(desk: Desk) -> None:
