@@ -28,7 +28,8 @@ async def reported(agent: Gateway, count: int = MANY) -> tuple[str, list[str]]:
     """So many new incidents of a category of their own, and their ids."""
     category = f"job-{uuid4().hex[:8]}"
     todo = [{"method": "POST", "body": {"title": f"line {at}", "category": category}} for at in range(count)]
-    answer = await agent.send("POST", "incidents:batch", {"operations": todo}, key=uuid4().hex)
+    key = {"idempotency-key": uuid4().hex}
+    answer = await agent.http.post("/api/v1/incidents:batch", json={"operations": todo}, headers=key, timeout=SOON)
     results = answer.json()["results"]
     assert Counter(each["status"] for each in results) == {201: count}
     return category, [each["body"]["id"] for each in results]

@@ -19,6 +19,8 @@ from tests.support.plugged import NAMED, install
 
 HEALED = 120.0  # seconds within which everything answers again, on however slow a machine
 IN_A_ROW = 3
+GATEWAYS = int(os.environ.get("ITSM_TEST_GATEWAYS", "1"))
+"""The whole suite may be run against several gateways behind a balancer, which nobody should notice."""
 READS = {"auth": "tokens", "incident": "incidents", "asset": "assets", "monitor": "checks", "analytics": "kpis"}
 """For each service behind the gateway something that it answers from its database."""
 
@@ -109,9 +111,7 @@ async def started(state: Path, *, only_backing: bool, agent: bool = False) -> As
             "ITSM_PLUGINS": NAMED,
             "PYTHONPATH": str(await asyncio.to_thread(install, state / "plugins")),
         }
-        # The whole suite may be run against several gateways behind a balancer, which nobody should notice.
-        gateways = int(os.environ.get("ITSM_TEST_GATEWAYS", "1"))
-        options = Options(state=state, light=True, agent=agent, gateways=gateways, extra=extra)
+        options = Options(state=state, light=True, agent=agent, gateways=GATEWAYS, extra=extra)
         stack = await parts.enter_async_context(running(options))
         yield Platform(stack.describe(), Breakable(stack, failpoints, traces), stack)
 
