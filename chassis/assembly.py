@@ -135,6 +135,7 @@ class Assembly:
         # What consumes and what falls due writes in the present shape: beside a migration of the former one it would be lost.
         service.hold(self._check_schema)
         service.background("policy", self.guard.follow)
+        service.background("emptied tenants", self.emptying.follow)
         service.check("mongo", self.backend.ping)
         service.check("schema", self._check_schema)
         service.check("policy", self.guard.check)

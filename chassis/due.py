@@ -27,7 +27,7 @@ from uuid import uuid4
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.demonstration import being_told
+from chassis.demonstration import Telling
 from chassis.errors import Busy, Unavailable
 from chassis.lease import Lease
 from chassis.races import again
@@ -96,6 +96,7 @@ class DueWorker:
         self._actor = Actor(id=f"itsm-{service}", kind="service")
         self._lateness = metrics.due_lateness.labels(self.name)
         self._lease = Lease(store.backend, f"due|{self.name}", service)
+        self._telling = Telling(store.backend)
         self._held_back: dict[tuple[str, str], _HeldBack] = {}
         self._handled: dict[tuple[str, str], datetime] = {}
         self._under_way: dict[asyncio.Task[None], tuple[str, list[str]]] = {}
@@ -169,15 +170,19 @@ class DueWorker:
         self._reap()
         passed_over += [record for _, records in self._under_way.values() for record in records]
         by_tenant: dict[str, list[Document]] = {}
+        resting: set[str] = set()
         for _ in range(_TENANTS):
-            query = {self._field: {"$gt": _EVER, "$lte": now}, "tenant": {"$nin": [*by_tenant, *being_told()]}}
+            query = {self._field: {"$gt": _EVER, "$lte": now}, "tenant": {"$nin": [*by_tenant, *sorted(resting)]}}
             if passed_over:
                 query["_id"] = {"$nin": passed_over}
             found = await self._store.backend.find(
                 self._collection, query, sort=[(self._field, 1)], limit=self._batch, projection={"tenant": 1, self._field: 1}
             )
+            # Asked after what is due was read: whoever dates something back says so before.
+            resting |= await self._telling.resting(document["tenant"] for document in found)
             for document in found:
-                by_tenant.setdefault(document["tenant"], []).append(document)
+                if document["tenant"] not in resting:
+                    by_tenant.setdefault(document["tenant"], []).append(document)
             if len(found) < self._batch:
                 break
         in_turn = chain.from_iterable(zip_longest(*by_tenant.values()))

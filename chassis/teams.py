@@ -19,6 +19,11 @@ from chassis.rpc import Channels, call
 _log = logging.getLogger(__name__)
 
 FRESH = 15.0
+AWAY = 86_400.0
+"""How long an answer about people and teams counts while the auth service is away, for who has to be called or written to
+(docs/decisions/048-who-is-on-call.md)."""
+RIGHTS_AWAY = 600.0
+"""The same for what a right hangs on, such as somebody's roles."""
 _SECONDS = 2
 _MOST = 10_000
 

@@ -64,6 +64,11 @@ class Demo:
         return self._folder / "demo-tokens.json"
 
     @property
+    def _wishes(self) -> Path:
+        """Who is to be in the realm."""
+        return self._folder / "demo-people.json"
+
+    @property
     def state(self) -> str:
         """What became of it: nothing yet where it is empty."""
         file = self._folder / "demo.json"
@@ -106,6 +111,10 @@ class Demo:
         place = self._place()
         if self.people.exists():
             await self._command(place, "remove")
+            self.people.unlink()  # before those go whose tokens they are: what is interrupted here goes on below
+        if self._wishes.exists():
+            settings = place.provision | {"ITSM_PROVISION_FILE": str(self._wishes)}
+            await run("taking its people away", sys.executable, "-m", "services.auth", "withdraw", environment=settings)
         self._note(REMOVED)
 
     async def _people(self, place: Place) -> None:
@@ -121,9 +130,8 @@ class Demo:
             }
             for member in everybody()
         }
-        file = self._folder / "demo-people.json"
-        write_atomically(file, json.dumps({"tenant": TENANT, "users": users}) + "\n", mode=0o600)
-        settings = place.provision | {"ITSM_PROVISION_FILE": str(file), "ITSM_TOKENS_FILE": str(self.people)}
+        write_atomically(self._wishes, json.dumps({"tenant": TENANT, "users": users}) + "\n", mode=0o600)
+        settings = place.provision | {"ITSM_PROVISION_FILE": str(self._wishes), "ITSM_TOKENS_FILE": str(self.people)}
         await run("making its people", sys.executable, "-m", "services.auth", "provision", environment=settings)
 
     async def _command(self, place: Place, *arguments: str) -> None:

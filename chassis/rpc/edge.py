@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import grpc
@@ -77,6 +78,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     ) -> None:
         self._guard = guard
         self._store = store
+        self._telling = demonstration.Telling(store.backend) if store is not None else None
         self._metrics = metrics
         self._reached = reached
         self._methods: dict[str, Method] = {}
@@ -168,6 +170,12 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                 servicer_context.set_trailing_metadata(((DRY_RUN_KEY, "true"),))
             return answer
 
+    async def _dated_back(self, tenant: str, metadata: Mapping[str, str]) -> datetime | None:
+        at = demonstration.told(tenant, metadata.get(demonstration.TIME_KEY, ""), _clock())
+        if at is not None and self._telling is not None:
+            await self._telling.note(tenant)
+        return at
+
     async def _earlier(self, context: ctx.Context) -> Replay | None:
         """A verb that was done before is refused by the state that it left; its key tells that it was this very call."""
         if not context.request_id or self._store is None:
@@ -221,7 +229,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             acr=principal.acr,
             attended=principal.attended,
             credential="" if principal.attended else principal.session_id,
-            time=demonstration.told(principal.tenant, metadata.get(demonstration.TIME_KEY, ""), _clock()),
+            time=None if call.method.safe else await self._dated_back(principal.tenant, metadata),
         )
 
 

@@ -79,9 +79,10 @@ def _search(settings: Settings, assembly: Assembly, teams: AskedTeams) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     index = TantivyIndex(folder)
     owners = AskedOwners(assembly, {"incident": settings.incident_target, "asset": settings.asset_target})
-    following = Following(settings, Indexing(index, owners), index.folder)
+    indexing = Indexing(index, owners)
+    following = Following(settings, indexing, index.folder)
     search = Search(index, assembly.guard.policy, teams)
-    assembly.emptying.also(index.forget)
+    assembly.emptying.also(indexing.forget)
     assembly.serve(SEARCH, pb.add_SearchServiceServicer_to_server, SearchApi(search, lambda: following.building))
     service = assembly.service
     if settings.kafka_bootstrap:

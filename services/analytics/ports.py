@@ -30,6 +30,9 @@ class Index(Protocol):
     async def commit(self) -> None:
         """What was put is found from now on, after a restart too."""
 
+    async def subjects(self, tenant: str, most: int) -> Sequence[str]:
+        """Up to so many of what is known of a tenant."""
+
     async def parts(self, tenant: str, subject: str) -> Sequence[str]:
         """The parts of a record that are known, as subjects."""
 

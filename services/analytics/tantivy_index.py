@@ -77,10 +77,10 @@ class TantivyIndex:
         """See `ports.Index`."""
         await self._write(lambda writer: writer.delete_all_documents())
 
-    async def forget(self, tenant: str) -> None:
-        """Everything of a tenant goes, at once."""
-        await self._write(lambda writer: writer.delete_documents_by_term("tenant", tenant))
-        await self.commit()
+    async def subjects(self, tenant: str, most: int) -> Sequence[str]:
+        """See `ports.Index`."""
+        query = self._term("tenant", tenant)
+        return [text.subject for text in await self._read(lambda: self._found(query, most))]
 
     async def commit(self) -> None:
         """See `ports.Index`."""

@@ -1,7 +1,7 @@
 """What the makers of webhooks may read, by the roles that they have now.
 
 The auth service is asked as this service's account; an answer counts for `FRESH` seconds, and while that service is away for
-`STALE` seconds more. Fails: `Unavailable` when it is away for longer; somebody whom it does not know may read nothing.
+`RIGHTS_AWAY`. Fails: `Unavailable` when it is away for longer; somebody whom it does not know may read nothing.
 """
 
 import time
@@ -15,11 +15,11 @@ from chassis.assembly import Assembly
 from chassis.auth import Principal
 from chassis.errors import DeadlinePassed, NotFound, Unavailable
 from chassis.rpc import call
+from chassis.teams import FRESH, RIGHTS_AWAY
 from services.gateway.live.ring import Entry
 from services.gateway.live.sight import Sight
 from services.gateway.ports import Told
 
-FRESH, STALE = 15.0, 600.0
 _MOST = 10_000
 
 Ask = Callable[[str, str], Any]
@@ -54,7 +54,7 @@ class Owners:
         try:
             roles = frozenset(await self._ask(tenant, owner_id))
         except (Unavailable, DeadlinePassed):
-            if known is not None and now - known[0] < STALE:
+            if known is not None and now - known[0] < RIGHTS_AWAY:
                 return known[1]
             raise
         if len(self._known) >= _MOST:

@@ -1,7 +1,7 @@
 """Who people are and what records hold, asked of the services that own them as this service's account.
 
-An answer about a person or a team counts for `FRESH` seconds, and while the auth service is away for `STALE` more. Records
-are asked for each time. Fails: `Unavailable` while the owner is away.
+An answer about a person or a team counts for `FRESH` seconds, and while the auth service is away for `AWAY`, where it is about
+rights for `RIGHTS_AWAY`. Records are asked for each time. Fails: `Unavailable` while the owner is away.
 """
 
 import time
@@ -19,9 +19,9 @@ from chassis.assembly import Assembly
 from chassis.codec import personal_fields
 from chassis.errors import DeadlinePassed, Invalid, NotFound, Unavailable
 from chassis.rpc import call
+from chassis.teams import AWAY, FRESH, RIGHTS_AWAY
 from services.gateway.ports import Person
 
-FRESH, STALE = 15.0, 600.0
 _MOST = 10_000
 _SECONDS = 5
 _NEWEST_NOTES = 50
@@ -45,7 +45,7 @@ class People:
 
     async def roles(self, tenant: str, id: str) -> Collection[str]:  # noqa: A002 - as above
         """The roles of somebody, none of nobody (`owners.Ask`)."""
-        user = await self._user(id, tenant)
+        user = await self._user(id, tenant, away=RIGHTS_AWAY)
         return tuple(user.roles) if user is not None and user.enabled else ()
 
     async def team(self, id: str) -> Sequence[str]:  # noqa: A002 - as above
@@ -55,12 +55,19 @@ class People:
         team = await self._asked(tenant, "team", id, lambda: self._auth("GetTeam", request, tenant))
         return tuple(team.member_ids) if team is not None else ()
 
-    async def _user(self, id: str, tenant: str = "") -> Any:  # noqa: A002 - as above
+    async def _user(self, id: str, tenant: str = "", *, away: float = AWAY) -> Any:  # noqa: A002 - as above
         tenant = tenant or ctx.current().tenant
         request = auth_pb.GetUserRequest(id=id)
-        return await self._asked(tenant, "user", id, lambda: self._auth("GetUser", request, tenant))
+        return await self._asked(tenant, "user", id, lambda: self._auth("GetUser", request, tenant), away)
 
-    async def _asked(self, tenant: str, kind: str, id: str, ask: Callable[[], Awaitable[T]]) -> T | None:  # noqa: A002 - as above
+    async def _asked(
+        self,
+        tenant: str,
+        kind: str,
+        id: str,  # noqa: A002 - as above
+        ask: Callable[[], Awaitable[T]],
+        away: float = AWAY,
+    ) -> T | None:
         now, key = self._monotonic(), (tenant, kind, id)
         known = self._known.get(key)
         if known is not None and now - known[0] < FRESH:
@@ -71,7 +78,7 @@ class People:
         except (NotFound, Invalid):  # the latter of what can be nobody's id
             found = None
         except (Unavailable, DeadlinePassed):
-            if known is not None and now - known[0] < STALE:
+            if known is not None and now - known[0] < away:
                 return known[1]  # type: ignore[no-any-return] # as above
             raise
         if len(self._known) >= _MOST:

@@ -11,6 +11,7 @@ from pydantic import Field
 from chassis import outbound, plugins
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
+from chassis.demonstration import Telling
 from chassis.due import DueWorker
 from chassis.http.listener import Listener
 from chassis.outbound import USUAL_PORTS
@@ -138,7 +139,7 @@ def build(settings: Settings, *, fetch_policy: Callable[[], Awaitable[Policy]] |
         integrations,
         kept_seconds=settings.keys_seconds,
     )
-    door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached, service.metrics)
+    door = Door(keys, Gatherer(intake), store.clock, assembly.failpoints.reached, service.metrics, Telling(store.backend))
     series = _series(assembly, settings, keys, door, mirror)
     _listen(service, settings.ingest_listen, door)
     _check(assembly, settings, intake, looks.found)

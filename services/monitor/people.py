@@ -1,6 +1,6 @@
 """Who belongs to teams, asked of the auth service as this service's account.
 
-An answer counts for `FRESH` seconds, and while the auth service is away for `STALE`: people are called in an outage too.
+An answer counts for `FRESH` seconds, and while the auth service is away for `AWAY`: people are called in an outage too.
 """
 
 import time
@@ -12,8 +12,8 @@ from chassis import context as ctx
 from chassis.assembly import Assembly
 from chassis.errors import DeadlinePassed, Invalid, NotFound, Unavailable
 from chassis.rpc import call
+from chassis.teams import AWAY, FRESH
 
-FRESH, STALE = 15.0, 86_400.0
 _MOST = 10_000
 _SECONDS = 5
 
@@ -40,7 +40,7 @@ class AskedMembers:
         except (NotFound, Invalid):  # the latter of what can be no team's id
             found = ()
         except (Unavailable, DeadlinePassed):
-            if known is not None and now - known[0] < STALE:
+            if known is not None and now - known[0] < AWAY:
                 return known[1]
             raise
         if len(self._known) >= _MOST:

@@ -5,7 +5,7 @@ An incident is open from its creation on; where the facts begin later, the first
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from services.analytics.domain.facts import OPEN, Fact, State, next_midnight, order
@@ -13,6 +13,9 @@ from services.analytics.domain.facts import OPEN, Fact, State, next_midnight, or
 BACKLOG = "backlog"
 
 DAY = timedelta(days=1)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No midnight before it is counted: a record may name any year."""
+
 AGES = ("0-1", "1-3", "3-7", "7-14", "14-30", ">30")
 """Days since creation; each includes its lower bound and excludes its upper one."""
 BOUNDS = (1, 3, 7, 14, 30)
@@ -59,6 +62,29 @@ def cells(facts: Iterable[Fact], first: datetime, last: datetime) -> Counter[Cel
             counted[Cell(at, step["team_id"], step["service_id"], step["priority"], step["category"], age)] += 1
             at += DAY
     return counted
+
+
+def settled(facts: Iterable[Fact], first: datetime, last: datetime) -> Counter[Cell]:
+    """Where one incident counts by those of its facts that have not come late.
+
+    What is known of the time before its first fact is told by that fact. While it waits, the next one speaks for itself alone.
+    """
+    ordered = sorted(facts, key=order)
+    known = [fact for fact in ordered if not fact.get("late")]
+    if not known:
+        return Counter()
+    if known[0] is not ordered[0]:
+        first = max(first, next_midnight(known[0]["time"]))
+    return cells(known, first, last)
+
+
+def change(facts: Iterable[Fact], last: datetime) -> Counter[Cell]:
+    """What the late facts of one incident, of which `facts` are all, change at the midnights up to `last`."""
+    known = list(facts)
+    first = max(EARLIEST, next_midnight(min(min(fact["time"], fact["create_time"]) for fact in known)))
+    changed = cells(known, first, last)
+    changed.subtract(settled(known, first, last))
+    return Counter({cell: count for cell, count in changed.items() if count})
 
 
 def documents(tenant: str, counted: Counter[Cell]) -> dict[str, dict[str, Any]]:

@@ -29,9 +29,11 @@ class FactLog:
     async def record(self, fact: Fact) -> None:
         """Takes one fact, in the ambient transaction where there is one. Facts of a record must come in order and once.
 
-        A fact that is told on a later day than it happened on is marked: snapshots of the days between do not know of it.
+        A fact that is told on a later day than it happened on is marked: snapshots of the days between do not know of it. So
+        is the first of an incident that is told of on a later day than it began on.
         """
-        if fact["time"] < midnight(self._store.clock()):
+        tells_since = fact["create_time"] if fact["version"] == 1 else fact["time"]
+        if min(fact["time"], tells_since) <= midnight(self._store.clock()):
             fact["late"] = True
         async with self._store.transaction() as tx:
             batch = self._batch(tx)

@@ -11,6 +11,8 @@ from services.analytics.domain.searching import Text, key_of
 from services.analytics.ports import Index, Owners
 
 PIECE = 100
+MOST = 1_000_000
+"""More than a tenant for demonstration ever has."""
 COMMITTED = 20_000
 """A walk into an empty index shows what it has after so many records."""
 
@@ -29,6 +31,11 @@ class Indexing:
         for tenant, subjects in by_tenant.items():
             await self._take(tenant, list(subjects))
         await self._index.commit()
+
+    async def forget(self, tenant: str) -> None:
+        """Lets go of what a tenant that was emptied has no more; what it has by now stays. Raises `Unavailable`."""
+        if subjects := await self._index.subjects(tenant, MOST):
+            await self.changed((tenant, subject) for subject in subjects)
 
     async def all_anew(self, *, empty: bool) -> int:
         """Walks over everything and commits; says how many records there are. What was found before is found meanwhile."""

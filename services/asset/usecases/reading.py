@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from chassis import context as ctx
 from chassis.domain import Aggregate
 from chassis.errors import NotFound
 from chassis.listing import Listing
-from chassis.store import Store
+from chassis.store import CHANGES, Store
 from services.asset.domain.asset import Asset
 
 INVENTORIES = "inventories"
 COUNTED = 10_000
 """The most that a count counts."""
+
+_ROWS, _LAST = 200, "~"
 
 Document = Mapping[str, Any]
 Paged = tuple[Sequence[Document], str]
@@ -53,12 +57,33 @@ class Reading:
         return min(number, COUNTED), number > COUNTED
 
     async def history(self, id: str, asked: Asked) -> Paged:  # noqa: A002 - as above
-        """A page of the change rows of an asset, newest first."""
+        """A page of the change rows of an asset, newest first. Who sees what is his alone sees them from when it became his."""
         document = await self._store.document(Asset, id)
         subject = self._store.kinds[Asset].subject(document["_id"])
         page = self._timeline.page(ctx.current().tenant, f'about = "{subject}"', "", asked.size, asked.token)
         before = str(page.last[0]) if page.last else ""
-        return page.cut(await self._store.history(subject, before=before, limit=page.limit))
+        rows = await self._store.history(subject, before=before, limit=page.limit)
+        if ctx.current().scope:
+            since = await self._his_since(subject)
+            rows = [_without_former(row) if row["_id"] == since else row for row in rows if row["_id"] >= since]
+        return page.cut(rows)
+
+    async def _his_since(self, subject: str) -> str:
+        """The row with which an asset became the caller's, who has it by now."""
+        before = _LAST
+        since = before
+        while rows := await self._store.backend.find(
+            CHANGES,
+            {"tenant": ctx.current().tenant, "subject": subject, "_id": {"$lt": before}},
+            sort=[("version", -1)],
+            limit=_ROWS,
+        ):
+            for row in rows:
+                if orjson.loads(row["data"])["asset"].get("ownerId") != ctx.current().actor.id:
+                    return since
+                since = row["_id"]
+            before = since
+        return since
 
     async def inventory(self, id: str) -> Document:  # noqa: A002 - as above
         """The sections of an asset's inventory, by name: each with its JSON and when it was reported."""
@@ -69,3 +94,11 @@ class Reading:
             raise NotFound("inventory", id)
         sections: Document = found[0]["sections"]
         return sections
+
+
+def _without_former(row: Document) -> Document:
+    """The change without what was before it."""
+    data = orjson.loads(row["data"])
+    for change in data.get("changes", ()):
+        change.pop("old", None)
+    return {**row, "data": orjson.dumps(data)}

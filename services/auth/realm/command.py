@@ -1,4 +1,5 @@
-"""`python -m services.auth provision [--dry-run] [--wait S]` and `verify-realm`: the realm as code, from a shell or a Job.
+"""`python -m services.auth provision [--dry-run] [--wait S]`, `verify-realm` and `withdraw`: the realm as code, from a shell
+or a Job.
 
 Ends with 0 when the realm is as it should be (or now is), with 1 when `verify-realm` or a dry run found differences, with 2
 when the realm or the database cannot be reached or a setting is wrong.
@@ -20,6 +21,7 @@ from services.auth.provision import issue_tokens, register_tokens
 from services.auth.realm.apply import Provisioner
 from services.auth.realm.fixes import fix
 from services.auth.realm.wanted import Wishes
+from services.auth.realm.withdraw import withdraw
 
 _PAUSE_SECONDS = 3.0
 
@@ -69,6 +71,18 @@ def connect(settings: ProvisionSettings) -> KeycloakAdmin:
         verify=bundle(settings.ca_file) or True,
     )
     return KeycloakAdmin(connection=connection)
+
+
+async def withdrawn() -> int:
+    """Takes the people of the wishes out of the realm, whose tenant is one for demonstration; returns the exit code."""
+    try:
+        settings = ProvisionSettings.load()
+        gone = await withdraw(connect(settings), Wishes.read(settings.provision_file, settings.provision_secrets))
+    except (KeycloakError, OSError, ValueError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    sys.stdout.writelines(f"{line}\n" for line in gone)
+    return 0
 
 
 async def compared(settings: ProvisionSettings) -> list[tuple[str, str]]:

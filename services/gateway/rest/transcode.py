@@ -211,6 +211,8 @@ class Transcoder:
             self._entrance.check_key(route, exchange.idempotency_key(), dry_run=exchange.dry_run)
             timeout = IMPORT_TIMEOUT if route.imports else self._timeout
             if said := exchange.header(TIME_KEY):
+                if route.verb == "GET":
+                    raise Invalid({TIME_KEY: "only a write can be dated back"}, reason="NO_DEMONSTRATION")
                 metadata.append((TIME_KEY, said))
             if exchange.dry_run:
                 metadata.append((DRY_RUN_KEY, "true"))

@@ -1,7 +1,7 @@
 """What the owner of a rule may do now: no more than when he said what the rule does, and no more than his roles permit today.
 
 The auth service is asked for his roles when a rule acts, which nobody waits for; an answer counts for `FRESH` seconds, and
-while that service is away for `STALE` seconds more. Fails: `Unavailable` when it is away for longer; whom it does not know may
+while that service is away for `RIGHTS_AWAY`. Fails: `Unavailable` when it is away for longer; whom it does not know may
 do nothing.
 """
 
@@ -14,8 +14,8 @@ from chassis import context as ctx
 from chassis.auth import Policy
 from chassis.context import Actor, Context
 from chassis.errors import DeadlinePassed, Denied, Unavailable
+from chassis.teams import FRESH, RIGHTS_AWAY
 
-FRESH, STALE = 15.0, 600.0
 _MOST = 10_000
 
 Ask = Callable[[str, str], Awaitable[Collection[str]]]
@@ -52,7 +52,7 @@ class Rights:
         try:
             roles = frozenset(await self._ask(tenant, owner_id))
         except (Unavailable, DeadlinePassed):
-            if known is not None and now - known[0] < STALE:
+            if known is not None and now - known[0] < RIGHTS_AWAY:
                 return known[1]
             raise
         if len(self._known) >= _MOST:

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
+from chassis.errors import Invalid
 from services.monitor.domain.recurrence import Weekday
 
 LONGEST = timedelta(days=92)
 """The longest time that is looked at."""
+MOST_EDGES = 2_500
+"""Turns by the hour for as long are fewer; each costs a look at every layer."""
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _START = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _WEEKDAYS = list(Weekday)
@@ -102,9 +105,14 @@ class Rota:
     def shifts(self, start: datetime, end: datetime) -> list[Shift]:
         """Who is on call from one instant to another, in order, cut at both; where nobody is, there is none.
 
-        Whoever goes on by the same layer or override has one shift.
+        Whoever goes on by the same layer or override has one shift. Raises `Invalid` for a time in which it may change more
+        often than is looked at.
         """
-        edges = sorted({start, end, *(each for each in self._edges(start, end) if start < each < end)})
+        within = (each for each in self._edges(start, end) if start < each < end)
+        edges = sorted({start, end, *islice(within, MOST_EDGES + 1)})
+        if len(edges) > MOST_EDGES:
+            many = f"turns and hours begin and end more than {MOST_EDGES} times until then: name an earlier end"
+            raise Invalid({"end_time": many})
         found: list[Shift] = []
         for begin, until in pairwise(edges):
             who = self.decided(begin)

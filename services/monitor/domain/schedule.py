@@ -15,8 +15,8 @@ NAME_LENGTH, TEXT_LENGTH = 200, 4_000
 MOST_LAYERS, MOST_OVERRIDES, MOST_RESTRICTIONS = 20, 200, 40
 KEPT = timedelta(days=92)
 """How long an override that is over is kept, so that the past can be shown."""
-AHEAD = timedelta(days=14)
-"""How far is looked for who comes next."""
+NEAR, AHEAD = timedelta(days=1), timedelta(days=14)
+"""How far is looked for who comes next, at first and at last."""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -62,10 +62,18 @@ class Schedule(Aggregate):
 
     def duty(self, at: datetime) -> tuple[Shift | None, Shift | None]:
         """Who is on call at an instant, and who comes next."""
-        found = self.rota.shifts(at, at + AHEAD)
-        current = found[0] if found and found[0].start_time == at else None
-        rest = found[1:] if current else found
-        return current, next((each for each in rest if current is None or each.user_id != current.user_id), None)
+        current = following = None
+        for ahead in (NEAR, AHEAD):
+            try:
+                found = self.rota.shifts(at, at + ahead)
+            except Invalid:  # too many turns to look so far ahead: what is near is known
+                break
+            current = found[0] if found and found[0].start_time == at else None
+            rest = found[1:] if current else found
+            following = next((each for each in rest if current is None or each.user_id != current.user_id), None)
+            if following is not None and following.end_time < at + ahead:
+                break
+        return current, following
 
     def edit(self, at: datetime, **fields: Any) -> None:
         """Changes named fields. Nothing changed, nothing is told. Raises `Invalid`."""

@@ -47,8 +47,10 @@ class Door:
         clock: Clock,
         reached: Callable[[str], Awaitable[None]],
         metrics: Metrics | None = None,
+        telling: demonstration.Telling | None = None,
     ) -> None:
         self.keys = keys
+        self._telling = telling
         self._metrics = metrics
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._gatherer = gatherer
@@ -68,6 +70,8 @@ class Door:
         async def take(request: Request) -> Response:
             sender = await self.keys.sender(request.headers.get("authorization", ""), PERMISSION)
             at = demonstration.told(sender.tenant, request.headers.get(demonstration.TIME_KEY, ""), self._clock())
+            if at is not None and self._telling is not None:
+                await self._telling.note(sender.tenant)
             found = await self._read(request, read, sender.integration)
             await self._reached("S1")
             await self._gatherer.hand_in(sender.tenant, found.signals, at=at)

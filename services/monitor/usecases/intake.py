@@ -107,6 +107,7 @@ class _Work:
         self.hints: dict[str, AssetHint] = {}
         self.taken = Taken()
         self._store, self._tx, self._now, self._ids = store, tx, now, ids
+        self._dated_back = ctx.current().time is not None
         self._open: dict[str, Alert] = {}
         self._known: dict[str, Known] = {}
         self._last: dict[str, str] = {}  # the alert that a fingerprint had before
@@ -199,6 +200,9 @@ class _Work:
 
     def _end(self, alert: Alert, signal: Signal, ended_start: datetime) -> None:
         end = ending(signal)
+        if self._dated_back and alert.hold_until is not None and alert.hold_until <= self._now:
+            # What is due rests while a history is told: what waited would have been let through before it was over.
+            self._later.append((alert, partial(alert.route, alert.hold_until)))
         self._later.append((alert, partial(alert.resolve, Ending.RESOLVED, end, self._now)))
         self.batch.resolved.append(alert)
         self._tx.release(OPEN_CLAIM, alert.fingerprint)

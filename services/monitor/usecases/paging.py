@@ -32,6 +32,7 @@ DUE_FIELD = "next_due_time"
 TEST_TITLE = "A test: does a call reach you?"
 _SUPPRESSED_WAIT = timedelta(seconds=30)
 _MOST_CALLED = 200
+ACKNOWLEDGES = "alerts.acknowledge"
 
 
 class Calling:
@@ -74,10 +75,13 @@ class Calling:
         return page
 
     async def acknowledge(self, id: str, *, etag: str = "") -> Page:  # noqa: A002 - as above
-        """Takes note of a page and of its alert. Raises `ForbiddenMove` when it is over."""
+        """Takes note of a page; whoever it called, or who may take note of alerts, of its alert too. Raises `ForbiddenMove`
+        when it is over."""
         async with self._changing(id, etag) as (tx, page):
-            page.acknowledge(ctx.current().actor.id, self._store.clock())
-            if page.alert_id:
+            caller = ctx.current()
+            page.acknowledge(caller.actor.id, self._store.clock())
+            called = any(call.user_id == caller.actor.id for call in page.calls)
+            if page.alert_id and (called or ACKNOWLEDGES in caller.permissions):
                 await self._take_note(tx, page.alert_id)
         return page
 

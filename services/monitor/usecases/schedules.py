@@ -1,5 +1,6 @@
 """Schedules: made, changed, read; and who is on call by them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,8 @@ SCHEDULES = "schedules"
 USUAL = timedelta(days=14)
 MOST = 500
 """Schedules that are looked at where all of a tenant are."""
+MOST_SHIFTS = 2_500
+"""Of one person in one answer."""
 
 Duty = tuple[Schedule, Shift | None, Shift | None]
 
@@ -113,7 +116,11 @@ class Schedules:
     async def duties(self, at: datetime | None, team_id: str) -> Sequence[Duty]:
         """The same by each schedule, or each of a team, by name."""
         moment = at or self._store.clock()
-        return [(each, *each.duty(moment)) for each in await self._all({"team_id": team_id} if team_id else {})]
+        found = []
+        for each in await self._all({"team_id": team_id} if team_id else {}):
+            found.append((each, *each.duty(moment)))
+            await asyncio.sleep(0)  # others get their turn
+        return found
 
     async def shifts(self, id: str, start: datetime | None, end: datetime | None) -> list[tuple[Schedule, Shift]]:  # noqa: A002 - as above
         """The shifts of a schedule in a time. Raises `NotFound` and `Invalid`."""
@@ -126,12 +133,12 @@ class Schedules:
         begin, until = self._span(start, end)
         caller = ctx.current().actor.id
         named = {"$or": [{"layers.user_ids": caller}, {"overrides.user_id": caller}]}
-        found = [
-            (schedule, shift)
-            for schedule in await self._all(named)
-            for shift in schedule.rota.shifts(begin, until)
-            if shift.user_id == caller
-        ]
+        found: list[tuple[Schedule, Shift]] = []
+        for schedule in await self._all(named):
+            found += [(schedule, shift) for shift in schedule.rota.shifts(begin, until) if shift.user_id == caller]
+            if len(found) > MOST_SHIFTS:
+                raise Invalid({"end_time": f"there are more than {MOST_SHIFTS} shifts until then: name an earlier end"})
+            await asyncio.sleep(0)  # others get their turn
         return sorted(found, key=lambda each: (each[1].start_time, each[0].id))
 
     async def known(self, id: str) -> Schedule:  # noqa: A002 - as above

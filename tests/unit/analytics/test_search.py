@@ -15,7 +15,7 @@ from services.analytics.domain.searching import EXCERPT, KINDS, MOST_PLACES, Wan
 from services.asset.store import FACTS as ASSET_FACTS
 from services.auth.domain.roles import SCOPES
 from services.incident.app.texts import FACTS
-from tests.unit.analytics.search_room import AMY, RITA, ROB, SearchRoom, person, searching
+from tests.unit.analytics.search_room import AMY, MAX, RITA, ROB, SearchRoom, person, searching
 
 MINE = ("requester_id=rita",)
 
@@ -106,6 +106,20 @@ async def test_who_may_read_a_record_no_longer_does_not_find_what_was_said_about
     del texts["main", "notes/note_1"]
     await room.indexing.changed([("main", "notes/note_1")])
     assert await room.finds(ROB, "canary") == ["incidents/inc_1"]
+
+
+async def test_a_tenant_that_was_emptied_is_found_no_more_and_what_it_has_by_now_is(room: SearchRoom) -> None:
+    manager = person("max", "incident-manager", tenant="demo")
+    await room.has("incidents/inc_1", "printer is on fire", tenant="demo")
+    await room.has("incidents/inc_2", "printer is wet", tenant="main")
+    room.records.texts.pop(("demo", "incidents/inc_1"))  # as another process emptied it
+    await room.has("incidents/inc_3", "printer is new", tenant="demo")
+    assert len(await room.finds(manager, "printer")) == 2
+
+    await room.indexing.forget("demo")
+
+    assert await room.finds(manager, "printer") == ["incidents/inc_3"]
+    assert await room.finds(MAX, "printer") == ["incidents/inc_2"]
 
 
 async def test_an_index_outlives_its_process_and_a_walk_makes_it_anew(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """Assets as people make, change and move them."""
 
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
 
+from chassis import context as ctx
 from chassis import protojson
+from chassis.context import Context
 from chassis.errors import AlreadyExists, ForbiddenMove, Invalid, NotFound, Stale
+from chassis.testing import caller
+from chassis.timeline import timeline_entry
 from services.asset.domain.asset import Asset, Money, Redundancy
 from services.asset.domain.identity import Identifier, IdentifierKind
 from services.asset.domain.lifecycle import TARGETS, State, check_move
@@ -183,6 +188,36 @@ async def test_lists_counts_and_histories(estate: Estate) -> None:
     assert [entry["type"] for entry in entries] == ["itsm.asset.v1.AssetCreated"]
     with pytest.raises(NotFound):
         await estate.reading.inventory(rows[0]["_id"])
+
+
+async def test_who_sees_his_own_alone_sees_its_history_from_when_it_became_his(estate: Estate) -> None:
+    made = await estate.create(location="Bonn", owner_id="rob")
+    for fields in ({"location": "Ulm"}, {"owner_id": "rita", "location": "Kiel"}, {"owner_id": "rob"}):
+        estate.clock.advance(seconds=1)
+        await estate.items.update(made.id, fields)
+    for number in range(3):
+        estate.clock.advance(seconds=1)
+        await estate.items.update(made.id, {"owner_id": "rita"} if not number else {"location": f"room {number}"})
+
+    async def seen(who: Context, size: int) -> list[Any]:
+        entries, token = list[Any](), ""
+        with ctx.use(who):
+            while True:
+                page, token = await estate.reading.history(made.id, Asked(size=size, token=token))
+                entries += [timeline_entry(row, "asset") for row in page]
+                if not token:
+                    return entries
+
+    rita = caller(subject="rita", scope={"owner_id": "rita"})
+    for size in (1, 2, 50):
+        entries = await seen(rita, size)
+        told = [[change.field for change in entry.changes if change.field != "provenance"] for entry in entries]
+        assert told == [["location"], ["location"], ["ownerId"]]
+        assert "rob" not in str(entries) and "Bonn" not in str(entries)
+    assert len(await seen(caller(subject="max"), 2)) == 7
+    rob = caller(subject="rob", scope={"owner_id": "rob"})
+    with pytest.raises(NotFound):
+        await seen(rob, 50)
 
 
 async def test_a_class_of_ones_own_has_all_of_its_parents(estate: Estate) -> None:

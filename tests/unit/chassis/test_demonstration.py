@@ -1,15 +1,17 @@
 """Tenants for demonstration: told in the past, emptied at once; and never any other."""
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from chassis import context as ctx
-from chassis import demonstration
-from chassis.demonstration import ToldClock, being_told, is_one, told
+from chassis.demonstration import Telling, ToldClock, is_one, told
 from chassis.domain import uuid7
 from chassis.emptying import Emptying, went
-from chassis.errors import ForbiddenMove, Invalid
+from chassis.errors import ForbiddenMove, Invalid, Unavailable
 from chassis.store import CHANGES, Store
 from chassis.store.transaction import REQUEST_KEPT
 from chassis.testing import FakeClock, MemoryBackend, caller
@@ -30,10 +32,84 @@ def test_a_call_is_dated_back_to_the_instant_that_it_says() -> None:
     assert told("main", "", NOW) is None
 
 
-def test_what_is_due_waits_while_a_history_is_told_and_no_longer() -> None:
-    told("demo-told", "2026-01-05T09:30:00Z", NOW)
-    assert "demo-told" in being_told()
-    assert "demo-told" not in being_told(lambda: demonstration.time.monotonic() + 60)
+async def test_what_is_due_waits_in_every_process_while_a_history_is_told_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend = MemoryBackend()
+    await Telling(backend).note("demo-told")
+
+    another = Telling(backend)
+    assert await another.resting(["demo-told", "demo-other", "main"]) == {"demo-told"}
+
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    assert await another.resting(["demo-told"]) == set()
+
+
+async def test_that_a_history_is_told_is_noted_once_in_a_while_and_tenants_that_work_cost_no_question() -> None:
+    backend = Counting()
+    telling = Telling(backend)
+    for _ in range(5):
+        await telling.note("demo")
+    assert (backend.writes, backend.questions) == (1, 0)
+
+    assert await telling.resting(["main", "acme"]) == set()
+    assert backend.questions == 0
+
+
+class Counting(MemoryBackend):
+    """Counts what it is asked."""
+
+    writes = questions = 0
+
+    async def write(self, writes: Any) -> None:
+        self.writes += 1
+        await super().write(writes)
+
+    async def find(self, collection: str, query: Any, **options: Any) -> list[dict[str, Any]]:
+        self.questions += 1
+        return await super().find(collection, query, **options)
+
+
+async def test_what_another_process_emptied_is_forgotten_here_once() -> None:
+    backend, here = MemoryBackend(), list[str]()
+    first, second = (Emptying(Store(backend, FakeClock(NOON), [KIND])) for _ in range(2))
+
+    async def forget(tenant: str) -> None:
+        here.append(tenant)
+
+    second.also(forget)
+    await second.look()
+    with ctx.use(caller("demo")):
+        await first.run()
+    for _ in range(3):
+        await second.look()
+    assert here == ["demo"]
+
+    await asyncio.sleep(0.002)  # the next millisecond
+    with ctx.use(caller("demo")):
+        await first.run()
+    await second.look()
+    assert here == ["demo", "demo"]
+
+
+async def test_what_could_not_be_forgotten_is_at_the_next_look() -> None:
+    emptying, away = Emptying(Store(MemoryBackend(), FakeClock(NOON), [KIND])), [True]
+    forgotten = list[str]()
+
+    async def forget(tenant: str) -> None:
+        if away[0]:
+            raise Unavailable("an owner is away")
+        forgotten.append(tenant)
+
+    with ctx.use(caller("demo")):
+        await emptying.run()
+    emptying.also(forget)
+    with pytest.raises(Unavailable):
+        await emptying.look()
+    away[0] = False
+    await emptying.look()
+    assert forgotten == ["demo"]
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-05T09:30:00", "2026-03-02T12:00:01Z"])

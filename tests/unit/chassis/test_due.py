@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chassis import context as ctx
+from chassis.demonstration import Telling
 from chassis.due import BATCH, TOGETHER, DueWorker
 from chassis.errors import Busy
 from chassis.store import Insert, Store, Update
@@ -240,3 +241,15 @@ async def test_a_worker_that_ends_ends_what_it_has_begun(bench: Bench) -> None:
     bench.slow["a"].set()
     await asyncio.sleep(0)
     assert not bench.handled
+
+
+async def test_what_is_told_its_history_in_another_process_rests_however_much_is_due_of_it(bench: Bench) -> None:
+    for number in range(2 * BATCH):
+        await bench.keep("demo-busy", f"told-{number}", NOON - timedelta(days=30))
+    await bench.keep("demo-quiet", "quiet", NOON)
+    await bench.keep("main", "work", NOON)
+
+    await Telling(bench.backend).note("demo-busy")
+
+    assert await bench.worker.round() == 2
+    assert sorted(bench.handled) == [("demo-quiet", "quiet"), ("main", "work")]

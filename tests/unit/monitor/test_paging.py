@@ -25,7 +25,8 @@ from tests.unit.monitor.alerting import Room, firing, minute, resolved
 from tests.unit.monitor.calling import calling
 
 BOSS = caller(subject="boss")
-ANN, BOB = caller(subject="ann"), caller(subject="bob")
+ANN = caller(subject="ann")
+BOB = caller(subject="bob", permissions=frozenset({"alerts.acknowledge"}))
 SERVICE = Context(tenant=BOSS.tenant, actor=Actor(id="itsm-monitor", kind="service"))
 STRANGER = caller(tenant="other", subject="boss")
 
@@ -110,6 +111,29 @@ async def test_steps_call_until_somebody_takes_note_and_then_nobody(desk: Desk) 
     desk.clock.now = minute(100)
     await desk.due()
     assert await desk.told() == ["PageOpened", "PageCalled", "PageCalled", "PageAcknowledged"]
+
+
+@pytest.mark.parametrize(
+    ("who", "takes_note"),
+    [
+        (ANN, True),
+        (caller(subject="max", permissions=frozenset({"pages.acknowledge", "alerts.acknowledge"})), True),
+        (caller(subject="max", permissions=frozenset({"pages.acknowledge"})), False),
+    ],
+)
+async def test_of_an_alert_takes_note_whom_its_page_called_or_who_may_anyway(
+    desk: Desk, who: Context, takes_note: bool
+) -> None:
+    await desk.policy(step(5, ("USER", "ann")))
+    alert = await desk.fire()
+    desk.clock.now = minute(1)
+    await desk.due()
+
+    with ctx.use(who):
+        page = await desk.calling.acknowledge((await desk.page(alert)).id)
+
+    assert page.acknowledged_by == who.actor.id
+    assert ((await desk.alerts())[-1]["ack_time"] is not None) is takes_note
 
 
 async def test_rounds_come_again_and_then_the_page_expires_and_may_still_be_taken_note_of(desk: Desk) -> None:

@@ -47,6 +47,20 @@ async def test_an_alert_of_an_asset_that_needs_nothing_goes_to_people_at_once(pl
     assert await events(plant, "mongo") == ["AlertFired"]
 
 
+async def test_one_that_was_over_after_its_wait_counts_as_let_through_where_it_is_told_later(plant: Plant) -> None:
+    await tree(plant)
+    told = caller(permissions=BOSS.permissions, time=at(0))
+    for fingerprint, end, route_time in (("auth", 60, at(10)), ("asset", 9, None)):
+        with ctx.use(told):
+            plant.clock.now = at(0)
+            await plant.take(down(fingerprint))
+            plant.clock.now = at(end)  # no worker looked: what is due rests while a history is told
+            await plant.take(up(fingerprint, 0, end))
+        alert = await plant.alert(fingerprint)
+        assert (alert["state"], alert["route_time"]) == ("RESOLVED", route_time)
+    assert await events(plant, "auth") == ["AlertFired", "AlertRouted", "AlertResolved"]
+
+
 async def test_one_that_needs_others_waits_and_then_goes_to_people(plant: Plant) -> None:
     await tree(plant)
     await plant.take(down("auth"))

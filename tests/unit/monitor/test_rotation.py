@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chassis.errors import Invalid, NotFound
 from services.monitor.domain.recurrence import Weekday
-from services.monitor.domain.rotation import Layer, Override, Restriction, Rota, Unit
+from services.monitor.domain.rotation import LONGEST, Layer, Override, Restriction, Rota, Unit
 from services.monitor.domain.schedule import KEPT, Schedule
 
 BERLIN = "Europe/Berlin"
@@ -157,6 +157,37 @@ def test_an_override_is_on_duty_and_whose_turn_it_was_comes_next() -> None:
     assert current is not None and following is not None
     assert (current.user_id, current.override_id, current.end_time) == ("max", "ovr_1", local("2026-01-11T00:00"))
     assert (following.user_id, following.start_time, following.layer) == ("ann", local("2026-01-11T00:00"), 0)
+
+
+def hourly(layers: int, *people: str) -> list[Layer]:
+    """Layers of turns by the hour, of which each begins a few minutes after the one before."""
+    users = list(people) or ["ann", "bob"]
+    return [weekly(user_ids=users, unit=Unit.HOURS, start=f"2026-01-05T09:{2 * place:02}") for place in range(layers)]
+
+
+def test_turns_by_the_hour_are_listed_for_the_longest_time_and_more_are_refused_with_what_would_be_right() -> None:
+    begin = utc("2026-01-06T00:00")
+    assert len(Rota(zone="UTC", layers=hourly(1)).shifts(begin, begin + LONGEST)) == LONGEST // timedelta(hours=1)
+    with pytest.raises(Invalid) as refused:
+        Rota(zone="UTC", layers=hourly(20)).shifts(begin, begin + LONGEST)
+    assert list(refused.value.violations) == ["end_time"]
+    assert Rota(zone="UTC", layers=hourly(20)).shifts(begin, begin + timedelta(days=4))
+
+
+def test_who_comes_next_is_known_however_often_it_changes() -> None:
+    now = utc("2026-01-06T00:30")
+    current, following = made(layers=hourly(20)).duty(now)
+    assert current is not None and following is not None
+    assert current.end_time == following.start_time < now + timedelta(hours=1)
+    alone, nobody = made(layers=hourly(20, "ann")).duty(now)
+    assert alone is not None and (alone.user_id, nobody) == ("ann", None)
+
+
+def test_a_shift_is_told_with_its_own_end_however_far_that_is() -> None:
+    now = local("2026-01-10T10:00")
+    current, following = made().duty(now)
+    assert current is not None and following is not None
+    assert (current.end_time, following.end_time) == (local("2026-01-12T09:00"), local("2026-01-19T09:00"))
 
 
 def test_what_is_long_over_goes_with_the_next_override_and_one_of_the_past_is_refused() -> None:
