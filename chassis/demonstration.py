@@ -2,30 +2,22 @@
 
 A history that looks like one has to be told in an afternoon. A caller of such a tenant says with each write when it is to
 have happened; nobody else may say so. What is due of it waits until the telling is over: else a request of last month would
-be late before it is answered a moment later. That it is being told stands in the database before the first of it is written,
-so that every process of the service rests.
+be late before it is answered a moment later (chassis/telling.py).
 
 Fails: `told` with `Invalid` for any other tenant, and for an instant that is none or yet to come.
 """
 
-import time
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from chassis import context as ctx
 from chassis.domain import Clock
 from chassis.errors import Invalid
-from chassis.store.backend import Backend, Update
 
 TIME_KEY = "itsm-time"
 """In the metadata of a call: when it is to have happened, as in RFC 3339."""
 
-TELLING = "telling"
-"""One document a tenant: until when, in milliseconds since 1970, what is due of it rests."""
-
 _NAME = "demo"
-_QUIET_SECONDS, _NOTED_SECONDS = 20.0, 5.0
 
 
 def is_one(tenant: str) -> bool:
@@ -48,31 +40,6 @@ def told(tenant: str, text: str, now: datetime) -> datetime | None:
     if at.tzinfo is None or at > now:
         raise Invalid({TIME_KEY: "must have a zone and be past"})
     return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-class Telling:
-    """Which tenants are being told their history, as all processes of a service know it. Raises `Unavailable`."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._noted: dict[str, float] = {}
-
-    async def note(self, tenant: str) -> None:
-        """It is, from now on for a while: durable when it returns, so that it goes before what is dated back."""
-        now = time.monotonic()
-        if now - self._noted.get(tenant, now - _NOTED_SECONDS) < _NOTED_SECONDS:
-            return
-        until = {"$max": {"until": int((time.time() + _QUIET_SECONDS + _NOTED_SECONDS) * 1000)}}
-        await self._backend.write([Update(TELLING, {"_id": tenant, "tenant": tenant}, until, strict=False, upsert=True)])
-        self._noted[tenant] = now
-
-    async def resting(self, tenants: Iterable[str]) -> set[str]:
-        """Those of these tenants whose history is being told. Asks the database about tenants for demonstration alone."""
-        asked = sorted({tenant for tenant in tenants if is_one(tenant)})
-        if not asked:
-            return set()
-        query = {"_id": {"$in": asked}, "tenant": {"$in": asked}, "until": {"$gt": int(time.time() * 1000)}}
-        return {row["_id"] for row in await self._backend.find(TELLING, query)}
 
 
 def undated(clock: Clock) -> datetime:

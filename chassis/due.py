@@ -27,7 +27,6 @@ from uuid import uuid4
 
 from chassis import context as ctx
 from chassis.context import Actor, Context
-from chassis.demonstration import Telling
 from chassis.errors import Busy, Unavailable
 from chassis.lease import Lease
 from chassis.races import again
@@ -35,6 +34,7 @@ from chassis.service import Service, Stage
 from chassis.store import Index, Store
 from chassis.store.backend import Document
 from chassis.telemetry import Metrics
+from chassis.telling import Telling
 
 _log = logging.getLogger(__name__)
 

@@ -15,11 +15,12 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 
 from chassis import context as ctx
-from chassis.demonstration import TELLING, is_one
+from chassis.demonstration import is_one
 from chassis.errors import Error, ForbiddenMove
 from chassis.store import Store, Update
 from chassis.store.backend import Backend
 from chassis.store.numbers import NUMBERS
+from chassis.telling import TELLING
 
 _log = logging.getLogger(__name__)
 

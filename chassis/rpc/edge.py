@@ -29,6 +29,7 @@ from chassis.policy import ANONYMOUS, SIGNED_IN
 from chassis.races import again
 from chassis.rpc.methods import Method, methods, missing
 from chassis.store import Replay, Store
+from chassis.telling import Telling
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     ) -> None:
         self._guard = guard
         self._store = store
-        self._telling = demonstration.Telling(store.backend) if store is not None else None
+        self._telling = Telling(store.backend) if store is not None else None
         self._metrics = metrics
         self._reached = reached
         self._methods: dict[str, Method] = {}

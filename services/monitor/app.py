@@ -11,12 +11,12 @@ from pydantic import Field
 from chassis import outbound, plugins
 from chassis import settings as chassis_settings
 from chassis.assembly import Assembly
-from chassis.demonstration import Telling
 from chassis.due import DueWorker
 from chassis.http.listener import Listener
 from chassis.outbound import USUAL_PORTS
 from chassis.policy import Policy
 from chassis.service import Service, Stage
+from chassis.telling import Telling
 from services.monitor import kept_oncall, reactions
 from services.monitor import store as kept
 from services.monitor.api.alerts import AlertApi

@@ -19,6 +19,7 @@ from chassis.domain import Clock
 from chassis.errors import Invalid
 from chassis.http import problems
 from chassis.telemetry import Metrics
+from chassis.telling import Telling
 from services.monitor.domain.integration import Integration
 from services.monitor.ingest import alertmanager
 from services.monitor.ingest.alertmanager import Read
@@ -47,7 +48,7 @@ class Door:
         clock: Clock,
         reached: Callable[[str], Awaitable[None]],
         metrics: Metrics | None = None,
-        telling: demonstration.Telling | None = None,
+        telling: Telling | None = None,
     ) -> None:
         self.keys = keys
         self._telling = telling

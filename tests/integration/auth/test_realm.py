@@ -1,10 +1,16 @@
 """The realm as code against the real Keycloak: applied once, it stays; what was changed by hand is found and put right."""
 
+import secrets
 from typing import Any
+
+import pytest
+from pydantic import SecretStr
 
 from services.auth.realm import wanted
 from services.auth.realm.apply import Provisioner
 from services.auth.realm.flow import FLOW
+from services.auth.realm.wanted import Wishes
+from services.auth.realm.withdraw import withdraw
 from tests.integration.auth.conftest import Realm, admin_of
 
 
@@ -86,3 +92,21 @@ async def test_what_others_put_into_the_realm_stays(realm: Realm) -> None:
 async def test_a_realm_that_is_not_there_is_told_as_missing(backing: dict[str, Any], realm: Realm) -> None:
     run = Provisioner(admin=admin_of(backing, "nowhere"), wishes=realm.wishes, realm="nowhere", dry_run=True)
     assert await run.run() == ["realm nowhere: missing"]
+
+
+async def test_the_people_of_a_demonstration_go_again_and_nobody_who_belongs_elsewhere(realm: Realm) -> None:
+    users = {
+        name: wanted.UserWish(password=SecretStr(secrets.token_urlsafe(24)), tenants=tenants)
+        for name, tenants in {"shown": ("demo-realm",), "both-shown": ("demo-realm", "main")}.items()
+    }
+    wishes = Wishes(tenant="demo-realm", clients=realm.wishes.clients, console=realm.wishes.console, users=users)
+    await Provisioner(admin=realm.admin, wishes=wishes, realm=realm.name).run()
+    assert await realm.admin.a_get_user_id("shown")
+
+    assert await withdraw(realm.admin, wishes) == ["user shown: gone"]
+
+    assert await realm.admin.a_get_user_id("shown") is None
+    assert await realm.admin.a_get_user_id("both-shown")
+    assert await withdraw(realm.admin, wishes) == []
+    with pytest.raises(ValueError, match="no tenant for demonstration"):
+        await withdraw(realm.admin, realm.wishes)

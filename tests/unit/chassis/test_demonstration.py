@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from chassis import context as ctx
-from chassis.demonstration import Telling, ToldClock, is_one, told
+from chassis.demonstration import ToldClock, is_one, told
 from chassis.domain import uuid7
 from chassis.emptying import Emptying, went
 from chassis.errors import ForbiddenMove, Invalid, Unavailable
 from chassis.store import CHANGES, Store
 from chassis.store.transaction import REQUEST_KEPT
+from chassis.telling import Telling
 from chassis.testing import FakeClock, MemoryBackend, caller
 from tests.support.store_cases import KIND, NOON, Ticket, a_ticket
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chassis import context as ctx
-from chassis.demonstration import Telling
 from chassis.due import BATCH, TOGETHER, DueWorker
 from chassis.errors import Busy
 from chassis.store import Insert, Store, Update
 from chassis.telemetry import Metrics
+from chassis.telling import Telling
 from chassis.testing import FakeClock, MemoryBackend
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
