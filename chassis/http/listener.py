@@ -115,10 +115,21 @@ class _Protocol(HttpToolsProtocol):
         self._expect_head()
 
     def on_headers_complete(self) -> None:
-        """It is here; the application may cut the connection."""
+        """It is here; the application may cut the connection, and write to it without a turn of its task."""
         self._head_is_here()
         self.scope["itsm.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
+        self.scope["itsm.say"] = self._say  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
+
+    def _say(self, content: bytes) -> bool:
+        """Adds a piece to the answer that is being written; says whether the client takes it now."""
+        cycle = self.cycle
+        if cycle is None or not cycle.chunked_encoding or cycle.response_complete or cycle.disconnected:
+            return False
+        if self.flow.write_paused or self.transport.is_closing():
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(content), content))
+        return True
 
     def _expect_head(self) -> None:
         if self._late is None:

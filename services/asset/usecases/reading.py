@@ -62,7 +62,7 @@ class Reading:
         subject = self._store.kinds[Asset].subject(document["_id"])
         page = self._timeline.page(ctx.current().tenant, f'about = "{subject}"', "", asked.size, asked.token)
         before = str(page.last[0]) if page.last else ""
-        rows = await self._store.history(subject, before=before, limit=page.limit)
+        rows: Sequence[Document] = await self._store.history(subject, before=before, limit=page.limit)
         if ctx.current().scope:
             since = await self._his_since(subject)
             rows = [_without_former(row) if row["_id"] == since else row for row in rows if row["_id"] >= since]

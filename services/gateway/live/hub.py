@@ -111,14 +111,13 @@ class Hub:
         listening: set[Subscriber] = set()
         for key in ((entry.tenant, ""), (entry.tenant, entry.plural), (entry.tenant, entry.subject)):
             listening |= self._by_key.get(key, frozenset())
-        shared = b""
         for subscriber in listening:
             if subscriber.ahead is not None:
                 if not subscriber.ahead.admits(entry):
                     continue
                 cursor = self.cursor(subscriber)
             else:
-                cursor = shared = shared or self.ring.cursors.text(self.ring.vector)
+                cursor = self.ring.cursor
             self._put(subscriber, (entry, cursor))
 
     def say(self, subscriber: Subscriber, aside: Aside) -> None:
@@ -130,8 +129,9 @@ class Hub:
         """Where a subscriber is that has been given all that was read."""
         if subscriber.ahead is not None and subscriber.ahead.over(self.ring.vector):
             subscriber.ahead = None
-        vector = self.ring.vector
-        return self.ring.cursors.text(subscriber.ahead.position(vector) if subscriber.ahead is not None else vector)
+        if subscriber.ahead is None:
+            return self.ring.cursor
+        return self.ring.cursors.text(subscriber.ahead.position(self.ring.vector))
 
     def lost(self) -> None:
         """Earlier positions have no meaning any more: everybody starts over."""

@@ -107,6 +107,7 @@ class Ring:
         self.vector: Vector = {}
         self._held: defaultdict[_Place, deque[Entry]] = defaultdict(deque)
         self._oldest: list[tuple[int, _Place]] = []  # a heap: of each partition that holds something, its first
+        self._cursor: bytes | None = None
         self._limit, self._room, self._count, self._size = entries, size, 0, 0
 
     def __len__(self) -> int:
@@ -118,6 +119,7 @@ class Ring:
         self._oldest.clear()
         self._count = self._size = 0
         self.floor, self.vector = copied(vector), copied(vector)
+        self._cursor = None
 
     def extend(self, vector: Vector) -> None:
         """Takes up partitions that there were not before, from where they are read."""
@@ -126,14 +128,24 @@ class Ring:
             known += offsets[len(known) :]
             kept = self.floor.setdefault(service, [])
             kept += offsets[len(kept) :]
+        self._cursor = None
+
+    @property
+    def cursor(self) -> bytes:
+        """The text of `vector`, made once however many ask for it."""
+        if self._cursor is None:
+            self._cursor = self.cursors.text(self.vector)
+        return self._cursor
 
     def passed(self, service: str, partition: int, offset: int) -> None:
         """Moves on over a record that nobody is to see."""
         self.vector[service][partition] = offset + 1
+        self._cursor = None
 
     def add(self, entry: Entry) -> None:
         """Keeps the next record of its partition."""
         self.vector[entry.service][entry.partition] = entry.offset + 1
+        self._cursor = None
         place = (entry.service, entry.partition)
         held = self._held[place]
         if not held:

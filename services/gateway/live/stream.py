@@ -27,6 +27,7 @@ from chassis.failpoints import Failpoints
 from chassis.guard import Guard
 from chassis.http.problems import Problem
 from chassis.telemetry import Metrics
+from services.gateway.live.beat import Beat
 from services.gateway.live.hub import Hub, Subscriber, Topics
 from services.gateway.live.presence import Aside
 from services.gateway.live.ring import Entry, Vector
@@ -71,7 +72,8 @@ class Stream:
         *,
         ping: float = _PING_SECONDS,
     ) -> None:
-        self.hub, self.tail, self.guard, self.failpoints, self.ping = hub, tail, guard, failpoints, ping
+        self.hub, self.tail, self.guard, self.failpoints = hub, tail, guard, failpoints
+        self.beat = Beat(ping)
         self._credentials, self._metrics = credentials, metrics
         self._open: dict[tuple[str, str], set[_Conversation]] = {}
 
@@ -92,6 +94,7 @@ class Stream:
         try:
             await conversation.run(receive, reset=not known)
         finally:
+            self.beat.leave(conversation)
             self._open[caller].discard(conversation)
             if not self._open[caller]:
                 del self._open[caller]
@@ -144,6 +147,7 @@ class _Conversation:
         self._hub = stream.hub
         self._sight = Sight(principal, stream.guard.policy())
         self._gone = self._refused = self._over = False
+        self._pushing = self._due = False
         self.again = asyncio.Event()
 
     async def run(self, receive: Receive, *, reset: bool) -> None:
@@ -173,6 +177,7 @@ class _Conversation:
             first += b"id: %b\n" % self._hub.cursor(subscriber)
         await self._push(first + b"\n")
         await self._repeat()
+        self._stream.beat.join(self)
         while not self._gone:
             ending = self._ending()
             if ending:
@@ -181,13 +186,24 @@ class _Conversation:
             if subscriber.queue:
                 await self._push_queued()
                 continue
+            if self._due:
+                self._due = False
+                await self._push(self._ping())
+                continue
             subscriber.wake.clear()
-            try:
-                async with asyncio.timeout(self._stream.ping):
-                    await subscriber.wake.wait()
-            except TimeoutError:
-                if not subscriber.queue:
-                    await self._push(b": ping\nid: %b\n\n" % self._hub.cursor(subscriber))
+            await subscriber.wake.wait()
+
+    def live(self) -> None:
+        """Gives a sign of life, where nothing else is being said; a client that does not take it at once is waited for."""
+        if self._pushing or self.subscriber.queue:
+            return
+        say = self._scope.get("itsm.say")
+        if say is None or not say(self._ping()):
+            self._due = True
+            self.subscriber.wake.set()
+
+    def _ping(self) -> bytes:
+        return b": ping\nid: %b\n\n" % self._hub.cursor(self.subscriber)
 
     def _end(self, _helper: "asyncio.Task[None]") -> None:
         # However it ended: nobody stays connected whom nothing watches over.
@@ -248,8 +264,12 @@ class _Conversation:
 
     async def _push(self, content: bytes, *, more: bool = True) -> None:
         """Raises `TimeoutError` for a client that does not take it."""
-        async with asyncio.timeout(_STALLED_SECONDS):
-            await self._send({"type": "http.response.body", "body": content, "more_body": more})
+        self._pushing = True
+        try:
+            async with asyncio.timeout(_STALLED_SECONDS):
+                await self._send({"type": "http.response.body", "body": content, "more_body": more})
+        finally:
+            self._pushing = False
 
     async def _until_gone(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

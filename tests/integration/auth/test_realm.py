@@ -96,7 +96,7 @@ async def test_a_realm_that_is_not_there_is_told_as_missing(backing: dict[str, A
 
 async def test_the_people_of_a_demonstration_go_again_and_nobody_who_belongs_elsewhere(realm: Realm) -> None:
     users = {
-        name: wanted.UserWish(password=SecretStr(secrets.token_urlsafe(24)), tenants=tenants)
+        name: wanted.UserWish(password=SecretStr(secrets.token_urlsafe(24)), roles=(), tenants=tenants)
         for name, tenants in {"shown": ("demo-realm",), "both-shown": ("demo-realm", "main")}.items()
     }
     wishes = Wishes(tenant="demo-realm", clients=realm.wishes.clients, console=realm.wishes.console, users=users)
