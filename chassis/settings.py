@@ -75,7 +75,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         15,
         ge=3,
-        description="how long the work of a process that died waits for another; two thirds of it for what it consumed",
+        description="how long the work of a process that died waits for another; two thirds of it for what it consumed, for "
+        "which below 9 the brokers need a lower `group.min.session.timeout.ms` than their usual 6000",
     )
 
     kafka_bootstrap: str = Field("", description="host:port of the brokers, comma-separated; empty: no events")

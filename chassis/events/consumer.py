@@ -4,7 +4,8 @@ A batch that fails is run again record by record. What may pass (the database or
 lost) holds back its partition alone, with growing delays; what fails five times is a dead letter.
 
 Fails: never by itself while the broker or the database is away. An offset that the broker does not have any more ends
-the work with `OffsetOutOfRangeError`, loudly and again and again: skipping silently would lose events.
+the work with `OffsetOutOfRangeError`, loudly and again and again: skipping silently would lose events. Brokers that refuse
+how long sessions last (`ITSM_LEASE_SECONDS`, their `group.min.session.timeout.ms`) end the process, which names both.
 """
 
 import asyncio
@@ -15,12 +16,12 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError
+from aiokafka.errors import IllegalStateError, InvalidSessionTimeoutError, KafkaError, NoOffsetForPartitionError
 
 from chassis.errors import Busy, DeadlinePassed, Exhausted, Unavailable
 from chassis.events.aftercare import Aftercare
 from chassis.events.handling import Handling
-from chassis.events.kafka import new_consumer
+from chassis.events.kafka import new_consumer, session_ms
 from chassis.events.positions import Positions
 from chassis.events.records import Record
 from chassis.events.subscriptions import Subscriptions
@@ -134,6 +135,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
             # Asked before our own row was read. The row decides, not Kafka.
             _log.debug("Kafka keeps no offset.", exc_info=error)
             return
+        except KafkaError as error:
+            if InvalidSessionTimeoutError in (type(error), type(error.__cause__)):
+                # No other attempt would end otherwise: the process does, and says what is to be changed.
+                raise SystemExit(_sessions_refused(self._settings)) from error
+            raise
         if polled:
             async with self._processing:
                 await self._batch(kafka, polled)
@@ -351,3 +357,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # the library h
             if end is not None:
                 lag = self._metrics.consumer_lag.labels(self.group, partition.topic, str(partition.partition))
                 lag.set(max(0, end - position.next))
+
+
+def _sessions_refused(settings: Settings) -> str:
+    return (
+        f"ITSM_LEASE_SECONDS={settings.lease_seconds:g} asks the brokers for sessions of {session_ms(settings)} ms, which is"
+        " less than their group.min.session.timeout.ms: say one and a half times as much at least (9, where that is 6000 ms,"
+        " as it is unless somebody changed it), or lower group.min.session.timeout.ms of the brokers"
+    )

@@ -104,9 +104,14 @@ def _partition(key: bytes, partitions: Sequence[int], _available: Sequence[int])
     return partitions[place]
 
 
+def session_ms(settings: Settings) -> int:
+    """How long a group waits for a silent member, in milliseconds."""
+    return round(settings.lease_seconds * 2 / 3 * 1000)
+
+
 def new_consumer(settings: Settings, group: str | None, **options: Any) -> AIOKafkaConsumer:
     """A consumer that never moves by itself: no commits of its own, no reset to either end. It is not started yet."""
-    session = round(settings.lease_seconds * 2 / 3 * 1000)
+    session = session_ms(settings)
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=group,

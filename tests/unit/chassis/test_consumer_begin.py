@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiokafka.errors import InvalidSessionTimeoutError, KafkaError
 from itsm.incident import v1 as pb
 
 from chassis.errors import Unavailable
@@ -41,6 +42,25 @@ async def test_a_consumer_whose_database_is_silent_leaves_no_connection_behind()
         del consumer
         gc.collect()
     assert [str(one.message) for one in seen if one.category is ResourceWarning] == []
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_sessions_that_the_brokers_refuse_end_the_process_with_what_to_change(*, wrapped: bool) -> None:
+    class Kafka:
+        async def getmany(self, *, timeout_ms: int, max_records: int) -> Any:
+            if wrapped:  # as the library hands on what its own task met
+                raise KafkaError("Unexpected error during coordination") from InvalidSessionTimeoutError()
+            raise InvalidSessionTimeoutError
+
+    kafka: Any = Kafka()
+    store = Store(MemoryBackend(), FakeClock(datetime(2026, 5, 4, tzinfo=UTC)), ())
+    settings = Settings(kafka_bootstrap="127.0.0.1:1", lease_seconds=6)
+    consumer = Consumer(store, settings, "monitor", Subscriptions(), Metrics())
+    with pytest.raises(SystemExit) as ended:
+        await consumer._once(kafka)
+    assert "ITSM_LEASE_SECONDS=6" in str(ended.value)
+    assert "4000 ms" in str(ended.value)
+    assert "group.min.session.timeout.ms" in str(ended.value)
 
 
 async def test_a_group_takes_no_more_at_once_than_it_says() -> None:
