@@ -8,53 +8,32 @@ from typing import Any
 from chassis import context as ctx
 from chassis.codec import from_document
 from chassis.domain import Ids, new_id
-from chassis.errors import Invalid, NotFound, Stale
+from chassis.errors import Invalid
 from chassis.listing import Listing
-from chassis.store import Store, Transaction
+from chassis.store import Store
 from services.monitor.domain.rotation import LONGEST, Override, Shift
 from services.monitor.domain.schedule import Schedule
-from services.monitor.usecases.reading import THERE, Document, Paged, Paging, page_of, there
+from services.monitor.usecases.keeping import MOST, Keeping
+from services.monitor.usecases.reading import THERE
 
 SCHEDULES = "schedules"
 USUAL = timedelta(days=14)
-MOST = 500
-"""Schedules that are looked at where all of a tenant are."""
 MOST_SHIFTS = 2_500
 """Of one person in one answer."""
 
 Duty = tuple[Schedule, Shift | None, Shift | None]
 
 
-class Schedules:
-    """What people may do with schedules. `etag` is the version that the caller decided on, or empty."""
+class Schedules(Keeping[Schedule]):
+    """What people may do with schedules."""
 
     def __init__(self, store: Store, listing: Listing, *, ids: Ids = new_id) -> None:
-        self._store, self._listing, self._ids = store, listing, ids
+        super().__init__(store, listing, Schedule, "schedule", ids)
 
     async def create(self, fields: Mapping[str, Any]) -> Schedule:
         """A new schedule. Raises `Invalid`; also for one more than are looked at."""
-        made = Schedule.made(id=self._ids("ocs"), by=ctx.current().actor.id, at=self._store.clock(), **fields)
-        if await self._store.count(SCHEDULES, THERE, limit=MOST) >= MOST:
-            raise Invalid({"": f"there may be {MOST} schedules"})
-        async with self._store.transaction() as tx:
-            tx.add(made)
-        return made
-
-    async def update(self, id: str, fields: Mapping[str, Any], *, etag: str = "") -> Schedule:  # noqa: A002 - as its field
-        """Changes named fields. Raises `Invalid`."""
-        async with self._store.transaction() as tx:
-            schedule = await self._stored(tx, id, etag)
-            schedule.edit(self._store.clock(), **fields)
-            tx.save(schedule)
-        return schedule
-
-    async def remove(self, id: str, *, etag: str = "") -> Schedule:  # noqa: A002 - as above
-        """It is gone. Raises `NotFound`."""
-        async with self._store.transaction() as tx:
-            schedule = await self._stored(tx, id, etag)
-            schedule.remove(self._store.clock())
-            tx.save(schedule)
-        return schedule
+        by, now = ctx.current().actor.id, self._store.clock()
+        return await self._add(Schedule.made(id=self._ids("ocs"), by=by, at=now, **fields), "schedules")
 
     async def add_override(
         self,
@@ -78,35 +57,21 @@ class Schedules:
             comment=comment,
             creator_id=ctx.current().actor.id,
         )
-        async with self._store.transaction() as tx:
-            schedule = await self._stored(tx, id, etag)
+        async with self._changing(id, etag) as schedule:
             schedule.add_override(made, now)
-            tx.save(schedule)
         return schedule
 
     async def remove_override(self, id: str, override_id: str, *, etag: str = "") -> Schedule:  # noqa: A002 - as above
         """Takes an override back. Raises `NotFound`."""
-        async with self._store.transaction() as tx:
-            schedule = await self._stored(tx, id, etag)
+        async with self._changing(id, etag) as schedule:
             schedule.remove_override(override_id, self._store.clock())
-            tx.save(schedule)
         return schedule
 
     async def hand_over(self, id: str, text: str, *, etag: str = "") -> Schedule:  # noqa: A002 - as above
         """Writes the hand-over note. Raises `Invalid`."""
-        async with self._store.transaction() as tx:
-            schedule = await self._stored(tx, id, etag)
+        async with self._changing(id, etag) as schedule:
             schedule.hand_over(text, ctx.current().actor.id, self._store.clock())
-            tx.save(schedule)
         return schedule
-
-    async def get(self, id: str) -> Document:  # noqa: A002 - as above
-        """One schedule, to become a message. Raises `NotFound`."""
-        return there(await self._store.document(Schedule, id, naive=True), "schedule")
-
-    async def page(self, filter_text: str, order_by: str, paging: Paging) -> Paged:
-        """A page of the schedules that match."""
-        return await page_of(self._store, SCHEDULES, self._listing, filter_text, order_by, paging, among=THERE)
 
     async def duty(self, id: str, at: datetime | None) -> Duty:  # noqa: A002 - as above
         """Who is on call by a schedule, and who comes next. Raises `NotFound`."""
@@ -141,13 +106,6 @@ class Schedules:
             await asyncio.sleep(0)  # others get their turn
         return sorted(found, key=lambda each: (each[1].start_time, each[0].id))
 
-    async def known(self, id: str) -> Schedule:  # noqa: A002 - as above
-        """One schedule. Raises `NotFound`."""
-        found = await self._store.find(SCHEDULES, {"_id": id, **THERE}, limit=1)
-        if not found:
-            raise NotFound("schedule", id)
-        return from_document(found[0], Schedule)
-
     async def _all(self, query: Mapping[str, Any]) -> list[Schedule]:
         rows = await self._store.find(SCHEDULES, {**THERE, **query}, sort=[("name", 1), ("_id", 1)], limit=MOST)
         return [from_document(row, Schedule) for row in rows]
@@ -160,11 +118,3 @@ class Schedules:
         if until - begin > LONGEST:
             raise Invalid({"end_time": f"may be {LONGEST.days} days after the start"})
         return begin, until
-
-    async def _stored(self, tx: Transaction, id: str, etag: str) -> Schedule:  # noqa: A002 - as above
-        found = await tx.find(Schedule, {"_id": id, **THERE}, limit=1)
-        if not found:
-            raise NotFound("schedule", id)
-        if etag and etag != found[0].etag:
-            raise Stale(found[0].etag, given=etag)
-        return found[0]
