@@ -4,20 +4,15 @@ The table below names tests; those that do not exist are left out of the page, w
 parts below REST are named as well, so that a gap is seen for what it is.
 """
 
-import ast
 from collections.abc import Iterable, Iterator
-from functools import cache
-from pathlib import Path
 
-from docs.generate import coverage_attacks
-from docs.generate.capability import MATRIX, Capability
+from docs.generate import coverage_attacks, coverage_trade
+from docs.generate.capability import MATRIX, TESTS, Capability, cell, names, there
 from docs.generate.coverage_console import CONSOLE
 from docs.generate.coverage_desk import DESK
 from docs.generate.coverage_edge import EDGE
 from docs.generate.coverage_insight import INSIGHT
 from docs.generate.markdown import table, text
-
-_TESTS = Path(__file__).parents[2] / "tests"
 
 _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
 _STREAM = "e2e/test_stream.py"
@@ -30,6 +25,10 @@ _CHECKS = "e2e/test_checks.py"
 _ONCALL = "e2e/test_oncall.py"
 _LOG = "e2e/test_servicenow_import.py"
 _AGENT = "e2e/test_agent.py"
+_RIGHTS = "e2e/attacks/test_rights.py"
+_KEYS = f"{_RIGHTS}::test_a_key_does_not_reach_beyond_its_maker_and_ends_with_its_revocation"
+_MORE = f"{_RIGHTS}::test_nobody_gives_himself_what_only_the_platform_gives"
+_ROLES = f"{_RIGHTS}::test_roles_are_given_by_who_may_and_what_is_taken_counts_no_more"
 
 CAPABILITIES = (
     Capability(
@@ -99,8 +98,14 @@ CAPABILITIES = (
         (*MATRIX, "e2e/test_matrix.py::test_a_figure_counts_its_own_tenant_only"),
         ("integration/analytics/test_kpis.py", "integration/analytics/test_service.py"),
     ),
-    Capability("tokens and keys", (), (), MATRIX, ("integration/auth/test_service.py",)),
-    Capability("users, teams, roles", (), (), MATRIX, ("integration/auth/test_service.py",)),
+    Capability(
+        "tokens and keys",
+        ("e2e/test_story.py::test_a_repeated_token_is_the_same_one_and_its_secret_is_told_once", _KEYS),
+        (_MORE,),
+        (_KEYS, *MATRIX),
+        ("integration/auth/test_service.py",),
+    ),
+    Capability("users, teams, roles", (_ROLES,), (_ROLES,), (_ROLES, *MATRIX), ("integration/auth/test_service.py",)),
     Capability(
         "audit log",
         ("e2e/test_failpoints.py::test_a_death_loses_nothing_and_doubles_nothing",),
@@ -331,8 +336,8 @@ def page() -> str:
     rows = [
         (
             each.name,
-            "**yes**" if all(_there(tests) for tests in (each.works, each.refused, each.denied)) else "no",
-            *(_cell(tests) for tests in (each.works, each.refused, each.denied)),
+            "**yes**" if all(there(tests) for tests in (each.works, each.refused, each.denied)) else "no",
+            *(cell(tests) for tests in (each.works, each.refused, each.denied)),
             ", ".join(_below(each.below)) or "none",
         )
         for each in CAPABILITIES
@@ -342,34 +347,16 @@ def page() -> str:
         _INTRODUCTION,
         f"{counted} of {len(rows)} capabilities count.",
         table(("capability", "counts", "works", "is refused", "permission", "tests below REST"), rows),
+        *coverage_trade.blocks(CAPABILITIES),
         *coverage_attacks.blocks(),
     )
 
 
-@cache
-def _names(file: str) -> tuple[str, ...]:
-    path = _TESTS / file
-    if not path.exists():
-        return ()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    defined = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return tuple(node.name for node in defined if node.name.startswith("test_"))
-
-
-def _there(tests: Iterable[str]) -> list[str]:
-    pairs = [(test, *test.split("::")) for test in tests]
-    return [test for test, file, name in pairs if name in _names(file)]
-
-
-def _cell(tests: Iterable[str]) -> str:
-    return "; ".join(f"`{test.partition('::')[2].removeprefix('test_')}`" for test in _there(tests)) or "none yet"
-
-
 def _below(places: Iterable[str]) -> Iterator[str]:
     for place in places:
-        path = _TESTS / place
+        path = TESTS / place
         files = sorted(path.glob("test_*.py")) if path.is_dir() else [path]
         for file in files:
-            inside = file.relative_to(_TESTS).as_posix()
-            if _names(inside):
+            inside = file.relative_to(TESTS).as_posix()
+            if names(inside):
                 yield f"`{inside}`"

@@ -1,7 +1,6 @@
 """The second part of `docs/coverage.md`: which test shows which attack on the edge and which promise to other systems.
 
-What they are is said in `tests/support/attack_cases.py`, `edge_items.py`, `identity_items.py`, `chart_items.py` and
-`platform_rows.py`.
+What they are is said in `tests/support/attack_cases.py`, `edge_items.py`, `identity_items.py` and `chart_items.py`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ from tests.support.attack_cases import CASES, Case
 from tests.support.chart_items import ITEMS as CHART
 from tests.support.edge_items import ITEMS
 from tests.support.identity_items import ITEMS as IDENTITY
-from tests.support.platform_rows import ROWS
 
 _INTRODUCTION = """
 ## Attacks on the edge
@@ -33,12 +31,6 @@ What chart, pods, telemetry and a release are held to. A step is one of a run on
 [k8s](k8s/README.md); everything else runs in `make test`.
 """
 
-_PLATFORM = """
-## What is expected of any platform
-
-Rows that platforms of this kind are compared by, with the tests that show them or what stands in their way.
-"""
-
 
 def blocks() -> Sequence[Sequence[str] | str]:
     """Headings, a count and the tables."""
@@ -48,9 +40,8 @@ def blocks() -> Sequence[Sequence[str] | str]:
     attacks = table(("case", "what is tried", "shown by"), rows)
     promises = table(("promise", "shown by"), promised)
     operation = table(("promise", "shown by"), [(case.what, _shown(case)) for case in CHART.values()])
-    expected = table(("row", "shown by"), [(case.what, _shown(case)) for case in ROWS.values()])
     driven = f"{shown} of {len(rows)} are driven."
-    return _INTRODUCTION, driven, attacks, _PROMISES, promises, _OPERATION, operation, _PLATFORM, expected
+    return _INTRODUCTION, driven, attacks, _PROMISES, promises, _OPERATION, operation
 
 
 def _shown(case: Case) -> str:
