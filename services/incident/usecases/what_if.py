@@ -1,4 +1,7 @@
-"""A quarter of incidents against another policy: which targets would have been missed, and which were. Nothing is written."""
+"""A quarter of incidents against another policy: which targets would have been missed, and which were. Nothing is written.
+
+What is counted is counted in threads: other calls of the process go on meanwhile.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,13 +17,16 @@ from chassis.errors import Invalid
 from chassis.store import Store
 from services.incident.domain.clock import ClockKind, ClockState
 from services.incident.domain.incident import Incident
+from services.incident.domain.levels import ServiceLevels
+from services.incident.domain.sla import SlaPolicy
 from services.incident.domain.spans import shifted
 from services.incident.domain.states import HoldReason, State
 from services.incident.domain.what_if import Step, rerun
 from services.incident.usecases.policies import Policies
 
 LOOKED_BACK = timedelta(days=90)
-MOST, MOST_SHOWN, MOST_STEPS = 1_000, 200, 500
+MOST, MOST_SHOWN = 1_000, 200
+_PAGE = 500
 _SIDE_BY_SIDE = 8
 
 Document = Mapping[str, Any]
@@ -73,37 +79,58 @@ class WhatIf:
         levels = await self._policies.levels()
         period = {"create_time": {"$gte": since, "$lt": until}}
         rows = await self._store.find("incidents", period, sort=[("create_time", -1)], limit=MOST)
-        past = [incident for incident in (from_document(row, Incident) for row in rows) if not incident.merged_into_id]
+        past = await asyncio.to_thread(_past, rows)
         matched = [incident for incident in past if policy.matches(incident.facts)]
         places, now = asyncio.Semaphore(_SIDE_BY_SIDE), self._store.clock()
 
         async def verdicts(incident: Incident) -> list[Verdict]:
             async with places:
                 steps = await self._steps(incident.id)
-            clocks = rerun(policy, incident.priority, incident.create_time, steps, now, levels.calendar)
-            return [
-                Verdict(
-                    incident.id,
-                    incident.number,
-                    kind,
-                    any(each.breached for each in incident.clocks if each.kind is kind),
-                    clock.breached,
-                    clock.breach_time or clock.due_time,
-                )
-                for kind, clock in clocks.items()
-                if clock.state is not ClockState.CANCELLED
-            ]
+                return await asyncio.to_thread(_verdicts, incident, policy, steps, now, levels)
 
         found = await asyncio.gather(*map(verdicts, matched))
         return Rerun(len(past), len(matched), [verdict for each in found for verdict in each])
 
     async def _steps(self, id: str) -> list[Step]:  # noqa: A002 - as above
-        """What happened to an incident, oldest first, from the snapshots that its events hold."""
+        """What happened to an incident, oldest first, from the snapshots that its events hold; they are read in pages."""
         subject = self._store.kinds[Incident].subject(id)
+        backwards: list[Step] = []
+        before = ""
         with ctx.use(replace(ctx.current(), scope={})):
-            rows = await self._store.history(subject, limit=MOST_STEPS)
-        told = (orjson.loads(row["data"]).get("incident") for row in reversed(rows))
-        return [_step(snapshot) for snapshot in told if snapshot is not None]
+            while rows := await self._store.history(subject, before=before, limit=_PAGE):
+                backwards += await asyncio.to_thread(_told, rows)
+                before = rows[-1]["_id"]
+                if len(rows) < _PAGE:
+                    break
+        return backwards[::-1]
+
+
+def _past(rows: Sequence[Document]) -> list[Incident]:
+    return [incident for incident in (from_document(row, Incident) for row in rows) if not incident.merged_into_id]
+
+
+def _verdicts(
+    incident: Incident, policy: SlaPolicy, steps: Sequence[Step], now: datetime, levels: ServiceLevels
+) -> list[Verdict]:
+    clocks = rerun(policy, incident.priority, incident.create_time, steps, now, levels.calendar)
+    return [
+        Verdict(
+            incident.id,
+            incident.number,
+            kind,
+            any(each.breached for each in incident.clocks if each.kind is kind),
+            clock.breached,
+            clock.breach_time or clock.due_time,
+        )
+        for kind, clock in clocks.items()
+        if clock.state is not ClockState.CANCELLED
+    ]
+
+
+def _told(rows: Sequence[Document]) -> list[Step]:
+    """The steps of a page of history, in its order."""
+    snapshots = (orjson.loads(row["data"]).get("incident") for row in rows)
+    return [_step(snapshot) for snapshot in snapshots if snapshot is not None]
 
 
 def _step(snapshot: Document) -> Step:

@@ -83,6 +83,26 @@ async def test_a_quarter_is_tried_against_a_policy_that_never_held() -> None:
         await what_if.rerun(strict.id, None, None)
 
 
+async def test_a_history_longer_than_a_page_counts_from_its_beginning() -> None:
+    desk = Desk()
+    with ctx.use(caller(subject="alice")):
+        opened = await desk.incidents.open({"title": "slow", "impact": Impact.LOW, "urgency": Urgency.LOW})
+        await desk.incidents.start(opened.id)
+        await desk.incidents.hold(opened.id, HoldReason.VENDOR, "")
+        desk.clock.advance(minutes=300)
+        await desk.incidents.resume(opened.id)
+        row = next(row for row in desk.backend.collections["changes"].values() if row["type"].endswith("IncidentResumed"))
+        for number in range(1_000):
+            copied = {**row, "_id": f"{row['_id']}-{number:04}", "version": row["version"] + number + 1}
+            desk.backend.collections["changes"][copied["_id"]] = copied
+        desk.clock.advance(minutes=60)
+        policy = await desk.policies.create_policy(
+            {"name": "two hours", "targets": targets(120), "pause_reasons": [HoldReason.VENDOR], "active": False}
+        )
+        found = await WhatIf(desk.store, desk.promises).rerun(policy.id, None, None)
+        assert found.missed(RESOLVE) == (1, 0, 0), "the hold that is a thousand rows back pauses the clock"
+
+
 def test_reopening_counts_on_and_what_was_cancelled_is_no_verdict() -> None:
     told = ((0, State.NEW), (50, State.RESOLVED), (500, State.IN_PROGRESS), (600, State.RESOLVED))
     steps = [Step(MONDAY + timedelta(minutes=at), state, acknowledged=at > 0) for at, state in told]
