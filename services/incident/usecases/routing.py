@@ -4,8 +4,8 @@ The team is named while an incident is opened, by rules that are held in memory 
 by what is open then, so that nobody who reports waits for it.
 """
 
-import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -128,14 +128,13 @@ class Routing:
         return profile
 
     async def open_counts(self, people: Sequence[str]) -> dict[str, int]:
-        """How many incidents are open with each, whoever asks, counted up to 1,000."""
-        tenant, states = ctx.current().tenant, {"$in": sorted(OPEN)}
-
-        async def count(person: str) -> int:
-            query = {"tenant": tenant, "assignee_id": person, "state": states}
-            return await self._store.backend.count("incidents", query, limit=MOST_COUNTED)
-
-        return dict(zip(people, await asyncio.gather(*map(count, people)), strict=True))
+        """How many incidents are open with each, whoever asks, told up to 1,000; one question, that an index answers."""
+        if not people:
+            return {}
+        query = {"tenant": ctx.current().tenant, "assignee_id": {"$in": list(people)}, "state": {"$in": sorted(OPEN)}}
+        found = await self._store.backend.find("incidents", query, projection={"assignee_id": 1, "_id": 0})
+        open_with = Counter(row["assignee_id"] for row in found)
+        return {person: min(open_with[person], MOST_COUNTED) for person in people}
 
     async def placed(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """What an incident is opened with, and its team by the rules, where nobody has named one."""

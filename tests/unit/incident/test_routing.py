@@ -109,6 +109,27 @@ async def test_the_team_is_there_when_an_incident_is_opened_and_the_person_soon_
     assert "nobody of the team" in [run.steps[0] for run in runs][-1]
 
 
+async def test_what_is_open_with_a_whole_team_is_one_question(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, asked = machine.store.backend, list[str]()
+
+    def counted(name: str) -> Any:
+        method = getattr(backend, name)
+
+        def told(*arguments: Any, **named: Any) -> Any:
+            asked.append(f"{name} {arguments[0]}")
+            return method(*arguments, **named)
+
+        return told
+
+    for name in ("find", "find_one", "count", "aggregate"):
+        monkeypatch.setattr(backend, name, counted(name))
+    people = [f"person-{number}" for number in range(100)]
+    assert await machine.routing.open_counts(people) == dict.fromkeys(people, 0)
+    assert asked == ["find incidents"]
+    assert await machine.routing.open_counts([]) == {}
+    assert len(asked) == 1, "of nobody nothing is asked"
+
+
 async def test_in_turn_each_gets_one_and_nobody_two(machine: Machine) -> None:
     await machine.routing.create_rule({"name": "all", "team_id": "t", "method": Method.ROUND_ROBIN})
     for user in ("a", "b", "c"):
