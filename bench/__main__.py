@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import agent, alerts, child, edge, impact, report, samples, search
+from bench import agent, alerts, child, desk, edge, impact, report, samples, search
 from bench.data import SEED
 from bench.measure import Bench, Description, UseDriver, summarized, versions
 from bench.plan import QUICK, Plan
@@ -82,6 +82,8 @@ async def _measure(parsed: argparse.Namespace, plan: Plan) -> dict[str, Any]:
             rows += await samples.measured(description, series=plan.series, rounds=plan.rounds, seconds=seconds, rate=2_000)
             with TemporaryDirectory(prefix="itsm-bench-search-") as folder:
                 rows.append(await search.measured(plan.records, Path(folder)))
+    if plan.whole:
+        rows += await desk.rows(plan.desk_records, plan.timers)
     rows.append(await agent.measured(plan.agent_seconds))
     seen = versions(description)
     common = {"driver": bench.driver, "seed": SEED, "records": plan.records, "versions": seen}

@@ -23,6 +23,7 @@ from typing import Any
 import pymongo
 
 from bench.data import SEED
+from bench.plan import QUEUE, QUEUE_FACETS, TIMERS
 from chassis import context as ctx
 from chassis.codec import to_document
 from chassis.context import Actor, Context
@@ -258,6 +259,24 @@ async def measured(address: str, *, records: int, count: int) -> dict[str, Any]:
         async with _database(address) as uri:
             report["timers"] = await timers(uri, count)
     return report | {"load_after": os.getloadavg()}
+
+
+async def rows(records: int, count: int) -> list[dict[str, Any]]:
+    """The same as rows of the bench: the slowest page, the slowest counts of what is open, and the timers."""
+    report = await measured("", records=records, count=count)
+    told, timer = report["lists"]["questions"], report["timers"]
+    filters = {name: asked for name, (asked, _) in questions(random.Random(SEED)).items()}  # noqa: S311 - as above
+    asks = {"page": list(told), "facets": [name for name, asked in filters.items() if _OPEN in asked]}
+    found = []
+    for what, target in (("page", QUEUE), ("facets", QUEUE_FACETS)):
+        slowest = {figure: max(told[name][what][figure] for name in asks[what]) for figure in ("p50", "p99")}
+        kinds = {name: told[name][what] for name in asks[what]}
+        row = {"operation": f"queue {what}", "records": records, **slowest, "kinds": kinds, "cpu": {}}
+        found.append(row | {"targets": [target.judge(slowest[target.figure])]})
+    seconds = timer["all_after_seconds"]
+    wrong = timer["timers"] - timer["told"] + timer["told_twice"]
+    row = {"operation": "timers", "count": count, "cpu_ms": timer["cpu_ms"], "seconds": seconds, "errors": wrong, "cpu": {}}
+    return [*found, row | {"targets": [TIMERS.judge(seconds)]}]
 
 
 def main() -> int:

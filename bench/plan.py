@@ -48,6 +48,8 @@ TARGETS: dict[tuple[str, int], Target] = {
 CONSUMED = Target("cpu_ms", 0.1, 0.03)
 IMPACT, IMPACT_IN_MEMORY = Target("cpu_ms", 3.0), Target("cpu_ms", 1.0, 0.1)
 SEARCH = Target("p99", 500)  # at 1,000,000 incidents
+QUEUE, QUEUE_FACETS = Target("p99", 300), Target("p50", 300)  # at 1,000,000 incidents, of which the open ones are counted
+TIMERS = Target("seconds", 60)  # until the last of 50,000 that fall due within a minute has been told, from the first on
 VISIBLE_P50, VISIBLE_P95 = Target("p50", 25), Target("p95", 100)
 
 
@@ -66,6 +68,8 @@ class Plan:
     alerts: int = 2_000
     series: int = 20_000
     agent_seconds: float = 40.0
+    desk_records: int = 200_000
+    timers: int = 20_000
     whole: bool = True  # with what takes minutes to prepare: a graph of a thousand assets, samples on their way to buckets
 
 

@@ -19,7 +19,7 @@ from services.incident.domain.incident import Incident
 from services.incident.domain.link import LinkKind
 from services.incident.domain.note import Note
 from services.incident.domain.priority import Impact, Priority, Urgency
-from services.incident.domain.states import HoldReason, Source, State
+from services.incident.domain.states import OPEN, HoldReason, Source, State
 from services.incident.store.fields import enum_field, time_field
 from services.incident.usecases.alerts import FIRING_CLAIM
 from services.incident.usecases.incidents import LATEST_CLAIM
@@ -35,6 +35,8 @@ DUE_FIELD, FOLLOW_UP_FIELD = "next_due_time", "follow_up_time"
 # Each is written with every insert, and again when one of its fields changes: only what a list or the timer asks for. Who is
 # bounded to their own incidents always asks by requester; nobody owns an incident yet when it is opened, and many concern no
 # asset, so the indexes by owner, service and asset hold what names one. Without them a page of an asset is a walk over all.
+# What is open is a few of a hundred: the index of those holds all that a queue is filtered and counted by, so that the counts
+# beside it are told without reading a record, and a record leaves it when it ends.
 INDEXES = (
     Index(INCIDENTS, [("tenant", 1), ("number", 1)]),
     Index(INCIDENTS, [("tenant", 1), ("moved_from", 1)], partial={"moved_from": {"$gt": ""}}),
@@ -45,6 +47,19 @@ INDEXES = (
     *(
         Index(INCIDENTS, [("tenant", 1), (named, 1), ("create_time", -1), ("_id", 1)], partial={named: {"$gt": ""}})
         for named in ("assignee_id", "team_id", "service_id", "asset_ids")
+    ),
+    Index(
+        INCIDENTS,
+        [("tenant", 1), ("category", 1), ("priority", 1), ("create_time", -1), ("_id", 1)],
+        partial={"category": {"$gt": ""}},
+    ),
+    Index(
+        INCIDENTS,
+        [
+            *(("tenant", 1), ("team_id", 1), ("state", 1), ("create_time", -1), ("_id", 1)),
+            *((counted, 1) for counted in ("assignee_id", "priority", "category")),
+        ],
+        partial={"state": {"$in": sorted(OPEN)}},
     ),
     due_index(INCIDENTS, DUE_FIELD, "tenant", "_id"),
     due_index(INCIDENTS, FOLLOW_UP_FIELD),

@@ -8,7 +8,8 @@ from pymongo import AsyncMongoClient
 from pymongo.uri_parser import parse_uri
 
 from chassis.domain import SystemClock
-from services.incident.store import DUE_FIELD, listings
+from chassis.listing.facets import Facets
+from services.incident.store import DUE_FIELD, INCIDENT_FIELDS, listings
 from tests.integration.incident.conftest import Caller
 
 QUESTIONS = [
@@ -17,6 +18,8 @@ QUESTIONS = [
     ('state = "NEW"', ""),
     ('assigneeId = "alice"', ""),
     ('teamId = "team_1"', ""),
+    ('teamId = "team_1" AND state IN (NEW, ASSIGNED, IN_PROGRESS, ON_HOLD)', ""),
+    ('category = "Mail" AND priority = P1', ""),
     ('requesterId = "rita"', ""),
     ('number = "INC0000001"', ""),
 ]
@@ -43,6 +46,24 @@ async def test_a_list_is_read_in_the_order_of_an_index(desk: Caller, database: s
     assert "IXSCAN" in found
     assert "COLLSCAN" not in found
     assert "SORT" not in found or "number" in filter_text
+
+
+async def test_the_counts_beside_a_queue_are_told_without_reading_a_record(desk: Caller, database: str) -> None:
+    for _ in range(3):
+        await desk.open()
+    facets = Facets.of("state,priority,teamId,category")
+    assert facets is not None
+    facets.settle(INCIDENT_FIELDS)
+    among = 'teamId = "team_1" AND state IN (NEW, ASSIGNED, IN_PROGRESS, ON_HOLD)'
+    page = listings(b"a key that signs page tokens", SystemClock())["incidents"].page("main", among)
+    pipeline = [{"$match": {"tenant": "main"}}, *facets.pipeline(page.query)]
+    client: Any = AsyncMongoClient(database)
+    asked = {"aggregate": "incidents", "pipeline": pipeline, "cursor": {}}
+    explained = await client[parse_uri(database)["database"]].command("explain", asked, verbosity="queryPlanner")
+    await client.close()
+    found = stages(explained["stages"][0]["$cursor"]["queryPlanner"]["winningPlan"])
+    assert "PROJECTION_COVERED" in found
+    assert "FETCH" not in found
 
 
 async def test_the_timer_reads_only_what_has_something_to_come(desk: Caller, database: str) -> None:
