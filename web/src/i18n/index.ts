@@ -54,6 +54,9 @@ const language = present();
 const texts = new Map<string, string>();
 const plural = new Intl.PluralRules(language);
 
+/** Whether what comes first lies on the right. Drawings and keys with sides of their own go by it; the rest is the style sheets'. */
+export const rightToLeft = RIGHT_TO_LEFT.has(language);
+
 interface Branch {
   readonly [name: string]: string | Branch;
 }
@@ -94,7 +97,7 @@ export async function words(...areas: readonly Area[]): Promise<void> {
 /** Says to the browser in which language, and in which direction, the page is. */
 export function applyLanguage() {
   document.documentElement.lang = language;
-  document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
+  document.documentElement.dir = rightToLeft ? "rtl" : "ltr";
 }
 
 /** Shows everything in another language from now on, on this device. */

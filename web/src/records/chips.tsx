@@ -1,8 +1,8 @@
 import type { Incident, Schemas } from "@/api/client";
-import { t } from "@/i18n";
+import { rightToLeft, t } from "@/i18n";
 import { Chip, type Tone } from "@/ui/bits";
 import type { IconName } from "@/ui/Icon";
-import { lasting, seconds, useNow } from "@/ui/time";
+import { at, lasting, seconds, useNow } from "@/ui/time";
 
 type Clock = Schemas["Clock"];
 
@@ -51,6 +51,9 @@ export interface Reading {
   text: string;
 }
 
+/** A sign stays before its number though the page goes the other way. */
+const MINUS = rightToLeft ? "\u200e−" : "−";
+
 /** How a clock stands at an instant, by color, sign and text alike. */
 export function read(clock: Clock, instant: number): Reading {
   if (clock.state === "CANCELLED") return { tone: "still", icon: "close", text: t("sla.cancelled") };
@@ -61,10 +64,10 @@ export function read(clock: Clock, instant: number): Reading {
   }
   if (clock.state === "PAUSED") {
     const left = (seconds(clock.target) - seconds(clock.elapsed)) * 1000;
-    return { tone: "still", icon: "pause", text: t("sla.paused", { left: (left < 0 ? "−" : "") + lasting(left) }) };
+    return { tone: "still", icon: "pause", text: t("sla.paused", { left: (left < 0 ? MINUS : "") + lasting(left) }) };
   }
   const left = clock.dueTime ? Date.parse(clock.dueTime) - instant : 0;
-  if (left < 0) return { tone: "bad", icon: "late", text: `−${lasting(left)}` };
+  if (left < 0) return { tone: "bad", icon: "late", text: MINUS + lasting(left) };
   const warned = clock.warnTime ? Date.parse(clock.warnTime) <= instant : false;
   return { tone: warned ? "warn" : "still", icon: "clock", text: lasting(left) };
 }
@@ -79,11 +82,7 @@ export function ClockChip({ clock, named = false }: { clock: Clock; named?: bool
     <Chip
       tone={tone}
       icon={icon}
-      title={
-        clock.dueTime
-          ? t("sla.due", { kind: t(`clock.${clock.kind}`), time: new Date(clock.dueTime).toLocaleString() })
-          : undefined
-      }
+      title={clock.dueTime ? t("sla.due", { kind: t(`clock.${clock.kind}`), time: at(clock.dueTime) }) : undefined}
     >
       {named ? `${t(`clock.${clock.kind}`)}: ${text}` : text}
     </Chip>

@@ -52,10 +52,13 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS;
 
+/** What points along the writing, or is drawn as it is written. */
+const TURNS: ReadonlySet<IconName> = new Set(["back", "out", "undo", "question", "task", "note", "audit", "major"]);
+
 /** A drawing beside a text that says the same; a lone one needs a label where it stands. */
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg className="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+    <svg className={TURNS.has(name) ? "icon turns" : "icon"} viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       <path d={PATHS[name]} />
     </svg>
   );

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import type { ReactNode } from "react";
 import { asProblem } from "@/api/problem";
-import { t } from "@/i18n";
+import { rightToLeft, t } from "@/i18n";
 import { Icon, type IconName } from "./Icon";
 import { ago, at, useNow } from "./time";
 import { copied } from "./toasts";
@@ -18,7 +18,7 @@ export function Chip({ tone, icon, children, title }: { tone: Tone; icon?: IconN
 }
 
 /** From one to the other, as the writing goes; between marks of its direction, as the two may be written the other way. */
-export const Towards = () => <span aria-hidden="true">{document.documentElement.dir === "rtl" ? "\u200f←\u200f" : "→"}</span>;
+export const Towards = () => <span aria-hidden="true">{rightToLeft ? "\u200f←\u200f" : "→"}</span>;
 
 /** How long ago something was; the exact instant on hover. */
 export function Ago({ time }: { time: string | undefined }) {

@@ -8,6 +8,7 @@ import { type Content, spoken, useForms, worded } from "@/records/schema/forms";
 import { titled } from "@/records/schema/RefPick";
 import { Ago, Chip, Empty, Loading, Problem, type Tone } from "@/ui/bits";
 import { TextFilter } from "@/ui/filters";
+import { at } from "@/ui/time";
 import { hintOf, nameOf, placeOf } from "./places";
 
 const PAGE = 100;
@@ -161,6 +162,6 @@ export function Records() {
 function said(value: unknown): string {
   if (typeof value === "number") return String(value);
   if (typeof value !== "string" || value === "" || value.endsWith("_UNSPECIFIED")) return "";
-  if (/^\d{4}-\d\d-\d\dT/.test(value)) return new Date(value).toLocaleString();
+  if (/^\d{4}-\d\d-\d\dT/.test(value)) return at(value);
   return /^[A-Z][A-Z\d_]*$/.test(value) ? spoken(value) : value;
 }

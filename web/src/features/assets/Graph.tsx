@@ -3,7 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
 import { api, body, type Schemas } from "@/api/client";
 import { useSession } from "@/app/session";
-import { t } from "@/i18n";
+import { rightToLeft, t } from "@/i18n";
 import { className } from "@/ui/assets";
 import { Empty, Loading, Problem } from "@/ui/bits";
 import { Views } from "@/ui/filters";
@@ -15,6 +15,8 @@ type Answer = Schemas["GetGraphResponse"];
 
 const WIDTH = 168;
 const HEIGHT = 46;
+/** Where the texts of a node begin. */
+const TEXT_X = rightToLeft ? WIDTH - 12 : 12;
 const DEPTHS = ["1", "2", "3"] as const;
 
 interface Item extends Placed {
@@ -95,10 +97,12 @@ export function Graph({ id, depth, onDepth }: { id: string; depth: number; onDep
 }
 
 function itemsOf(answer: Answer, states: ReadonlyMap<string, string> | undefined): Item[] {
+  // The service lays it out from left to right.
+  const along = (x: number) => (rightToLeft ? -x : x);
   return [
     ...answer.nodes.map((node) => ({
       id: node.id,
-      x: node.x,
+      x: along(node.x),
       y: node.y,
       title: node.restricted ? t("graph.restricted") : node.name,
       sub:
@@ -111,7 +115,7 @@ function itemsOf(answer: Answer, states: ReadonlyMap<string, string> | undefined
     })),
     ...answer.groups.map((group) => ({
       id: group.id,
-      x: group.x,
+      x: along(group.x),
       y: group.y,
       title: t("graph.group", { count: group.count, name: className(group.class) || t("graph.restricted") }),
       sub: t("graph.unfold"),
@@ -258,10 +262,10 @@ function Drawing({
           >
             {item.group && <rect x="5" y="5" width={WIDTH} height={HEIGHT} rx="8" />}
             <rect width={WIDTH} height={HEIGHT} rx="8" />
-            <text x="12" y="19">
+            <text x={TEXT_X} y="19">
               {short(item.title, 22)}
             </text>
-            <text x="12" y="35" className="sub">
+            <text x={TEXT_X} y="35" className="sub">
               {short(item.sub, 26)}
             </text>
             <title>{item.title}</title>

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from "react";
 import { ask } from "@/api/client";
 import { useCommands } from "@/app/keys";
 import { now, useSession } from "@/app/session";
-import { locale, t } from "@/i18n";
+import { locale, rightToLeft, t } from "@/i18n";
 import { useLive } from "@/live/live";
 import { FieldsForm } from "@/records/FieldsForm";
 import type { RecordSearch } from "@/records/search";
@@ -65,7 +65,7 @@ export function CalendarPage() {
   const show = (value: string) => go({ view: value as Look });
   const group = t("calendar.title");
   // What is later lies where the writing goes.
-  const [back, ahead] = document.documentElement.dir === "rtl" ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"];
+  const [back, ahead] = rightToLeft ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"];
   useCommands([
     { id: "calendar.earlier", label: t("calendar.earlier"), keys: ["[", back], group, run: () => step(-1) },
     { id: "calendar.later", label: t("calendar.later"), keys: ["]", ahead], group, run: () => step(1) },

@@ -9,7 +9,7 @@ import { Empty, Loading, Problem } from "@/ui/bits";
 import { Views } from "@/ui/filters";
 import { Icon } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
-import { ago, useNow } from "@/ui/time";
+import { ago, at, useNow } from "@/ui/time";
 import { copied, toast, toastProblem } from "@/ui/toasts";
 import { download } from "./csv";
 import { type Board as Dashboard, useActs, useBoard, useData, useDefinitions, useDraft } from "./data";
@@ -157,7 +157,7 @@ function Shown({ board, again }: { board: Dashboard; again: () => void }) {
       </div>
       {draft.data?.etag && draft.data.updateTime && (
         <div className="notice line wrap" role="status">
-          <span>{t("board.draftWaits", { time: new Date(draft.data.updateTime).toLocaleString(locale()) })}</span>
+          <span>{t("board.draftWaits", { time: at(draft.data.updateTime) })}</span>
           <Button size="compact-sm" onClick={edit}>
             {t("board.draftGoOn")}
           </Button>

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useRef } from "react";
-import { t } from "@/i18n";
+import { rightToLeft, t } from "@/i18n";
 import { Icon } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
 import type { Tile } from "./data";
@@ -13,7 +13,8 @@ interface Props {
   children: (tile: Tile, tools: ReactNode) => ReactNode;
 }
 
-const rightToLeft = () => document.documentElement.dir === "rtl";
+/** What a step to the right is in columns, which are counted from where the writing begins. */
+const RIGHT = rightToLeft ? -1 : 1;
 
 /** The tiles of a dashboard to be moved and resized: by pointer, by keyboard, and by the menu of each. */
 export function Grid({ state, act, onCopy, children }: Props) {
@@ -48,7 +49,7 @@ export function Grid({ state, act, onCopy, children }: Props) {
     const from = held.current;
     if (from === null) return;
     const { width, height } = cell();
-    const across = Math.round(((event.clientX - from.x) * (rightToLeft() ? -1 : 1)) / width);
+    const across = Math.round(((event.clientX - from.x) * RIGHT) / width);
     const down = Math.round((event.clientY - from.y) / height);
     if (lifted === null) {
       // A press is no move: whoever only chooses a tile changes nothing.
@@ -79,8 +80,7 @@ export function Grid({ state, act, onCopy, children }: Props) {
     if (event.key === " " || event.key === "Enter") return done(up ? { act: "drop" } : { act: "lift", id: tile.id });
     if (!up) return;
     if (event.key === "Escape") return done({ act: "cancel" });
-    const side = rightToLeft() ? -1 : 1;
-    const step = { ArrowLeft: [-side, 0], ArrowRight: [side, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const step = { ArrowLeft: [-RIGHT, 0], ArrowRight: [RIGHT, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (step === undefined) return;
     const [x = 0, y = 0] = step;
     done(event.shiftKey ? { act: "size", dw: x, dh: y } : { act: "move", dx: x, dy: y });
@@ -130,8 +130,8 @@ export function Grid({ state, act, onCopy, children }: Props) {
                   nudge(tile, t("board.narrower"), { w: -1 }),
                   nudge(tile, t("board.taller"), { h: 1 }),
                   nudge(tile, t("board.shorter"), { h: -1 }),
-                  nudge(tile, t("board.left"), { x: -1 }),
-                  nudge(tile, t("board.right"), { x: 1 }),
+                  nudge(tile, t("board.left"), { x: -RIGHT }),
+                  nudge(tile, t("board.right"), { x: RIGHT }),
                   nudge(tile, t("board.up"), { y: -1 }),
                   nudge(tile, t("board.down"), { y: 1 }),
                   { label: t("board.copyTile"), run: () => onCopy(tile) },

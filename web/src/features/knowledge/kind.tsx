@@ -7,6 +7,7 @@ import { Links } from "@/records/Links";
 import { Ago, Chip, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import { Teams } from "@/ui/teams";
+import { at } from "@/ui/time";
 import { Editor } from "./Editor";
 import { Opinions } from "./Opinions";
 import { Reader } from "./Reader";
@@ -161,8 +162,8 @@ export const ARTICLES: Kind<Article> = {
     [t("article.uses"), String(article.useCount)],
     [t("article.helped"), `${article.helpfulCount} / ${article.helpfulCount + article.unhelpfulCount}`],
     [t("article.publishTime"), article.publishTime ? <Ago key="p" time={article.publishTime} /> : null],
-    [t("article.reviewTime"), article.reviewTime ? new Date(article.reviewTime).toLocaleDateString() : null],
-    [t("article.expireTime"), article.expireTime ? new Date(article.expireTime).toLocaleDateString() : null],
+    [t("article.reviewTime"), article.reviewTime ? at(article.reviewTime) : null],
+    [t("article.expireTime"), article.expireTime ? at(article.expireTime) : null],
   ],
   main: (article) => <Reader article={article} />,
   side: (article) => <Links kind={ARTICLES} record={article} />,

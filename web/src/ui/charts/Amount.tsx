@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { locale, t } from "@/i18n";
+import { locale, rightToLeft, t } from "@/i18n";
 
 /** Which way is better: fewer, more, or neither. */
 export type Better = "less" | "more" | "neither";
@@ -40,7 +40,8 @@ function Trend({ share, better, was }: { share: number; better: Better; was: str
   const format = new Intl.NumberFormat(locale(), { style: "percent", signDisplay: "exceptZero" });
   return (
     <span className="trend" data-good={good} title={t("common.before", { value: was })}>
-      <span aria-hidden="true">{rounded === 0 ? "→" : share > 0 ? "↗" : "↘"}</span> {format.format(rounded / 100)}
+      <span aria-hidden="true">{(rightToLeft ? "←↖↙" : "→↗↘")[rounded === 0 ? 0 : share > 0 ? 1 : 2]}</span>{" "}
+      {format.format(rounded / 100)}
     </span>
   );
 }

@@ -1,5 +1,5 @@
 import { type PointerEvent, type ReactNode, type RefObject, useEffect, useId, useRef, useState } from "react";
-import { locale, t } from "@/i18n";
+import { locale, rightToLeft, t } from "@/i18n";
 import { useForm } from "./Figure";
 import { scaleTo, segments, shade } from "./scale";
 
@@ -12,8 +12,9 @@ interface Line {
 const USUAL_WIDTH = 640;
 const LEAST_WIDTH = 240;
 const HEIGHT = 200;
-const LEFT = 34;
-const RIGHT = 6;
+/** Beside the drawing, where the writing begins and where it ends. */
+const START = 34;
+const END = 6;
 const TOP = 10;
 const BOTTOM = 22;
 const LABELS = 6;
@@ -100,13 +101,15 @@ export function Lines({
   if (lines.every(({ values }) => values.every((value) => value === null)))
     return <p className="muted nothing">{t("common.noData")}</p>;
   const { ticks, top } = scaleTo(most ?? Math.max(1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
-  const x = (index: number) => LEFT + (index / Math.max(1, days.length - 1)) * (width - LEFT - RIGHT);
+  // The days go as the writing does; the anchors of the texts do so by themselves.
+  const along = (place: number) => (rightToLeft ? width - place : place);
+  const x = (index: number) => along(START + (index / Math.max(1, days.length - 1)) * (width - START - END));
   const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
   const every = Math.max(1, Math.ceil(days.length / LABELS));
   const onPointerMove = (event: PointerEvent<SVGSVGElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
-    const pointed = ((event.clientX - box.x) / box.width) * width;
-    const index = Math.round(((pointed - LEFT) / (width - LEFT - RIGHT)) * (days.length - 1));
+    const pointed = along(((event.clientX - box.x) / box.width) * width);
+    const index = Math.round(((pointed - START) / (width - START - END)) * (days.length - 1));
     setAt(Math.min(days.length - 1, Math.max(0, index)));
   };
   const color = shade;
@@ -129,8 +132,8 @@ export function Lines({
         <title id={title}>{lines.map(({ name }) => name).join(", ")}</title>
         {ticks.map((tick) => (
           <g key={tick}>
-            <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
-            <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end">
+            <line x1={along(START)} x2={along(width - END)} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
+            <text x={along(START - 8)} y={y(tick) + 4} textAnchor="end">
               {written(tick)}
             </text>
           </g>
