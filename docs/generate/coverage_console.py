@@ -6,6 +6,7 @@ _CONSOLE = "e2e/console"
 _CHANGES = f"{_CONSOLE}/test_changes.py::test_a_change_is_planned_around_what_stands_against_it_talked_about_and_agreed_to"
 _KNOWLEDGE = f"{_CONSOLE}/test_knowledge.py::test_what_helped_is_written_down_looked_at_and_read_by_whom_it_is_for"
 _ROLES = f"{_CONSOLE}/test_admin.py::test_two_roles_are_held_against_each_other_and_a_role_counts_in_a_page_that_is_open"
+_PROMISE = "test_a_promise_is_warned_of_waits_goes_on_and_is_missed_by_the_clock_of_the_server"
 
 CONSOLE = (
     Capability(
@@ -63,6 +64,13 @@ CONSOLE = (
         "phone view of who is on call: by button and sweep, without a network, installable",
         (f"{_CONSOLE}/test_oncall.py::test_an_engineer_is_called_and_does_all_of_it_from_a_phone",),
         ("e2e/test_oncall.py::test_a_test_page_has_a_receipt_and_who_may_only_look_calls_nobody",),
+        MATRIX,
+        (),
+    ),
+    Capability(
+        "console: a promise warned of, paused, missed, by the clock of the server",
+        (f"{_CONSOLE}/test_service_levels.py::{_PROMISE}",),
+        (f"{_CONSOLE}/test_conditions.py::test_a_script_that_is_not_ours_does_not_run",),
         MATRIX,
         (),
     ),

@@ -88,7 +88,7 @@ def build(settings: Settings) -> Service:
         settings.console_client_secret.get_secret_value(),
         settings.public_url,
     )
-    sign_in = SignIn(realm, credentials, auth, assembly.http, key)
+    sign_in = SignIn(realm, credentials, auth, assembly.http, key, assembly.clock)
     stream = _stream(settings, assembly, credentials, key)
 
     api = FastAPI(title="itsm", openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=dict(answers.handlers()))

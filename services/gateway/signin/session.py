@@ -13,7 +13,7 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass
-from email.utils import formatdate
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -24,6 +24,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from itsm.auth import v1 as pb
 
 from chassis import proof, protojson
+from chassis.domain import Clock
 from chassis.errors import Error, Unauthenticated
 from chassis.http.problems import Problem
 from chassis.rpc import call
@@ -63,13 +64,16 @@ class Realm:
 
 
 class SignIn:
-    """The addresses under `/auth`."""
+    """The addresses under `/auth`. By `clock` pages tell how long ago something was, and what is left of a promise."""
 
-    def __init__(self, realm: Realm, credentials: Credentials, auth: Auth, http: httpx.AsyncClient, key: bytes) -> None:
+    def __init__(
+        self, realm: Realm, credentials: Credentials, auth: Auth, http: httpx.AsyncClient, key: bytes, clock: Clock
+    ) -> None:
         self._realm = realm
         self._credentials = credentials
         self._auth = auth
         self._http = http
+        self._clock = clock
         self._key = hashlib.sha256(b"login" + key).digest()
         self.router = router = APIRouter(prefix="/auth", include_in_schema=False)
         router.add_api_route("/config", self.config, methods=["GET"])
@@ -154,8 +158,9 @@ class SignIn:
         token = metadata["authorization"].removeprefix("Bearer ")
         tenant = metadata.get("x-itsm-tenant", "")
         answer = await call(self._auth.users.WhoAmI, pb.WhoAmIRequest(), token=token, tenant=tenant, repeatable=True)
-        # Pages show what is left of a promise, and the clock of a browser's machine may be wrong.
-        return Response(protojson.encode(answer), media_type="application/json", headers={"date": formatdate(usegmt=True)})
+        # The clock of a browser's machine may be wrong.
+        date = format_datetime(self._clock(), usegmt=True)
+        return Response(protojson.encode(answer), media_type="application/json", headers={"date": date})
 
     async def logout(self, request: Request) -> Response:
         """Ends the session here and says where to end it at Keycloak."""

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ from itsm.auth import v1 as pb
 from chassis.errors import Unauthenticated
 from chassis.http.problems import Problem
 from chassis.rpc import Channels
+from chassis.testing import FakeClock
 from services.gateway.rest import answers
 from services.gateway.rest.limits import Limits
 from services.gateway.signin.credentials import Auth, Credentials
@@ -36,7 +38,11 @@ async def browser(credentials: Credentials) -> AsyncIterator[httpx.AsyncClient]:
     channels = Channels()
     async with httpx.AsyncClient() as http:
         api = FastAPI(exception_handlers=dict(answers.handlers()))
-        api.include_router(SignIn(REALM, credentials, Auth(channels, NOBODY), http, b"a key").router)
+        api.include_router(
+            SignIn(
+                REALM, credentials, Auth(channels, NOBODY), http, b"a key", FakeClock(datetime(2026, 11, 24, tzinfo=UTC))
+            ).router
+        )
         transport = httpx.ASGITransport(Limits(api, secure=False), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client
@@ -99,7 +105,9 @@ async def test_a_former_session_that_cannot_be_closed_spoils_no_sign_in(credenti
     await server.start()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(keycloak)) as http:
         api = FastAPI(exception_handlers=dict(answers.handlers()))
-        api.include_router(SignIn(REALM, credentials, auth, http, b"a key").router)
+        api.include_router(
+            SignIn(REALM, credentials, auth, http, b"a key", FakeClock(datetime(2026, 11, 24, tzinfo=UTC))).router
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://gateway") as client:
             begun = await client.get("/auth/login?next=/incidents")
             asked = parse_qs(urlsplit(begun.headers["location"]).query)

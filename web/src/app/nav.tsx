@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { ask, quoted } from "@/api/client";
 import { t } from "@/i18n";
 import type { IconName } from "@/ui/Icon";
+import { useNotices } from "./notices";
 import { useSession } from "./session";
 
 /** A place that the rail leads to. */
@@ -106,11 +107,8 @@ export const GROUPS = (): readonly Group[] => [
 ];
 
 function Unread() {
-  const { data } = useQuery({
-    queryKey: ["counts", "inbox"],
-    queryFn: () => ask<{ unreadCount: number }>("GET", "inbox", { query: { pageSize: 1, unread: true } }),
-  });
-  return data && data.unreadCount > 0 ? <Shown value={data.unreadCount} capped={data.unreadCount >= 99} /> : null;
+  const unread = useNotices();
+  return unread > 0 ? <Shown value={unread} capped={unread >= 99} /> : null;
 }
 
 function MyVotes() {

@@ -17,11 +17,13 @@ const PAGES = new Set([
   "assets",
 ]);
 
+export const hasPage = (resources: string) => PAGES.has(resources);
+
 /** The address of a record's page; its kind is data, which the router's types cannot know. */
 export const addressOf = (resources: string, id: string) => ({ to: `/${resources}/$id` as "/incidents/$id", params: { id } });
 
 export function RecordLink({ resources, id, children }: { resources: string; id: string; children: ReactNode }) {
-  if (!PAGES.has(resources)) return <span>{children}</span>;
+  if (!hasPage(resources)) return <span>{children}</span>;
   return <Link {...addressOf(resources, id)}>{children}</Link>;
 }
 
