@@ -26,6 +26,7 @@ from chassis.guard import Guard
 from chassis.keys import Keys
 from chassis.lease import Lease
 from chassis.peers import SERVICE_CLIENTS
+from chassis.policy import Part
 from chassis.rpc import Channels, Edge, call
 from chassis.service import Service, Stage
 from chassis.settings import Settings
@@ -164,12 +165,21 @@ class Assembly:
         await self.backend.close()
 
     async def _fetch_policy(self) -> Policy:
+        known = self.guard.known
+        asked = auth_pb.GetPolicyRequest(known_version=known.version, known_revision=known.revision) if known else None
         stub = auth_pb.PolicyServiceStub(self.channels.to(self.settings.auth_target))
-        answer = await call(stub.GetPolicy, auth_pb.GetPolicyRequest(), repeatable=True)
-        roles = {role.role: frozenset(role.permissions) for role in answer.roles}
-        scopes = {
-            role.role: {scope.resource: orjson.loads(scope.filter) for scope in role.scopes}
-            for role in answer.roles
-            if role.scopes
-        }
-        return Policy(answer.version, roles, scopes)
+        answer = await call(stub.GetPolicy, asked or auth_pb.GetPolicyRequest(), repeatable=True)
+        if known is not None and (answer.version, answer.revision) == (known.version, known.revision):
+            return known
+        own = {each.tenant: _part(each.roles, lambda row: map(answer.permissions.__getitem__, row)) for each in answer.tenants}
+        common = _part(answer.roles, iter)
+        return Policy(answer.version, common.roles, common.scopes, answer.revision, own)
+
+
+def _part(rows: Iterable[Any], permitted: Callable[[Any], Iterable[str]]) -> Part:
+    """What roles permit, as the auth service tells it."""
+    known = list(rows)
+    return Part(
+        {row.role: frozenset(permitted(row.permissions)) for row in known},
+        {row.role: {scope.resource: orjson.loads(scope.filter) for scope in row.scopes} for row in known if row.scopes},
+    )

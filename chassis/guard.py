@@ -1,7 +1,8 @@
 """Who is calling and what they may do, as one service enforces it: verified tokens and the policy as last heard.
 
-The policy is fetched from the auth service, kept in the service's own database and fetched again every 15 s, so that a
-service starts and works while the auth service is away. So are the keys of both issuers, good for a day.
+The policy is asked for at the auth service every 2 s, which says it again only where it is another, and is kept in the
+service's own database, so that a service starts and works while the auth service is away. So are the keys of both issuers,
+good for a day.
 
 Fails: `Unavailable` until a policy was heard for the first time; a failed refresh is logged and the last policy stays.
 """
@@ -9,17 +10,21 @@ Fails: `Unavailable` until a policy was heard for the first time; a failed refre
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import orjson
 
 from chassis.auth import Policy, Principal, Verifier
 from chassis.errors import Error, Unavailable
+from chassis.policy import Part
 from chassis.store import Backend, Update
 
 POLICIES = "policies"
 ISSUER_KEYS = "issuer_keys"
-REFRESH_SECONDS = 15.0
+REFRESH_SECONDS = 2.0
+"""So long, and the time of one answer, may a role that somebody changed count as it was (docs/decisions/052)."""
+_KEYS_SECONDS = 15.0
 _NOTED_SECONDS = 600.0  # so much older than they are, at most, are keys taken to be after a restart
 _RETRY_SECONDS = 1.0
 
@@ -34,6 +39,7 @@ class Guard:
         self._fetch = fetch
         self._backend = backend
         self._policy: Policy | None = None
+        self._refreshing = asyncio.Lock()
         self._noted: dict[str, tuple[str, float]] = {}
 
     async def verify(self, token: str, tenant_hint: str = "") -> Principal:
@@ -44,6 +50,11 @@ class Guard:
         """The policy as last heard. Raises `Unavailable` before that."""
         if self._policy is None:
             raise Unavailable("the policy is not known here yet", reason="NO_POLICY")
+        return self._policy
+
+    @property
+    def known(self) -> Policy | None:
+        """The same; None before that."""
         return self._policy
 
     async def check(self) -> None:
@@ -75,7 +86,7 @@ class Guard:
                 await self.note_keys()
             except Error as error:
                 _log.warning("Keys not noted.", extra={"reason": error.reason})
-            await asyncio.sleep(REFRESH_SECONDS)
+            await asyncio.sleep(_KEYS_SECONDS)
 
     async def note_keys(self) -> None:
         """Keeps the public keys of both issuers for the next start: what is valid then works while an issuer is away."""
@@ -105,12 +116,21 @@ class Guard:
         return True
 
     async def refresh(self) -> None:
-        """Fetches the policy now; keeps it when it is newer. Raises what the fetch raises."""
-        policy = await self._fetch()
-        if self._policy is not None and policy.version <= self._policy.version:
+        """Fetches the policy now; keeps it when it is another and not of an older table. Raises what the fetch raises.
+
+        Of one table any other revision counts, not only a higher one: a database that was restored has an earlier one.
+        """
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        policy, known = await self._fetch(), self._policy
+        if known is not None and (
+            policy.version < known.version or (policy.version, policy.revision) == (known.version, known.revision)
+        ):
             return
         self._policy = policy
-        _log.info("Policy heard.", extra={"version": policy.version})
+        _log.info("Policy heard.", extra={"version": policy.version, "revision": policy.revision})
         query = {"_id": "current", "tenant": "-"}
         await self._backend.write([Update(POLICIES, query, {"$set": {"policy": _dump(policy)}}, strict=False, upsert=True)])
 
@@ -121,11 +141,19 @@ class Guard:
 
 
 def _dump(policy: Policy) -> str:
-    roles = {role: sorted(permissions) for role, permissions in policy.roles.items()}
-    return orjson.dumps({"version": policy.version, "roles": roles, "scopes": policy.scopes}).decode()
+    own = {tenant: _written(part) for tenant, part in policy.own.items()}
+    return orjson.dumps({"version": policy.version, "revision": policy.revision, "own": own, **_written(policy)}).decode()
+
+
+def _written(part: Policy | Part) -> dict[str, Any]:
+    return {"roles": {role: sorted(permissions) for role, permissions in part.roles.items()}, "scopes": part.scopes}
 
 
 def _load(text: str) -> Policy:
     kept = orjson.loads(text)
-    roles = {role: frozenset(permissions) for role, permissions in kept["roles"].items()}
-    return Policy(kept["version"], roles, kept["scopes"])
+    own = {tenant: Part(_roles(part), part["scopes"]) for tenant, part in kept.get("own", {}).items()}
+    return Policy(kept["version"], _roles(kept), kept["scopes"], kept.get("revision", 0), own)
+
+
+def _roles(part: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    return {role: frozenset(permissions) for role, permissions in part["roles"].items()}

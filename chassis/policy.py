@@ -1,5 +1,7 @@
 """Roles → permissions and row scopes, as a versioned snapshot that each service holds and enforces itself.
 
+Some roles are every tenant's, others a tenant has made itself: these are known in `Policy.of(tenant)` and nowhere else.
+
 Fails: `Denied` naming the missing permission. A role that the snapshot does not know grants nothing.
 """
 
@@ -17,18 +19,44 @@ SUBJECT = "$subject"
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What the roles that a tenant has made itself permit, and the rows that each reaches; as in `Policy`."""
+
+    roles: Mapping[str, frozenset[str]]
+    scopes: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Who may do what.
 
     `roles` maps a role to its permissions (`incidents.resolve`). `scopes` maps a role to the rows that it may touch, per
     resource: `{"requester": {"incidents": {"requester_id": "$subject"}}}`; a role without an entry for a resource reaches
-    every row of the tenant.
+    every row of the tenant. `own` holds by tenant what it has added to them, `revision` grows with each change of that.
     """
 
     version: int
     roles: Mapping[str, frozenset[str]]
     scopes: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    revision: int = 0
+    own: Mapping[str, Part] = field(default_factory=dict)
     _known: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
+    _views: dict[str, "Policy"] = field(default_factory=dict, repr=False, compare=False)
+
+    def of(self, tenant: str) -> "Policy":
+        """The policy in one tenant: the same object each time, which is this one where the tenant has no roles of its own.
+
+        A role of a tenant never takes the place of one that all have, whichever came first.
+        """
+        part = self.own.get(tenant)
+        if part is None:
+            return self
+        view = self._views.get(tenant)
+        if view is None:
+            roles = {**part.roles, **self.roles}
+            scopes = {**{role: rows for role, rows in part.scopes.items() if role not in self.roles}, **self.scopes}
+            view = self._views[tenant] = Policy(self.version, roles, scopes, self.revision)
+        return view
 
     def permissions(self, roles: frozenset[str]) -> frozenset[str]:
         """All that these roles permit together."""

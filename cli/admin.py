@@ -25,7 +25,7 @@ from cli.session import Session, Trace, opened
 app = typer.Typer(no_args_is_help=True, help="Configuration as code: plan, apply, export.")
 
 KINDS = (
-    "calendars", "slaPolicies", "assetClasses", "integrations", "notificationTargets", "checks", "alertRules",
+    "roles", "calendars", "slaPolicies", "assetClasses", "integrations", "notificationTargets", "checks", "alertRules",
     "maintenanceWindows", "approvalPolicies", "changeTemplates", "routingRules", "automationRules",
     "followUpPolicies", "surveyPolicies", "ticketTemplates", "recurringTickets", "dashboards",
     "catalogItems", "templates", "notificationRules",

@@ -71,7 +71,7 @@ class Stream:
             for frame in frames(lines):
                 if frame.name == "reset":
                     self._say("some events were missed: they are older than what the stream keeps")
-                elif frame.data and frame.name != "reauth":
+                elif frame.data and frame.name not in ("reauth", "rights"):
                     self._offered = frame.id or self._offered
                     yield json.loads(frame.data)
                     continue

@@ -72,7 +72,7 @@ RESOURCES: Mapping[str, Resource] = {
     "directory": Resource("directories", "LDAP servers and Active Directories that people come from.",
                           ("name", "kind", "url", "interval", "id")),
     "team": Resource("teams", "Teams.", ("name", "memberIds", "id")),
-    "role": Resource("roles", "Roles and what they allow.", ("id", "description")),
+    "role": Resource("roles", "Roles and what they allow.", ("name", "displayName", "builtIn", "teamIds", "description", "id")),
     "tenant": Resource("tenants", "Tenants.", ("id", "name")),
     "audit": Resource("auditEntries", "Who changed what, and when.", ("time", "actor", "action", "subject", "id")),
     "webhook": Resource("webhooks", "Webhooks: which systems are told of events.", ("url", "state", "eventTypes", "id")),

@@ -205,7 +205,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             return ctx.Context(tenant="-", actor=ctx.Actor(id="anonymous", kind="system"), trace=telemetry.current_trace())
         token = token.removeprefix("Bearer ")
         principal = await self._guard.verify(token, metadata.get("x-itsm-tenant", ""))
-        policy = self._guard.policy()
+        policy = self._guard.policy().of(principal.tenant)
         policy.require(requires, principal.roles, principal.limits, caveat=principal.caveat)
         if call.method.step_up:
             proof.require(attended=principal.attended, acr=principal.acr, auth_time=principal.auth_time)

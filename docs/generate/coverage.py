@@ -15,6 +15,7 @@ from docs.generate.coverage_insight import INSIGHT
 from docs.generate.markdown import table, text
 
 _REFUSALS = "e2e/test_story.py::test_every_refusal_is_a_problem_document"
+_OWN_ROLES = "e2e/test_roles.py"
 _STREAM = "e2e/test_stream.py"
 _IMPACT = "e2e/test_impact.py"
 _SERIES = "e2e/test_series.py"
@@ -106,6 +107,13 @@ CAPABILITIES = (
         ("integration/auth/test_service.py",),
     ),
     Capability("users, teams, roles", (_ROLES,), (_ROLES,), (_ROLES, *MATRIX), ("integration/auth/test_service.py",)),
+    Capability(
+        "roles: a tenant's own, from another, bound to teams; previewed, changed while people work, nobody locked out",
+        (f"{_OWN_ROLES}::test_a_role_is_made_from_another_previewed_changed_and_counts_within_seconds",),
+        (f"{_OWN_ROLES}::test_what_is_wrong_with_a_role_is_named_and_changes_nothing",),
+        (f"{_OWN_ROLES}::test_who_does_not_administer_roles_is_refused", *MATRIX),
+        ("unit/auth/test_own_roles.py", "unit/auth/test_roles.py", "integration/auth/test_service.py"),
+    ),
     Capability(
         "audit log",
         ("e2e/test_failpoints.py::test_a_death_loses_nothing_and_doubles_nothing",),

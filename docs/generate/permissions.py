@@ -14,7 +14,8 @@ _INTRODUCTION = """
 
 A permission is `<resources>.<verb>`. The proto of an RPC says which one it asks for; the table of roles (version {version},
 `services/auth/domain/roles.py`) says who has it. The auth service tells all services that table, and each enforces it itself.
-There are no wildcards, and no role has a permission that nothing asks for: tests see to both.
+What tenants add by roles of their own comes with it. There are no wildcards, and no role has a permission that nothing asks
+for: tests see to both.
 
 What a caller may not see answers 404, as if it did not exist; what a caller may see and not do answers 403 with the permission.
 
@@ -37,7 +38,8 @@ that grant a permission count for it: a role that may read everything does not w
 _GRANTS = """
 ## Who gives roles
 
-Nobody changes one's own roles, and the last administrator of a tenant stays.
+Nobody changes one's own roles, and the last administrator of a tenant stays. Whoever holds `roles.grant` by a role of the
+tenant's own gives and takes beside these what permits nothing that he does not hold himself.
 """
 
 _RPCS = """

@@ -26,6 +26,7 @@ from services.auth.api.directories import DirectoryApi
 from services.auth.api.exchange import DelegationApi, ExchangeApi
 from services.auth.api.people import UserApi
 from services.auth.api.policy import PolicyApi
+from services.auth.api.roles import RoleApi
 from services.auth.api.tokens import TokenApi
 from services.auth.domain import roles
 from services.auth.keycloak import KeycloakDirectory, KeycloakLog, KeycloakPeople, connect
@@ -38,8 +39,10 @@ from services.auth.usecases.directories import Directories
 from services.auth.usecases.logout import LogoutTokens
 from services.auth.usecases.mirror import Mirror
 from services.auth.usecases.people import People
+from services.auth.usecases.policies import Policies
 from services.auth.usecases.reading import Reading
 from services.auth.usecases.realm_events import RealmEvents
+from services.auth.usecases.roles import Roles
 from services.auth.usecases.signing import Signer
 from services.auth.usecases.syncing import DUE, SCHEDULES, Syncing
 
@@ -67,24 +70,25 @@ class Settings(chassis_settings.Settings):
     )
 
 
-async def _policy() -> Policy:
-    return POLICY
-
-
 def build(settings: Settings) -> Service:
     """The service with all its parts."""
-    assembly = Assembly("auth", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=_policy, keeping=kept.PEOPLE)
+    # What is asked for at its own start is made a line later: the policy lies in the database of this very process.
+    assembly = Assembly(
+        "auth", settings, kinds=kept.KINDS, indexes=kept.INDEXES, fetch_policy=lambda: policies.current(), keeping=kept.PEOPLE
+    )
+    policies = Policies(assembly.backend, POLICY)
     service, store = assembly.service, assembly.store
     real_clock = SystemClock()  # credentials end by the real time, whatever the test clock says
     sealing = settings.signing_secret.get_secret_value() or settings.client_secret.get_secret_value()
     signer = Signer(assembly.backend, own_issuer(settings.installation), sealing)
     assembly.verifier.own = Issuer(name=signer.issuer, keys=Keys("", assembly.http, load=signer.jwks))
-    people = People(store, real_clock)
-    credentials = Credentials(store, people, signer, POLICY, real_clock)
+    people = People(store, policies, real_clock)
+    own_roles = Roles(store, policies, people.administrators, real_clock, assembly.guard.refresh)
+    credentials = Credentials(store, people, signer, assembly.guard.policy, real_clock)
     reading = Reading(store, kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock))
     logouts = LogoutTokens(assembly.verifier.keycloak, frozenset({CONSOLE}))
 
-    assembly.serve("itsm.auth.v1.PolicyService", pb.add_PolicyServiceServicer_to_server, PolicyApi(POLICY))
+    assembly.serve("itsm.auth.v1.PolicyService", pb.add_PolicyServiceServicer_to_server, PolicyApi(policies.current))
     assembly.serve("itsm.auth.v1.TokenService", pb.add_TokenServiceServicer_to_server, TokenApi(credentials, reading, store))
     assembly.serve(
         "itsm.auth.v1.ExchangeService",
@@ -92,7 +96,8 @@ def build(settings: Settings) -> Service:
         ExchangeApi(credentials, assembly.verifier, logouts, reading),
     )
     assembly.serve("itsm.auth.v1.DelegationService", pb.add_DelegationServiceServicer_to_server, DelegationApi(credentials))
-    assembly.serve("itsm.auth.v1.UserService", pb.add_UserServiceServicer_to_server, UserApi(people, reading))
+    assembly.serve("itsm.auth.v1.UserService", pb.add_UserServiceServicer_to_server, UserApi(people, reading, own_roles))
+    assembly.serve("itsm.auth.v1.RoleService", pb.add_RoleServiceServicer_to_server, RoleApi(own_roles))
     assembly.serve("itsm.auth.v1.AuditService", pb.add_AuditServiceServicer_to_server, AuditApi(reading))
 
     async def jwks() -> Answer:
@@ -124,7 +129,7 @@ def _read_directories(assembly: Assembly, settings: Settings, people: People, mi
     realm, accounts = KeycloakDirectory(_account(settings)), KeycloakPeople(_account(settings))
     syncing = Syncing(store, ldap, sealing, realm, accounts, people, mirror.pull)
     listings = kept.listings(settings.page_token_key.get_secret_value().encode(), store.clock)
-    directories = DirectoryApi(Directories(store, ldap, sealing, syncing, listings))
+    directories = DirectoryApi(Directories(store, ldap, sealing, syncing, people, listings))
     assembly.serve("itsm.auth.v1.DirectoryService", pb.add_DirectoryServiceServicer_to_server, directories)
     DueWorker(store, service.name, SCHEDULES, DUE, syncing.handle, service.metrics).attach(service)
 

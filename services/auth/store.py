@@ -17,24 +17,27 @@ from services.auth.domain.directory import Directory, DirectoryRun, RunState
 from services.auth.domain.directory import Kind as DirectoryKind
 from services.auth.domain.grant import Grant
 from services.auth.domain.realm_event import RealmEvent
+from services.auth.domain.role import Role
+from services.auth.usecases.administrators import GRANTS
 from services.auth.usecases.credentials import CREDENTIALS
 from services.auth.usecases.directories import DIRECTORIES
 from services.auth.usecases.mirror import TEAMS, TENANTS, USERS
-from services.auth.usecases.people import GRANTS
 from services.auth.usecases.reading import AUDIT
 from services.auth.usecases.realm_events import REALM_EVENTS
+from services.auth.usecases.roles import OWN_ROLES
 from services.auth.usecases.signing import SIGNING_KEYS
 from services.auth.usecases.syncing import DUE, LINKS, RUNS, SCHEDULES
 
 KINDS = (
     Kind(Credential, pb.Token, CREDENTIALS),
     Kind(Grant, pb.Grant, GRANTS),
+    Kind(Role, pb.Role, OWN_ROLES),
     Kind(RealmEvent, pb.RealmEvent, REALM_EVENTS),
     Kind(Directory, pb.Directory, DIRECTORIES),
     Kind(DirectoryRun, pb.DirectoryRun, RUNS),
 )
 
-PEOPLE = (USERS, TEAMS, TENANTS, CREDENTIALS, GRANTS, CLAIMS, SIGNING_KEYS, DIRECTORIES, RUNS, LINKS, SCHEDULES)
+PEOPLE = (USERS, TEAMS, TENANTS, CREDENTIALS, GRANTS, OWN_ROLES, CLAIMS, SIGNING_KEYS, DIRECTORIES, RUNS, LINKS, SCHEDULES)
 """Who may sign in and what tells so: it stays where a tenant for demonstration is emptied."""
 
 INDEXES = (
@@ -45,6 +48,9 @@ INDEXES = (
     # A session or token that is over is of no use to anybody after a while; its changes stay in the history.
     Index(CREDENTIALS, [("expire_time", 1)], expire_after=timedelta(days=30)),
     Index(GRANTS, [("tenant", 1), ("subject", 1)]),
+    Index(GRANTS, [("tenant", 1), ("role", 1)]),
+    Index(OWN_ROLES, [("tenant", 1), ("name", 1)]),
+    Index(OWN_ROLES, [("delete_time", 1)], expire_after=timedelta(days=30)),
     Index(USERS, [("tenant", 1), ("username", 1), ("_id", 1)]),
     Index(TEAMS, [("tenant", 1), ("name", 1), ("_id", 1)]),
     Index(AUDIT, [("tenant", 1), ("time", -1), ("_id", 1)]),

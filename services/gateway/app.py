@@ -157,7 +157,7 @@ def _stream(settings: Settings, assembly: Assembly, credentials: Credentials, ke
         assembly.service.background("stream", tail.run, stage=Stage.CONSUMERS)
         assembly.service.check("stream", tail.check, required=False)
     stream = Stream(hub, tail, credentials, assembly.guard, assembly.failpoints, assembly.service.metrics)
-    revocations = Revocations(credentials, stream.again)
+    revocations = Revocations(credentials, stream.again, stream.changed)
     return stream
 
 

@@ -66,5 +66,5 @@ class Sighted:
         except Denied:  # of what he may not read he is not told what there is
             raise NotFound("record", id[:100]) from None
         caller = ctx.current()
-        scope = self._guard.policy().scope(caller.roles, route.rpc.requires, caller.actor.id)
+        scope = self._guard.policy().of(caller.tenant).scope(caller.roles, route.rpc.requires, caller.actor.id)
         return Seen(f"{resources}/{found.id}", not scope)

@@ -44,7 +44,7 @@ class Owners:
             issuer="",
             limits=None if limits is None else frozenset(limits),
         )
-        return Sight(principal, self._guard.policy()).sees(_entry(event))
+        return Sight(principal, self._guard.policy().of(tenant)).sees(_entry(event))
 
     async def _roles(self, tenant: str, owner_id: str) -> frozenset[str]:
         now, key = self._monotonic(), (tenant, owner_id)

@@ -26,6 +26,7 @@ from itsm.monitor import v1 as monitor_pb
 from chassis.policy import ANONYMOUS, SIGNED_IN
 from services.auth.domain.roles import PEOPLE_ROLES, ROLES
 from tests.support.callers import Callers
+from tests.support.matrix_auth import given_from
 from tests.support.matrix_changes import agreed_on
 from tests.support.matrix_desk import worked
 from tests.support.matrix_majors import handled
@@ -40,8 +41,8 @@ PEOPLE = sorted(role for role in ROLES if ":" not in role)
 MACHINES = sorted(role.partition(":")[2] for role in ROLES if ":" in role)
 TENANT, STRANGER = "matrix-a", "matrix-b"
 CANARY = f"canary-{uuid4().hex}"
-# The same in every tenant: what roles permit is no tenant's secret.
-COMMON = {"roles", "kpis"}
+# The same in every tenant.
+COMMON = {"kpis"}
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ async def belongings(callers: Callers) -> Belongings:
     ids |= await _told(callers, admin)
     ids |= await _written(callers, admin)
     ids |= await _connected(callers, admin)
-    ids |= await _listed(callers, admin)
+    ids |= await given_from(callers, BY_NAME, admin, TENANT, CANARY)
     ids |= await _asked_for(callers, admin)
     await on_call(callers, BY_NAME, admin, CANARY)
     ids |= await worked(callers, BY_NAME, admin, TENANT, CANARY)
@@ -255,17 +256,6 @@ async def _written(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[
     taken = await callers.call(receive, gateway_pb.ReceiveMailRequest(id=made.reply.id, raw=raw), admin)
     assert taken.code is grpc.StatusCode.OK, taken
     return {("gateway", "mailboxes"): (made.reply.id, TENANT), ("gateway", "mails"): (taken.reply.id, TENANT)}
-
-
-async def _listed(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:
-    """A directory that nobody serves, and a run of it; runs are listed by directory only."""
-    create, sync = BY_NAME["auth.v1.DirectoryService/CreateDirectory"], BY_NAME["auth.v1.DirectoryService/SyncDirectory"]
-    wanted = auth_pb.Directory(name=CANARY, kind="OPENLDAP", url="ldaps://127.0.0.1:1024", base_dn="dc=x")
-    made = await callers.call(create, auth_pb.CreateDirectoryRequest(directory=wanted), admin)
-    assert made.code is grpc.StatusCode.OK, made
-    asked = await callers.call(sync, auth_pb.SyncDirectoryRequest(id=made.reply.id), admin)
-    assert asked.code is grpc.StatusCode.OK, asked
-    return {("auth", "directories"): (made.reply.id, TENANT), ("auth", "directoryRuns"): (asked.reply.id, TENANT)}
 
 
 async def _asked_for(callers: Callers, admin: str) -> dict[tuple[str, str], tuple[str, str]]:

@@ -63,7 +63,7 @@ class Heard:
             self.connected.set()
         if frame.get("event") == "reset":
             self.resets += 1
-        elif "data" in frame and frame.get("event") != "reauth":
+        elif "data" in frame and frame.get("event") not in ("reauth", "rights"):
             event = json.loads(frame["data"])
             if event["id"] not in self.events and event["version"] < self._reached.get(event["subject"], 0):
                 self.out_of_order.append(event["id"])

@@ -32,7 +32,7 @@ const client = new QueryClient({
 });
 
 function Console({ me: signedIn }: { me: Me }) {
-  const me = usePresentMe(signedIn);
+  const { me, look } = usePresentMe(signedIn);
   const [ended, setEnded] = useState(false);
   const [life, setLife] = useState(0);
   const onReauth = useCallback(() => setEnded(true), []);
@@ -47,7 +47,7 @@ function Console({ me: signedIn }: { me: Me }) {
   }, [signedIn]);
   return (
     <SessionProvider me={me}>
-      <LiveProvider life={life} onReauth={onReauth}>
+      <LiveProvider life={life} onReauth={onReauth} onRights={look}>
         <RouterProvider router={router} />
       </LiveProvider>
       <SignInAgain opened={ended} done={back} />

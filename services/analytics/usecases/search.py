@@ -64,7 +64,7 @@ class Search:
         if permission not in caller.permissions:
             return None
         bounds: list[Mapping[str, Any]] = []
-        if scope := self._policy().scope(caller.roles, f"{kind}.get", caller.actor.id):
+        if scope := self._policy().of(caller.tenant).scope(caller.roles, f"{kind}.get", caller.actor.id):
             bounds.append(scope)
         if kind == _ARTICLES:
             bounds += await self._of_articles()
@@ -72,7 +72,7 @@ class Search:
 
     def _scoped(self, kind: str) -> bool:
         caller = ctx.current()
-        return bool(self._policy().scope(caller.roles, f"{kind}.get", caller.actor.id))
+        return bool(self._policy().of(caller.tenant).scope(caller.roles, f"{kind}.get", caller.actor.id))
 
     async def _of_articles(self) -> list[Mapping[str, Any]]:
         """As the service that owns them has it: readers see what is published, and what is for teams these alone."""

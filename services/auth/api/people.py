@@ -1,6 +1,5 @@
 """People, teams, roles and tenants, as the realm has them."""
 
-from collections.abc import Collection
 from typing import Any
 
 from itsm.auth import v1 as pb
@@ -9,19 +8,20 @@ from chassis import context as ctx
 from chassis.codec import document_to_message, to_message
 from chassis.errors import NotFound
 from services.auth.api.requests import asked
-from services.auth.domain import roles as table
-from services.auth.realm.wanted import ROLES as DESCRIPTIONS
+from services.auth.api.roles import all_of, one_of
 from services.auth.usecases.mirror import TEAMS, USERS
 from services.auth.usecases.people import People
 from services.auth.usecases.reading import Document, Reading
+from services.auth.usecases.roles import Roles
 
 
 class UserApi(pb.UserServiceServicer):
     """`itsm.auth.v1.UserService`."""
 
-    def __init__(self, people: People, reading: Reading) -> None:
+    def __init__(self, people: People, reading: Reading, roles: Roles) -> None:
         self._people = people
         self._reading = reading
+        self._roles = roles
 
     async def GetUser(self, request: pb.GetUserRequest, context: Any) -> pb.User:
         return await self._user(await self._reading.get(USERS, request.id, "user"))
@@ -43,12 +43,10 @@ class UserApi(pb.UserServiceServicer):
         return pb.ListTeamsResponse(teams=[document_to_message(_mirrored(row), pb.Team) for row in rows], next_page_token=token)
 
     async def GetRole(self, request: pb.GetRoleRequest, context: Any) -> pb.Role:
-        if request.id not in DESCRIPTIONS:
-            raise NotFound("role", request.id)
-        return _role(request.id)
+        return await one_of(self._roles, request.id)
 
     async def ListRoles(self, request: pb.ListRolesRequest, context: Any) -> pb.ListRolesResponse:
-        return pb.ListRolesResponse(roles=[_role(name) for name in sorted(DESCRIPTIONS)])
+        return pb.ListRolesResponse(roles=await all_of(self._roles))
 
     async def GetTenant(self, request: pb.GetTenantRequest, context: Any) -> pb.Tenant:
         if request.id != ctx.current().tenant:
@@ -82,14 +80,6 @@ class UserApi(pb.UserServiceServicer):
 def _mirrored(row: Document) -> dict[str, Any]:
     """A mirrored document as the world sees it: by the realm's id, without the tenant that its key holds."""
     return {**{name: value for name, value in row.items() if name != "_id"}, "id": row["subject"]}
-
-
-def _role(name: str) -> pb.Role:
-    return pb.Role(id=name, description=DESCRIPTIONS[name], permissions=sorted(_permissions(name)))
-
-
-def _permissions(name: str) -> Collection[str]:
-    return table.ROLES[name]
 
 
 def _tenant(row: Document) -> pb.Tenant:

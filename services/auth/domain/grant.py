@@ -1,6 +1,5 @@
 """A role that somebody holds in a tenant because somebody there gave it."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -8,8 +7,7 @@ from typing import Self
 from itsm.auth import v1 as pb
 
 from chassis.domain import Aggregate
-from chassis.errors import AlreadyExists, Denied, ForbiddenMove, Invalid
-from services.auth.domain.roles import PEOPLE_ROLES, grantable
+from chassis.errors import AlreadyExists, ForbiddenMove
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,13 +55,3 @@ class Grant(Aggregate):
             raise ForbiddenMove("REVOKED", "revokeRole", f"{self.subject} does not hold the role {self.role} by a grant")
         self.revoke_time = at
         self.record(pb.RoleRevoked())
-
-
-def check(role: str, *, subject: str, by: str, roles: Collection[str], permission: str) -> None:
-    """May somebody with these roles give or take this one? Raises `Invalid` for an unknown role, else `Denied`."""
-    if role not in PEOPLE_ROLES:
-        raise Invalid({"role": "is none that people can hold"})
-    if subject == by:
-        raise Denied(permission, "nobody changes one's own roles")
-    if role not in grantable(frozenset(roles)):
-        raise Denied(permission, f"the role {role} is not yours to give or take")

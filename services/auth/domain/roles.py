@@ -8,7 +8,7 @@ from typing import Any
 
 from services.auth.domain import desk
 
-VERSION = 9
+VERSION = 10
 """Raised with every change of this table: services keep the highest version that they heard (a test holds its digest)."""
 
 _ALL = ("create", "get", "list", "update", "delete")
@@ -87,6 +87,8 @@ _OPERATIONS = (
 _EMPTYING = ("services.empty",)
 _AUDIT = ("auditEntries.get", "auditEntries.list")
 _GRANTS = ("roles.grant", "roles.revoke")
+_ROLES_SET = ("roles.create", "roles.update", "roles.delete")
+_ROLES_SEEN = ("roles.inspect",)
 _KEYS = ("tokens.issue",)
 _ASSETS_READ = (
     "assets.get",
@@ -253,7 +255,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         _NOTIFICATIONS_SET,
     ),
     "analyst": _VIEWER.union(_DASHBOARDS_OWN, _DASHBOARDS_ALL),
-    "auditor": _VIEWER.union(_AUDIT),
+    "auditor": _VIEWER.union(_AUDIT, _ROLES_SEEN),
     "admin": _VIEWER.union(
         _DASHBOARDS_OWN,
         _DASHBOARDS_ALL,
@@ -263,6 +265,8 @@ ROLES: Mapping[str, frozenset[str]] = {
         _REBUILD,
         _KEYS,
         _GRANTS,
+        _ROLES_SET,
+        _ROLES_SEEN,
         _AUDIT,
         _EMPTYING,
         _ASSETS_WORK,
@@ -311,6 +315,7 @@ SENSITIVE = frozenset(
     {
         "roles.grant",
         "roles.revoke",
+        "roles.update",
         "directories.create",
         "directories.update",
         "notificationTargets.rotate",
@@ -323,6 +328,12 @@ SENSITIVE = frozenset(
 any of it is made by somebody who has proved it."""
 
 PEOPLE_ROLES = frozenset(role for role in ROLES if not role.startswith("service:")) - KEY_ROLES
+
+ADMINISTERS = frozenset((*_GRANTS, *_ROLES_SET))
+"""Who holds all of it administers roles: some such person stays in each tenant."""
+
+CATALOG = frozenset[str]().union(*(ROLES[role] for role in PEOPLE_ROLES))
+"""All that a role of a tenant's own may permit."""
 
 MAY_ISSUE: Mapping[str, frozenset[str]] = {
     "asset-manager": frozenset({"enroller", "integration"}),

@@ -4,7 +4,7 @@ Exchange runs before anybody is known: the secret names its tenant, and everythi
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,10 +38,10 @@ class Exchanged:
 
 
 class Credentials:
-    """Sessions, tokens and keys. `clock` is the real one."""
+    """Sessions, tokens and keys. `policy` is the one that this service enforces, `clock` the real one."""
 
     def __init__(
-        self, store: Store, people: People, signer: Signer, policy: Policy, clock: Clock, *, ids: Ids = new_id
+        self, store: Store, people: People, signer: Signer, policy: Callable[[], Policy], clock: Clock, *, ids: Ids = new_id
     ) -> None:
         self._store = store
         self._people = people
@@ -74,7 +74,7 @@ class Credentials:
         allowed = (context.roles if person else frozenset()) | (given if kind in KEYS else frozenset())
         if lacking := set(roles) - allowed:
             raise Denied("tokens.create", f"you do not hold the role {', '.join(sorted(lacking))}")
-        asked = set(permissions) or self._policy.permissions(frozenset(roles) or context.roles)
+        asked = set(permissions) or self._permissions(context.tenant, frozenset(roles) or context.roles)
         if kind in KEYS or asked & SENSITIVE:
             proof.require(attended=context.attended, acr=context.acr, auth_time=context.auth_time)
         if set(permissions) - context.permissions or (self._limited() and asked - context.permissions):
@@ -101,10 +101,13 @@ class Credentials:
             tx.add(credential)
         return credential, secret
 
+    def _permissions(self, tenant: str, roles: frozenset[str]) -> frozenset[str]:
+        return self._policy().of(tenant).permissions(roles)
+
     def _limited(self) -> bool:
         """Whether the caller itself came with a token that may not use all of its roles."""
         context = ctx.current()
-        return bool(self._policy.permissions(context.roles) - context.permissions)
+        return bool(self._permissions(context.tenant, context.roles) - context.permissions)
 
     async def revoke(self, id: str, *, etag: str = "") -> Credential:  # noqa: A002 - as its field
         """Ends it. Raises `NotFound` for one that the caller may not see."""
@@ -128,7 +131,7 @@ class Credentials:
             "roles": sorted(roles),
             "sid": credential.id,
         }
-        limits = self._limits(credential, roles)
+        limits = self._limits(credential, tenant, roles)
         if limits is not None:
             claims["permissions"] = grouped(limits)
         if credential.kind is Kind.SESSION:
@@ -142,9 +145,9 @@ class Credentials:
             noted = Update(CREDENTIALS, query, {"$set": {"use_time": now}}, strict=False)
             await self._store.backend.write([noted])
 
-    def _limits(self, credential: Credential, roles: frozenset[str]) -> Collection[str] | None:
+    def _limits(self, credential: Credential, tenant: str, roles: frozenset[str]) -> Collection[str] | None:
         """The permissions that it is limited to, if to any. What its person came to hold later is no proof of who made it."""
-        may = set(credential.permissions) or self._policy.permissions(roles)
+        may = set(credential.permissions) or self._permissions(tenant, roles)
         if credential.kind is Kind.PERSONAL and not credential.proved and may & SENSITIVE:
             return may - SENSITIVE
         return credential.permissions or None

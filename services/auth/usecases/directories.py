@@ -12,8 +12,8 @@ from chassis.sealing import Sealing
 from chassis.store import Delete, Store, Transaction, Update
 from services.auth.domain.directory import Directory, DirectoryRun, RunState
 from services.auth.domain.entries import Answer
-from services.auth.domain.roles import PEOPLE_ROLES, grantable
 from services.auth.ports import Ldap
+from services.auth.usecases.people import People
 from services.auth.usecases.reading import Asked, Document, Paged
 from services.auth.usecases.syncing import DUE, RUNS, SCHEDULES, SECRETS, Syncing
 
@@ -32,12 +32,13 @@ class Directories:
         ldap: Ldap,
         sealing: Sealing,
         syncing: Syncing,
+        people: People,
         listings: Mapping[str, Listing],
         *,
         ids: Ids = new_id,
     ) -> None:
         self._store, self._ldap, self._sealing, self._syncing = store, ldap, sealing, syncing
-        self._listings, self._ids = listings, ids
+        self._people, self._listings, self._ids = people, listings, ids
 
     async def create(self, fields: Mapping[str, Any], password: str) -> Directory:
         """A new one. Raises `Invalid`; `Denied` for a role that is not the caller's to give."""
@@ -45,7 +46,7 @@ class Directories:
             raise Invalid({"": f"there may be {MOST} directories at most"})
         at, by = self._store.clock(), ctx.current().actor.id
         directory = Directory.made(id=self._ids("dir"), at=at, by=by, password_set=bool(password), **fields)
-        self._judge(directory)
+        await self._judge(directory)
         async with self._store.transaction() as tx:
             tx.add(directory)
             self._keep_password(tx, directory.id, password or None)
@@ -59,7 +60,7 @@ class Directories:
             before = directory.interval
             by = ctx.current().actor.id
             directory.edit(self._store.clock(), by=by, password=None if password is None else bool(password), **fields)
-            self._judge(directory)
+            await self._judge(directory)
             tx.save(directory)
             if password is not None:
                 self._keep_password(tx, id, password or None)
@@ -143,12 +144,12 @@ class Directories:
             raise NotFound("directory", id)
         return directory
 
-    def _judge(self, directory: Directory) -> None:
+    async def _judge(self, directory: Directory) -> None:
         self._ldap.check(directory)
         roles = {each.role for each in directory.groups if each.role}
-        if strange := roles - PEOPLE_ROLES:
+        if strange := roles - await self._people.holdable():
             raise Invalid({"groups": f"there is no role {', '.join(sorted(strange))} that people can hold"})
-        if beyond := roles - grantable(ctx.current().roles):
+        if beyond := roles - await self._people.giveable(ctx.current().roles, ctx.current().permissions):
             raise Denied("roles.grant", f"the role {', '.join(sorted(beyond))} is not yours to give")
 
     def _keep_password(self, tx: Transaction, id: str, password: str | None) -> None:  # noqa: A002 - as above

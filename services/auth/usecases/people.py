@@ -5,23 +5,27 @@ from typing import Any
 
 from chassis import context as ctx
 from chassis.domain import Clock, Ids, new_id
-from chassis.errors import Busy, ForbiddenMove, NotFound
-from chassis.store import Store, Update
-from services.auth.domain.grant import Grant, check
+from chassis.errors import ForbiddenMove, NotFound
+from chassis.store import Store, Transaction
+from services.auth.domain.grant import Grant
+from services.auth.domain.role import check, giveable
+from services.auth.domain.roles import PEOPLE_ROLES, ROLES
+from services.auth.usecases.administrators import GRANTS, Administrators
 from services.auth.usecases.mirror import USERS
+from services.auth.usecases.policies import Policies
 
-GRANTS = "grants"
-_GUARDS = "grant_guards"
 _CLAIM = "grant"
 
 Document = Mapping[str, Any]
 
 
 class People:
-    """Roles that people hold, and their changes."""
+    """Roles that people hold, and their changes. `administrators` knows who has to keep his."""
 
-    def __init__(self, store: Store, clock: Clock, *, ids: Ids = new_id) -> None:
+    def __init__(self, store: Store, policies: Policies, clock: Clock, *, ids: Ids = new_id) -> None:
         self._store = store
+        self._policies = policies
+        self.administrators = Administrators(store, policies)
         self._clock = clock
         self._ids = ids
 
@@ -41,13 +45,24 @@ class People:
             return frozenset()
         return frozenset(user["realm_roles"] if user else ()) | await self.granted(tenant, subject)
 
+    async def holdable(self) -> frozenset[str]:
+        """The roles that people of the caller's tenant can hold."""
+        return PEOPLE_ROLES | (await self._policies.current()).of(ctx.current().tenant).roles.keys() - ROLES.keys()
+
+    async def giveable(self, roles: frozenset[str], held: frozenset[str] | None = None) -> frozenset[str]:
+        """What holders of these roles may give and take in the caller's tenant, with the permissions that they may use."""
+        policy = (await self._policies.current()).of(ctx.current().tenant)
+        return giveable(policy, roles, policy.permissions(roles) if held is None else held)
+
     async def grant(self, subject: str, role: str) -> Grant:
         """Gives a role. Raises `Denied`, `NotFound` for nobody of this tenant, `AlreadyExists` when held by a grant."""
         context, now = ctx.current(), self._clock()
-        check(role, subject=subject, by=context.actor.id, roles=context.roles, permission="roles.grant")
+        seen = await self._policies.seen()
+        await self._check(subject, role, "roles.grant")
         if await self.user(context.tenant, subject) is None:
             raise NotFound("user", subject)
         async with self._store.transaction() as tx:
+            self._rely(tx, role, seen)
             holder = await tx.holder(_CLAIM, f"{subject}|{role}")
             if holder is None:
                 grant = Grant.give(id=self._ids("grt"), subject=subject, role=role, by=context.actor.id, at=now)
@@ -62,21 +77,25 @@ class People:
     async def take(self, subject: str, role: str) -> Grant:
         """Takes a granted role away. Raises `Denied`, `NotFound`, or `ForbiddenMove` for the last administrator."""
         context, now = ctx.current(), self._clock()
-        check(role, subject=subject, by=context.actor.id, roles=context.roles, permission="roles.revoke")
+        await self._check(subject, role, "roles.revoke")
         async with self._store.transaction() as tx:
             holder = await tx.holder(_CLAIM, f"{subject}|{role}")
             if holder is None:
                 raise NotFound("grant", f"{subject}|{role}")
             grant = await tx.get(Grant, holder)
-            if role == "admin":
-                tx.write(await self._after_this_one(context.tenant, subject))
+            await self._keep_somebody(tx, context.tenant, grant)
             grant.take(at=now)
             tx.save(grant)
         return grant
 
     async def give_for(self, directory_id: str, subject: str, role: str) -> None:
-        """Gives a role on a directory's behalf, beside whatever people gave; again changes nothing."""
+        """Gives a role on a directory's behalf, beside whatever people gave; again changes nothing. Raises `ForbiddenMove`
+        for a role that is gone."""
+        seen = await self._policies.seen()
+        if role not in (await self._policies.current()).of(ctx.current().tenant).roles:
+            raise ForbiddenMove("GONE", "grantRole", f"there is no role {role} any more")
         async with self._store.transaction() as tx:
+            self._rely(tx, role, seen)
             key, now, by = f"{subject}|{role}|{directory_id}", self._clock(), ctx.current().actor.id
             holder = await tx.holder(_CLAIM, key)
             if holder is None:
@@ -96,8 +115,7 @@ class People:
             grant = await tx.get(Grant, holder) if holder else None
             if grant is None or not grant.holds:
                 return
-            if role == "admin":
-                tx.write(await self._after_this_one(ctx.current().tenant, subject))
+            await self._keep_somebody(tx, ctx.current().tenant, grant)
             grant.take(at=self._clock())
             tx.save(grant)
 
@@ -107,33 +125,17 @@ class People:
         rows = await self._store.backend.find(GRANTS, query)
         return sorted((row["subject"], row["role"]) for row in rows)
 
-    async def needed(self, tenant: str, subject: str) -> bool:
-        """Whether somebody is the last administrator of the tenant."""
-        return await self._administrators(tenant) == {subject}
+    async def _check(self, subject: str, role: str, permission: str) -> None:
+        context = ctx.current()
+        policy = (await self._policies.current()).of(context.tenant)
+        may = await self.giveable(context.roles, context.permissions)
+        check(role, policy=policy, subject=subject, by=context.actor.id, may=may, permission=permission)
 
-    async def needed_of(self, tenant: str, directory_id: str) -> bool:
-        """Whether somebody is an administrator of the tenant, and everybody who is one is so by this directory alone."""
-        return bool(await self._administrators(tenant)) and not await self._administrators(tenant, without=directory_id)
+    def _rely(self, tx: Transaction, role: str, seen: int | None) -> None:
+        """A role that is given is not removed at the same moment."""
+        if role not in ROLES:
+            self._policies.rely(tx, seen)
 
-    async def _after_this_one(self, tenant: str, subject: str) -> Update:
-        """A write that fails when administrators were changed meanwhile, so that two cannot remove each other at once."""
-        query = {"_id": f"{tenant}|admins", "tenant": tenant}
-        guard = await self._store.backend.find_one(_GUARDS, query)
-        if guard is None:
-            create = Update(_GUARDS, query, {"$set": {"changes": 0}}, strict=False, upsert=True)
-            await self._store.backend.write([create])
-            raise Busy("the count of administrators begins now")
-        others = await self._administrators(tenant) - {subject}
-        if not others:
-            raise ForbiddenMove("LAST_ADMIN", "revokeRole", "this is the last administrator of the tenant")
-        return Update(_GUARDS, {**query, "changes": guard["changes"]}, {"$inc": {"changes": 1}})
-
-    async def _administrators(self, tenant: str, *, without: str = "") -> set[str]:
-        users = await self._store.backend.find(USERS, {"tenant": tenant, "enabled": True})
-        query: dict[str, Any] = {"tenant": tenant, "role": "admin", "revoke_time": None}
-        if without:
-            query["directory_id"] = {"$ne": without}
-        granted = await self._store.backend.find(GRANTS, query)
-        enabled = {user["subject"] for user in users}
-        by_realm = {user["subject"] for user in users if "admin" in user["realm_roles"]}
-        return by_realm | (enabled & {row["subject"] for row in granted})
+    async def _keep_somebody(self, tx: Transaction, tenant: str, grant: Grant) -> None:
+        if await self.administrators.matters(tenant, grant.role):
+            tx.write(await self.administrators.after(tenant, "revokeRole", without=lambda row: row["_id"] == grant.id))

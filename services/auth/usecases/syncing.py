@@ -25,7 +25,6 @@ from services.auth.domain.directory import Directory, DirectoryRun, DirectoryRun
 from services.auth.domain.entries import Answer, entries
 from services.auth.domain.person import Snapshot
 from services.auth.domain.reconcile import Giving, Link, Plan, Step, plan
-from services.auth.domain.roles import grantable
 from services.auth.ports import Directory as Realm
 from services.auth.ports import Ldap, RealmPeople, Refused
 from services.auth.usecases.people import People
@@ -120,7 +119,7 @@ class Syncing:
 
     async def needed(self, id: str) -> bool:  # noqa: A002 - as above
         """Whether the tenant would have no administrator without what this directory gave."""
-        return await self._people.needed_of(ctx.current().tenant, id)
+        return await self._people.administrators.needed_of(ctx.current().tenant, id)
 
     async def _there(self, id: str) -> Directory | None:  # noqa: A002 - as above
         """The directory, unless it was removed; its record is forgotten some time after that."""
@@ -186,7 +185,7 @@ class Syncing:
         read, links = entries(directory, answer), await self._links(directory.id)
         tenant = ctx.current().tenant
         # As a run begins, not as they were when the directory was set up: whoever lost his rights gives nothing any more.
-        may = grantable(await self._people.roles(tenant, directory.owner_id))
+        may = await self._people.giveable(await self._people.roles(tenant, directory.owner_id))
         giving = Giving(may, frozenset({directory.owner_id, by} - {""}))
         return plan(directory, tenant, read, links, snapshot, giving, complete=answer.complete, allow=allow)
 
@@ -222,7 +221,7 @@ class Syncing:
 
     async def _do(self, id: str, step: Step) -> None:  # noqa: A002 - as above
         tenant, link = ctx.current().tenant, step.link
-        if step.enable is False and await self._people.needed(tenant, link.subject):
+        if step.enable is False and await self._people.administrators.needed(tenant, link.subject):
             raise ForbiddenMove("LAST_ADMIN", "disable", "this is the last administrator of the tenant")
         if step.create:
             link = await self._made(id, link)

@@ -106,7 +106,7 @@ class Hands:
             principal = await self.guard.verify(token, self.tenant)
             try:
                 for permission in self.needs:
-                    self.guard.policy().require(permission, principal.roles, principal.limits)
+                    self.guard.policy().of(principal.tenant).require(permission, principal.roles, principal.limits)
             except Denied as lacking:
                 raise Over(f"whoever asked for it may not do this any more: {lacking.message}") from lacking
             self._token, self._until = token, self.monotonic() + _FRESH

@@ -39,13 +39,15 @@ class Topics:
 
 @dataclass(slots=True, eq=False)
 class Subscriber:
-    """One stream. `missed` says that it has to start over, `ended` that the process leaves."""
+    """One stream. `missed` says that it has to start over, `ended` that the process leaves, `rights` that its caller may do
+    something else than before."""
 
     tenant: str
     topics: Topics
     missed: bool = False
     overflowed: bool = False
     ended: bool = False
+    rights: bool = False
     queue: deque[Sent] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     replay: Iterator[tuple[Entry, Vector]] | None = None
@@ -124,6 +126,13 @@ class Hub:
         """Hands what is of the moment to somebody who listens to its record."""
         if subscriber.tenant == aside.tenant and subscriber.topics.include(aside):
             self._put(subscriber, (aside, b""))
+
+    @staticmethod
+    def say_rights(subscriber: Subscriber) -> None:
+        """Has somebody who listens to everything, as pages do, ask what he may do by now."""
+        if subscriber.topics.everything:
+            subscriber.rights = True
+            subscriber.wake.set()
 
     def cursor(self, subscriber: Subscriber) -> bytes:
         """Where a subscriber is that has been given all that was read."""

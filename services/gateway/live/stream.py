@@ -2,8 +2,8 @@
 
 `topics` names what to hear of, `Last-Event-ID` or `lastEventId` the point to go on from. Each event has the cursor of that
 point as id, its type as name and one JSON object as data; pings carry the cursor too, so that somebody who hears nothing
-still knows a recent one. `reset` says that something was missed, `reauth` that the caller is not known any more, `presence` who
-is at a record where the caller is, too (services/gateway/live/presence.py).
+still knows a recent one. `reset` says that something was missed, `reauth` that the caller is not known any more, `rights` that
+he may do something else than before, `presence` who is at a record where the caller is too (services/gateway/live/presence.py).
 
 Fails: before the first byte like any request (400 a cursor that is none of ours, 401, 403, 422 an unknown parameter or
 topic, 429 too many streams, 503 while the stream is not up to date); later the stream ends, and its client comes back.
@@ -22,7 +22,7 @@ from google.protobuf import descriptor_pool
 from itsm.type.v1 import annotations_pb2
 
 from chassis.auth import Principal
-from chassis.errors import Denied, Unauthenticated, Unavailable
+from chassis.errors import Denied, Error, Unauthenticated, Unavailable
 from chassis.failpoints import Failpoints
 from chassis.guard import Guard
 from chassis.http.problems import Problem
@@ -76,6 +76,7 @@ class Stream:
         self.beat = Beat(ping)
         self._credentials, self._metrics = credentials, metrics
         self._open: dict[tuple[str, str], set[_Conversation]] = {}
+        self._learning: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one client until it leaves, or has to."""
@@ -107,6 +108,21 @@ class Stream:
         for conversation in self._open.get((tenant, subject), ()):
             conversation.again.set()
 
+    def changed(self, tenant: str, role: str) -> None:
+        """Learns at once what a role permits by now, and tells those who hold it."""
+        task = asyncio.get_running_loop().create_task(self._learn(tenant, role))
+        self._learning.add(task)
+        task.add_done_callback(self._learning.discard)
+
+    async def _learn(self, tenant: str, role: str) -> None:
+        try:
+            await self.guard.refresh()
+        except Error as error:  # it is asked for again in a moment, and the pages ask by themselves
+            _log.warning("Policy not refreshed.", extra={"reason": error.reason})
+        for (of, _), conversations in list(self._open.items()):
+            for conversation in conversations if of == tenant else ():
+                conversation.learn(role)
+
     @property
     def tenants(self) -> frozenset[str]:
         """Those of which somebody is connected."""
@@ -124,7 +140,7 @@ class Stream:
         return await self.guard.verify(token, metadata.get("x-itsm-tenant", ""))
 
     def _check_permitted(self, principal: Principal, topics: Topics) -> None:
-        policy = self.guard.policy()
+        policy = self.guard.policy().of(principal.tenant)
         for plural in topics.plurals | {subject.partition("/")[0] for subject in topics.subjects}:
             policy.require(f"{plural}.get", principal.roles, principal.limits, caveat=principal.caveat)
 
@@ -145,7 +161,7 @@ class _Conversation:
     def __init__(self, stream: Stream, scope: Scope, send: Send, subscriber: Subscriber, principal: Principal) -> None:
         self._stream, self._scope, self._send, self.subscriber = stream, scope, send, subscriber
         self._hub = stream.hub
-        self._sight = Sight(principal, stream.guard.policy())
+        self._sight = Sight(principal, stream.guard.policy().of(principal.tenant))
         self._gone = self._refused = self._over = False
         self._pushing = self._due = False
         self.again = asyncio.Event()
@@ -183,6 +199,10 @@ class _Conversation:
             if ending:
                 await self._push(ending)
                 return
+            if subscriber.rights:
+                subscriber.rights = False
+                await self._push(b"event: rights\ndata: {}\n\n")
+                continue
             if subscriber.queue:
                 await self._push_queued()
                 continue
@@ -204,6 +224,11 @@ class _Conversation:
 
     def _ping(self) -> bytes:
         return b": ping\nid: %b\n\n" % self._hub.cursor(self.subscriber)
+
+    def learn(self, role: str) -> None:
+        """Tells the caller where he holds a role that permits something else by now."""
+        if role in self._sight.principal.roles:
+            self._hub.say_rights(self.subscriber)
 
     def _end(self, _helper: "asyncio.Task[None]") -> None:
         # However it ended: nobody stays connected whom nothing watches over.
@@ -257,7 +282,7 @@ class _Conversation:
         await self._stream.failpoints.reached("R10")
 
     def _sees(self, entry: Entry | Aside) -> bool:
-        policy = self._stream.guard.policy()
+        policy = self._stream.guard.policy().of(self._sight.principal.tenant)
         if policy is not self._sight.policy:
             self._sight = Sight(self._sight.principal, policy)
         return self._sight.sees(entry)
@@ -297,7 +322,9 @@ class _Conversation:
                 self._refused = True
                 self.subscriber.wake.set()
                 return
-            self._sight = Sight(principal, self._stream.guard.policy())
+            self._sight = Sight(principal, self._stream.guard.policy().of(principal.tenant))
+            if principal.roles != known.roles:
+                self._hub.say_rights(self.subscriber)
 
     async def _until_asked(self, seconds: float) -> None:
         try:

@@ -69,8 +69,8 @@ def _stream() -> Schema:
         "stream_open",
         "Server-sent events of what happens",
         "Server-sent events (`text/event-stream`) of what happens to records that the caller may read. An event `reset` says "
-        "that something was missed: read the records again; `reauth` that the caller is not known any more; `presence` who is "
-        "at a record where the caller is, too. After half an hour "
+        "that something was missed: read the records again; `reauth` that the caller is not known any more; `rights` that "
+        "he may do something else than before; `presence` who is at a record where the caller is, too. After half an hour "
         "at most the stream ends, and the client comes back with the last `id`. A caller may have five at once.",
         parameters=[
             _query("topics", "Kinds of records and single ones, with commas between them; all when absent.", "incidents"),

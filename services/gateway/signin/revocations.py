@@ -1,8 +1,8 @@
 """What an event of the auth service ends here at once: tokens that were exchanged before, and the sight of open streams.
 
 Each process of the gateway keeps tokens for a while. It reads all events anyway, so a session that ends, a token that is
-revoked, a role that is given or taken counts in every process as soon as its event arrives; without events, when the kept
-token ends.
+revoked, a role that is given or taken or permits something else counts in every process as soon as its event arrives; without
+events, when the kept token ends or the policy is asked for again.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +15,17 @@ from services.gateway.signin.credentials import Credentials
 
 _OVER = "itsm.auth.v1.TokenRevoked"
 _RIGHTS = frozenset({"itsm.auth.v1.RoleGranted", "itsm.auth.v1.RoleRevoked"})
+_ROLES = frozenset({"itsm.auth.v1.RoleCreated", "itsm.auth.v1.RoleUpdated", "itsm.auth.v1.RoleDeleted"})
 
 
 class Revocations:
-    """Hears of every event. `again` is told of whom (tenant, subject) it has to be asked anew who that is."""
+    """Hears of every event. `again` is told of whom (tenant, subject) it has to be asked anew who that is, `changed` which role
+    (tenant, name) permits something else."""
 
-    def __init__(self, credentials: Credentials, again: Callable[[str, str], None]) -> None:
-        self._credentials, self._again = credentials, again
+    def __init__(
+        self, credentials: Credentials, again: Callable[[str, str], None], changed: Callable[[str, str], None]
+    ) -> None:
+        self._credentials, self._again, self._changed = credentials, again, changed
 
     def __call__(self, entry: Entry) -> None:
         """Acts on what concerns somebody's rights."""
@@ -33,6 +37,8 @@ class Revocations:
             subject = str(_member(entry, "grant").get("subject", ""))
             self._credentials.forget_of(entry.tenant, subject=subject)
             self._again(entry.tenant, subject)
+        elif entry.type in _ROLES:
+            self._changed(entry.tenant, str(_member(entry, "role").get("name", "")))
 
 
 def _member(entry: Entry, name: str) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ class Rights:
     async def of(self, rule_id: str, owner_id: str, limits: Collection[str], *, cause: str, correlation: str) -> "Acting":
         """How a rule acts: as itself, on behalf of its owner."""
         tenant = ctx.current().tenant
-        roles, policy = await self._roles(tenant, owner_id), self._policy()
+        roles, policy = await self._roles(tenant, owner_id), self._policy().of(tenant)
         context = Context(
             tenant=tenant,
             actor=Actor(id=rule_id, kind="service"),

@@ -79,7 +79,7 @@ class Keys:
         """The sender that this header proves, who may do this."""
         sender = await self._known(shown(authorization))
         principal = sender.principal
-        self.guard.policy().require(permission, principal.roles, principal.limits, caveat=principal.caveat)
+        self.guard.policy().of(principal.tenant).require(permission, principal.roles, principal.limits, caveat=principal.caveat)
         if sender.integration is not None and sender.integration.state is IntegrationState.DISABLED:
             raise Denied(permission, "this integration is disabled")
         return sender

@@ -28,7 +28,7 @@ class Desk:
         self.house = House()
         self.clock = FakeClock(datetime.now().astimezone())
         signer = Signer(self.house.backend, ISSUER, "secret", now=lambda: self.clock.now.timestamp())
-        self.credentials = Credentials(self.house.store, self.house.people, signer, POLICY, self.clock)
+        self.credentials = Credentials(self.house.store, self.house.people, signer, lambda: POLICY, self.clock)
         own = Issuer(name=ISSUER, keys=Keys("", httpx.AsyncClient(), load=signer.jwks))
         self.verifier = Verifier(keycloak=Issuer(name="-", keys=own.keys), own=own, now=lambda: self.clock.now.timestamp())
 

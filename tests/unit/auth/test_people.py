@@ -9,10 +9,12 @@ from chassis import context as ctx
 from chassis.errors import Busy, Denied, ForbiddenMove, NotFound
 from chassis.store import Store
 from chassis.testing import FakeClock, MemoryBackend, caller
+from services.auth.app import POLICY
 from services.auth.domain.person import Group, Organization, Person, Snapshot
 from services.auth.store import KINDS
 from services.auth.usecases.mirror import Mirror
 from services.auth.usecases.people import People
+from services.auth.usecases.policies import Policies
 from tests.unit.auth.test_credential import NOON
 
 
@@ -60,7 +62,8 @@ class House:
         self.backend = MemoryBackend()
         self.store = Store(self.backend, self.clock, KINDS)
         self.mirror = Mirror(self.realm, self.store, self.clock)
-        self.people = People(self.store, self.clock)
+        self.policies = Policies(self.backend, POLICY)
+        self.people = People(self.store, self.policies, self.clock)
 
     async def take(self, by: str, subject: str, role: str) -> None:
         """As the edge runs it: again when it was busy."""

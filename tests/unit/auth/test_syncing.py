@@ -13,15 +13,18 @@ from chassis.races import again
 from chassis.sealing import Sealing
 from chassis.store import Store
 from chassis.testing import FakeClock, MemoryBackend, caller
+from services.auth.app import POLICY
 from services.auth.domain.directory import Directory, DirectoryGroup, DirectoryRun, Kind
 from services.auth.domain.entries import Answer, Raw
 from services.auth.domain.person import Organization, Person, Snapshot
 from services.auth.domain.roles import ROLES
 from services.auth.ports import Refused
 from services.auth.store import INDEXES, KINDS, listings
+from services.auth.usecases.administrators import GRANTS
 from services.auth.usecases.directories import Directories
 from services.auth.usecases.mirror import USERS
-from services.auth.usecases.people import GRANTS, People
+from services.auth.usecases.people import People
+from services.auth.usecases.policies import Policies
 from services.auth.usecases.syncing import LINKS, SCHEDULES, SECRETS, Syncing
 from tests.unit.auth.test_credential import NOON
 
@@ -87,7 +90,7 @@ class House:
         self.says: dict[str, dict[str, str]] = {}
         self.in_desk: list[str] = []
         self.complete, self.failed, self.passwords = True, "", list[str]()
-        self.people = People(self.store, self.clock)
+        self.people = People(self.store, Policies(self.backend, POLICY), self.clock)
         self.sealing = Sealing(b"a secret", "directories")
         self.administrator("boss", "admin")
         self.open()
@@ -97,7 +100,7 @@ class House:
         realm: Any = self.realm
         self.syncing = Syncing(self.store, self, self.sealing, realm, realm, self.people, self.mirrored)
         lists = listings(b"k" * 32, self.clock)
-        self.directories = Directories(self.store, self, self.sealing, self.syncing, lists)
+        self.directories = Directories(self.store, self, self.sealing, self.syncing, self.people, lists)
 
     def check(self, directory: Directory) -> None:
         """See `ports.Ldap`."""

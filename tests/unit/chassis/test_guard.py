@@ -6,6 +6,7 @@ from chassis.auth import Issuer, Keys, Policy, Verifier
 from chassis.errors import Unavailable
 from chassis.guard import ISSUER_KEYS, Guard
 from chassis.keys import USABLE_FOR
+from chassis.policy import Part
 from chassis.store import Update
 from chassis.testing import MemoryBackend
 from tests.support.issuers import KEYCLOAK, OWN, FakeIssuer, person
@@ -63,6 +64,28 @@ async def test_an_older_policy_never_replaces_a_newer_one() -> None:
     auth.policy = Policy(4, {})
     await guard.refresh()
     assert guard.policy().version == 4
+
+
+async def test_what_tenants_added_is_kept_and_any_other_revision_of_it_counts() -> None:
+    def added(revision: int, permission: str) -> Policy:
+        part = Part({"desk": frozenset({permission})}, {"desk": {"incidents": {"team_id": {"$in": ["t"]}}}})
+        return Policy(3, AGENT.roles, AGENT.scopes, revision, {"main": part})
+
+    auth, backend = Auth(added(8, "incidents.get")), MemoryBackend()
+    guard = a_guard(auth, backend)
+    await guard.begin()
+    assert guard.policy().of("main").permissions(frozenset({"desk"})) == {"incidents.get"}
+    later = a_guard(Auth(None), backend)
+    await later.begin()
+    assert later.policy() == added(8, "incidents.get")
+    assert later.policy().of("main").scope(frozenset({"desk"}), "incidents.get", "u") == {"team_id": {"$in": ["t"]}}
+    auth.policy = added(5, "incidents.list")  # as after the restore of a copy
+    await guard.refresh()
+    assert guard.policy().of("main").permissions(frozenset({"desk"})) == {"incidents.list"}
+    auth.policy = added(5, "incidents.list")
+    held = guard.policy()
+    await guard.refresh()
+    assert guard.policy() is held, "who holds on to the policy of before is not asked to look again"
 
 
 async def test_keys_once_fetched_outlive_their_issuer_and_the_process_for_a_day() -> None:

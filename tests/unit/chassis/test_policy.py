@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Denied
-from chassis.policy import Policy, grouped, ungrouped, unlisted
+from chassis.policy import Part, Policy, grouped, ungrouped, unlisted
 
 POLICY = Policy(
     version=3,
@@ -82,3 +82,14 @@ def test_permissions_are_grouped_in_a_token_and_read_as_they_were(permissions: s
     named = grouped(permissions)
     assert ungrouped(named) == permissions
     assert len({each.partition(".")[0] for each in named}) == len(named)
+
+
+def test_a_tenants_own_roles_are_known_in_that_tenant_alone() -> None:
+    part = Part({"desk": frozenset({"incidents.list"}), "viewer": frozenset({"all"})}, {"viewer": {"incidents": {"x": 1}}})
+    policy = Policy(3, POLICY.roles, POLICY.scopes, 1, {"main": part})
+    assert policy.of("acme") is policy
+    assert policy.of("main") is policy.of("main")
+    assert policy.permissions(roles("desk")) == frozenset()
+    assert policy.of("main").permissions(roles("desk")) == {"incidents.list"}
+    assert policy.of("main").permissions(roles("viewer")) == POLICY.permissions(roles("viewer"))
+    assert policy.of("main").scope(roles("viewer"), "incidents.get", "u") == {}, "not bounded by one of its name"

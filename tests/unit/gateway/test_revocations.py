@@ -62,7 +62,8 @@ async def test_an_event_has_exactly_those_asked_again_whom_it_concerns(
     for _ in range(2):
         for secret in OWNERS:
             await credentials.exchanged(secret)
-    Revocations(credentials, lambda *who: told.append(who))(entry(kind, tenant, value))
+    revocations = Revocations(credentials, lambda *who: told.append(who), lambda *role: pytest.fail(f"{role} is no role of it"))
+    revocations(entry(kind, tenant, value))
     for secret in OWNERS:
         await credentials.exchanged(secret)
     assert {secret for secret, count in auth.asked.items() if count == 2} == gone
@@ -80,3 +81,12 @@ async def test_what_was_being_exchanged_when_a_right_ended_is_not_kept() -> None
     assert await asking == "a1"
     assert await credentials.exchanged("a") == "a2"
     assert await credentials.exchanged("a") == "a2"
+
+
+@pytest.mark.parametrize("kind", ["RoleCreated", "RoleUpdated", "RoleDeleted"])
+async def test_a_role_that_permits_something_else_is_told_of(kind: str) -> None:
+    told: list[tuple[str, str]] = []
+    credentials = Credentials(SimpleNamespace(exchange=Exchange()), "http://gateway")  # type: ignore[arg-type]
+    hears = Revocations(credentials, lambda *who: pytest.fail(f"{who} holds it perhaps"), lambda *role: told.append(role))
+    hears(entry(kind, "acme", {"role": {"id": "rol_1", "name": "desk"}}))
+    assert told == [("acme", "desk")]

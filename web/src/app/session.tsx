@@ -69,21 +69,29 @@ export async function signOut() {
 }
 
 const LOOKED_AFTER_MS = 15_000;
+/** So long after a change at most every process of the auth service has heard of it. */
+const SETTLED_MS = 2_500;
 
-/** Who is signed in, as it is now: a role that was given or taken counts in a page that is open, too. */
-export function usePresentMe(me: Me): Me {
+/**
+ * Who is signed in, as it is now: a role that was given, taken or changed counts in a page that is open, too. `look` asks at
+ * once, and again when whoever is asked has surely heard of what has just changed.
+ */
+export function usePresentMe(me: Me): { me: Me; look: () => void } {
   const [present, setPresent] = useState(me);
-  useEffect(() => {
-    const look = async () => {
-      if (document.hidden) return;
-      // Without an answer nothing is known to be other; what is refused is told where it is asked for.
-      const told = await whoAmI().catch(() => null);
-      if (told !== null) setPresent((known) => (JSON.stringify(told) === JSON.stringify(known) ? known : told));
-    };
-    const timer = setInterval(() => void look(), LOOKED_AFTER_MS);
-    return () => clearInterval(timer);
+  const ask = useCallback(async () => {
+    // Without an answer nothing is known to be other; what is refused is told where it is asked for.
+    const told = await whoAmI().catch(() => null);
+    if (told !== null) setPresent((known) => (JSON.stringify(told) === JSON.stringify(known) ? known : told));
   }, []);
-  return present;
+  useEffect(() => {
+    const timer = setInterval(() => void (document.hidden || ask()), LOOKED_AFTER_MS);
+    return () => clearInterval(timer);
+  }, [ask]);
+  const look = useCallback(() => {
+    void ask();
+    setTimeout(() => void ask(), SETTLED_MS);
+  }, [ask]);
+  return { me: present, look };
 }
 
 export function SessionProvider({ me, children }: { me: Me; children: ReactNode }) {

@@ -25,6 +25,7 @@ export type LiveMessage =
   | { kind: "present"; present: Present }
   | { kind: "reset" }
   | { kind: "reauth" }
+  | { kind: "rights" }
   | { kind: "cursor"; cursor: string }
   | { kind: "hello" };
 
@@ -155,6 +156,7 @@ async function converse(
       for (const { event, data } of parser.push(value)) {
         if (event === "reset") tell({ kind: "reset" });
         else if (event === "reauth") return false;
+        else if (event === "rights") tell({ kind: "rights" });
         else if (event === "presence") tell({ kind: "present", present: JSON.parse(data) as Present });
         else pending.push(JSON.parse(data) as LiveEvent);
       }

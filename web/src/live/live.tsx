@@ -14,8 +14,16 @@ interface Live {
 const Context = createContext<Live | null>(null);
 const FIGURES_MS = 5_000;
 
-/** `life` is another number after each new sign-in, which begins the stream again. */
-export function LiveProvider({ children, life, onReauth }: { children: ReactNode; life: number; onReauth: () => void }) {
+interface Props {
+  children: ReactNode;
+  /** Another number after each new sign-in, which begins the stream again. */
+  life: number;
+  onReauth: () => void;
+  /** The person may do something else than before. */
+  onRights?: () => void;
+}
+
+export function LiveProvider({ children, life, onReauth, onRights }: Props) {
   const client = useQueryClient();
   const [state, setState] = useState<LiveState>("connecting");
   const hearers = useRef(new Map<string, Set<Hearer>>());
@@ -41,12 +49,13 @@ export function LiveProvider({ children, life, onReauth }: { children: ReactNode
       } else if (message.kind === "state") setState(message.state);
       else if (message.kind === "reset") void client.invalidateQueries();
       else if (message.kind === "reauth") onReauth();
+      else if (message.kind === "rights") onRights?.();
     });
     return () => {
       end();
       clearTimeout(figures);
     };
-  }, [client, onReauth, life]);
+  }, [client, onReauth, onRights, life]);
 
   const live = useMemo<Live>(
     () => ({

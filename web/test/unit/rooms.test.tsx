@@ -131,6 +131,7 @@ const shown = [
   ...["write", "review", "versions", "translations", "opinions"].map((tab) => `/articles/one?tab=${tab}`),
   ...["plan", "offer"].map((tab) => `/catalogItems/one?tab=${tab}`),
   ...["/admin", "/admin/users", "/admin/users?user=usr_1", "/admin/roles", "/admin/teams", "/admin/deadLetters", "/audit"],
+  ...["edit=agent", "from=agent", "as=usr_1"].map((open) => `/admin/roles?${open}`),
   ...generic.flatMap(({ id }) => [`/admin/${id}`, `/admin/${id}/one`]),
 ];
 

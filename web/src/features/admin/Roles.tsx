@@ -1,20 +1,30 @@
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { api, body } from "@/api/client";
+import { api, body, type Schemas } from "@/api/client";
+import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { worded } from "@/records/schema/forms";
 import { Loading, Problem } from "@/ui/bits";
 import { Field, Select } from "@/ui/form";
 import { Icon } from "@/ui/Icon";
+import { grouped } from "./grants";
 import { Head } from "./Head";
+import { RoleEditor } from "./RoleEditor";
+import { SeeAs } from "./SeeAs";
 
 interface Search {
   role?: string;
   beside?: string;
   differ?: string;
+  /** The role that is changed, or that a new one is made from. */
+  edit?: string;
+  from?: string;
+  /** The person whose rights are looked at. */
+  as?: string;
 }
 
-/** What each role permits, and where two of them differ. */
+/** What each role permits, where two of them differ, and the tenant's own, which are made and changed here. */
 export function Roles() {
   const search: Search = useSearch({ strict: false });
   const navigate = useNavigate();
@@ -25,20 +35,31 @@ export function Roles() {
     queryFn: async () => (await body(api.GET("/api/v1/roles", { params: { query: { pageSize: 200 } } }))).roles,
   });
   const roles = query.data ?? [];
-  const one = roles.find(({ id }) => id === search.role) ?? roles[0];
-  const other = roles.find(({ id }) => id === search.beside);
+  const one = roles.find(({ name }) => name === search.role) ?? roles[0];
+  const other = roles.find(({ name }) => name === search.beside);
+  const edited = roles.find(({ name, builtIn }) => name === search.edit && !builtIn);
+  const original = roles.find(({ name }) => name === search.from);
+  const { can } = useSession();
   const [ours, theirs] = [new Set(one?.permissions), new Set(other?.permissions)];
   const all = [...new Set([...ours, ...theirs])].sort();
   const shown = search.differ && other ? all.filter((each) => ours.has(each) !== theirs.has(each)) : all;
-  const groups = new Map<string, string[]>();
-  for (const permission of shown) {
-    const [resource = ""] = permission.split(".");
-    groups.set(resource, [...(groups.get(resource) ?? []), permission]);
-  }
+  const groups = grouped(shown);
   const differing = all.filter((each) => ours.has(each) !== theirs.has(each)).length;
   return (
     <>
-      <Head id="roles" />
+      <Head id="roles">
+        {can("roles.inspect") && (
+          <Button variant="default" onClick={() => set({ as: "" })}>
+            {t("ownRoles.seeAs")}
+          </Button>
+        )}
+        {one && !one.builtIn && can("roles.update") && (
+          <Button variant="default" onClick={() => set({ edit: one.name })}>
+            {t("ownRoles.edit")}
+          </Button>
+        )}
+        {one && can("roles.create") && <Button onClick={() => set({ from: one.name })}>{t("ownRoles.clone")}</Button>}
+      </Head>
       <div className="page-scroll stack">
         {query.isPending && <Loading />}
         {query.isError && <Problem error={query.error} retry={() => void query.refetch()} />}
@@ -47,25 +68,25 @@ export function Roles() {
             <section className="card">
               <div className="pair">
                 <Field label={t("people.role")} hint={one.description}>
-                  <Select value={one.id} onChange={(role) => set({ role })}>
-                    {roles.map(({ id }) => (
-                      <option key={id} value={id}>
-                        {id}
+                  <Select value={one.name} onChange={(role) => set({ role })}>
+                    {roles.map((role) => (
+                      <option key={role.name} value={role.name}>
+                        {called(role)}
                       </option>
                     ))}
                   </Select>
                 </Field>
                 <Field label={t("people.compare")} hint={other?.description}>
                   <Select
-                    value={other?.id ?? ""}
+                    value={other?.name ?? ""}
                     onChange={(beside) => set({ beside: beside || undefined, differ: undefined })}
                   >
                     <option value="">{t("record.none")}</option>
                     {roles
-                      .filter(({ id }) => id !== one.id)
-                      .map(({ id }) => (
-                        <option key={id} value={id}>
-                          {id}
+                      .filter(({ name }) => name !== one.name)
+                      .map((role) => (
+                        <option key={role.name} value={role.name}>
+                          {called(role)}
                         </option>
                       ))}
                   </Select>
@@ -91,8 +112,8 @@ export function Roles() {
                 <thead>
                   <tr>
                     <th>{t("people.what")}</th>
-                    <th>{one.id}</th>
-                    {other && <th>{other.id}</th>}
+                    <th>{called(one)}</th>
+                    {other && <th>{called(other)}</th>}
                   </tr>
                 </thead>
                 <tbody>
@@ -115,9 +136,14 @@ export function Roles() {
           </>
         )}
       </div>
+      {edited && <RoleEditor role={edited} done={() => set({ edit: undefined })} />}
+      {original && <RoleEditor base={original} done={(name) => set({ from: undefined, ...(name ? { role: name } : {}) })} />}
+      {search.as !== undefined && <SeeAs who={search.as} choose={(as) => set({ as })} done={() => set({ as: undefined })} />}
     </>
   );
 }
+
+const called = ({ name, displayName }: Schemas["Role"]) => (displayName ? `${displayName} (${name})` : name);
 
 function Permitted({ permissions, has }: { permissions: readonly string[]; has: ReadonlySet<string> }) {
   return (

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, ask, body, quoted, type Schemas } from "@/api/client";
 import { useSession } from "@/app/session";
@@ -144,7 +144,7 @@ function Rights({ user, wanted, want }: RightsProps) {
       setBusy(false);
     }
   };
-  const described = (id: string) => roles.data?.find((role) => role.id === id)?.description ?? "";
+  const described = (name: string) => roles.data?.find((role) => role.name === name)?.description ?? "";
   return (
     <div className="stack">
       <p className="muted">{[user.username, user.email].filter(Boolean).join(" · ")}</p>
@@ -171,6 +171,13 @@ function Rights({ user, wanted, want }: RightsProps) {
           </li>
         ))}
       </ul>
+      {can("roles.inspect") && (
+        <p>
+          <Link to={"/admin/roles" as "/incidents"} search={{ as: user.id } as never}>
+            {t("ownRoles.seeAs")}
+          </Link>
+        </p>
+      )}
       {failed !== null && <Problem error={failed} />}
       {own && <p className="muted">{t("people.own")}</p>}
       {can("roles.grant") && !own && (
@@ -185,10 +192,10 @@ function Rights({ user, wanted, want }: RightsProps) {
             <Select value={wanted} onChange={want} required>
               <option value="">{t("record.none")}</option>
               {roles.data
-                ?.filter(({ id }) => !user.roles.includes(id))
-                .map(({ id }) => (
-                  <option key={id} value={id}>
-                    {id}
+                ?.filter(({ name }) => !user.roles.includes(name))
+                .map(({ name }) => (
+                  <option key={name} value={name}>
+                    {name}
                   </option>
                 ))}
             </Select>

@@ -28,7 +28,7 @@ export const GROUPS: readonly Group[] = [
     icon: "person",
     places: [
       { id: "users", to: "/admin/users", permission: "users.list" },
-      { id: "roles", to: "/admin/roles", permission: "roles.list" },
+      { id: "roles", command: "role", asCode: true, to: "/admin/roles", permission: "roles.list" },
       { id: "teams", to: "/admin/teams", permission: "teams.list" },
       kind("agentProfiles", "profile"),
       kind("approvalDelegations", "delegation"),
