@@ -57,6 +57,11 @@ class ScheduleApi(pb.ScheduleServiceServicer):
         found = await self._schedules.shifts(request.id, start, end)
         return pb.ListScheduleShiftsResponse(shifts=[_shift(schedule, shift) for schedule, shift in found])
 
+    async def PreviewSchedule(self, request: pb.PreviewScheduleRequest, context: Any) -> pb.PreviewScheduleResponse:
+        start, end = _instant(request, "start_time"), _instant(request, "end_time")
+        found = await self._schedules.preview(given(request.schedule, Schedule), start, end, request.id)
+        return pb.PreviewScheduleResponse(shifts=[_shift(schedule, shift) for schedule, shift in found])
+
     async def ListOnCall(self, request: pb.ListOnCallRequest, context: Any) -> pb.ListOnCallResponse:
         found = await self._schedules.duties(_instant(request, "time"), request.team_id)
         return pb.ListOnCallResponse(duties=[_duty(*each) for each in found])

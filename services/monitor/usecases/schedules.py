@@ -93,6 +93,20 @@ class Schedules(Keeping[Schedule]):
         schedule = await self.known(id)
         return [(schedule, each) for each in schedule.rota.shifts(begin, until)]
 
+    async def preview(
+        self,
+        fields: Mapping[str, Any],
+        start: datetime | None,
+        end: datetime | None,
+        id: str = "",  # noqa: A002 - as above
+    ) -> list[tuple[Schedule, Shift]]:
+        """The shifts of a schedule that is not kept, with the overrides of one that is. Raises `Invalid` and `NotFound`."""
+        begin, until = self._span(start, end)
+        made = Schedule.made(id=id, by="", at=begin, **fields)
+        if id:
+            made.overrides = (await self.known(id)).overrides
+        return [(made, each) for each in made.rota.shifts(begin, until)]
+
     async def mine(self, start: datetime | None, end: datetime | None) -> list[tuple[Schedule, Shift]]:
         """The caller's shifts of all schedules in a time, the earliest first. Raises `Invalid`."""
         begin, until = self._span(start, end)

@@ -171,3 +171,79 @@ async def test_an_engineer_is_called_and_does_all_of_it_from_a_phone(
     await rota.get_by_role("button", name="Take back").click()
     await until(lambda: agent.get(f"schedules/{duty['schedule']}"), lambda found: found["overrides"] == [])
     await me.check()
+
+
+async def test_a_manager_makes_who_is_called_by_forms_and_sees_what_becomes_of_it(
+    enter: Enter, house: dict[str, Gateway]
+) -> None:
+    manager, run = house["monitor-manager"], f"plan {uuid4().hex[:8]}"
+    name = (await house["agent"].get("users:whoami"))["username"]
+    me = await enter("monitor-manager")
+    page = me.page
+    await me.open("/schedules")
+    await me.live()
+    await me.press("c")
+    await page.get_by_label("Name", exact=True).fill(run)
+    await page.get_by_label("Time zone").fill("Europe/Berlin")
+    await page.get_by_label("Add a person").fill(name)
+    await page.get_by_role("option").filter(has_text=name).first.click()
+    await page.get_by_role("button", name="Add: Hours").click()
+    await expect(page.get_by_role("status").filter(has_text="gaps")).to_be_visible()
+    await me.check()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", name=run, level=2)).to_be_visible()
+    (schedule,) = (await manager.get("schedules", filter=f'name = "{run}"'))["schedules"]
+    (hours,) = schedule["layers"][0]["restrictions"]
+    assert (hours["begin"], hours["end"], schedule["timeZone"]) == ("09:00", "17:00", "Europe/Berlin")
+
+    # A gap that is pressed is filled by somebody.
+    rota = page.get_by_role("region", name=run, exact=True)
+    await rota.get_by_role("button", name="Nobody is on call").last.click()
+    await page.get_by_label("Who is on call").fill(name)
+    await page.get_by_role("option").filter(has_text=name).first.click()
+    await page.get_by_role("dialog").get_by_role("button", name="Add an override").click()
+    await until(lambda: manager.get(f"schedules/{schedule['id']}"), lambda found: len(found["overrides"]) == 1)
+
+    # Somebody else writes the same field meanwhile: nothing is lost on either side, and who goes on knows.
+    await rota.get_by_role("link", name="Edit").click()
+    await page.get_by_label("Description").fill("mine")
+    now = await manager.get(f"schedules/{schedule['id']}")
+    answered(await manager.send("PATCH", f"schedules/{schedule['id']}", {"description": "theirs"}, version=now["etag"]))
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert")).to_contain_text("theirs")
+    me.forgive("412")
+    await me.check()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", name="On call", level=1)).to_be_visible()
+    assert (await manager.get(f"schedules/{schedule['id']}"))["description"] == "mine"
+
+    await page.get_by_role("link", name="New policy").click()
+    await page.get_by_label("Name", exact=True).fill(run)
+    await page.get_by_label("Which one").fill(run)
+    await page.get_by_role("option").filter(has_text=run).first.click()
+    await page.get_by_role("button", name="Add: Step").click()
+    await page.get_by_label("Whom to call").last.select_option("USER")
+    await page.get_by_label("Which one").last.fill(name)
+    await page.get_by_role("option").filter(has_text=name).first.click()
+    await page.get_by_label("Minutes to take note").last.fill("10")
+    await page.get_by_role("checkbox", name="It counts").uncheck()
+    await me.check()
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", name=run, level=3)).to_be_visible()
+    await me.check()
+    (policy,) = (await manager.get("escalationPolicies", filter=f'name = "{run}"'))["escalationPolicies"]
+    assert [each["wait"] for each in policy["steps"]] == ["300s", "600s"]
+    assert policy["steps"][0]["targets"] == [{"kind": "SCHEDULE", "id": schedule["id"]}]
+    assert not policy.get("enabled", False)
+
+    await page.get_by_role("link", name=f"Edit {run}").click()
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(page.get_by_role("heading", name=run, level=3)).to_be_hidden()
+    await rota.get_by_role("link", name="Edit").click()
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(rota).to_be_hidden()

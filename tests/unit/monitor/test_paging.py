@@ -285,3 +285,20 @@ def test_the_policy_of_the_team_goes_before_that_of_all_and_none_is_for_what_is_
     assert of("crew", Severity.WARNING) == "all"
     assert of("others", Severity.CRITICAL) == "all"
     assert of("others", Severity.INFO) == ""
+
+
+async def test_a_schedule_is_looked_at_before_it_is_kept_with_the_overrides_of_the_one_that_is(desk: Desk) -> None:
+    kept = await desk.rota("ann", "bob")
+    layer = Layer(user_ids=["max"], start="2126-06-03T12:00", unit=Unit.DAYS)
+    given = {"name": "next", "layers": [layer]}
+    await desk.schedules.add_override(kept, "eve", None, minute(60))
+    alone = await desk.schedules.preview(given, minute(0), minute(120))
+    beside = await desk.schedules.preview(given, minute(0), minute(120), kept)
+    assert [shift.user_id for _, shift in alone] == ["max"]
+    assert [shift.user_id for _, shift in beside] == ["eve", "max"]
+    assert [schedule.name for schedule, *_ in await desk.schedules.duties(None, "")] == ["rota"], "nothing of it is kept"
+    with pytest.raises(Invalid) as wrong:
+        await desk.schedules.preview({"name": "next", "layers": [Layer(user_ids=[], start="noon")]}, None, None)
+    assert set(wrong.value.violations) == {"layers[0].user_ids", "layers[0].start"}
+    with ctx.use(STRANGER), pytest.raises(NotFound):
+        await desk.schedules.preview(given, None, None, kept)

@@ -95,12 +95,15 @@ const short = createRoute({
   },
 });
 const rota = single("/schedules", "oncall", () => import("@/features/oncall/Rota"), "Rota");
+const rotaForm = single("/schedules/$id", "oncall", () => import("@/features/oncall/ScheduleForm"), "ScheduleForm");
+const policyForm = single("/escalationPolicies/$id", "oncall", () => import("@/features/oncall/PolicyForm"), "PolicyForm");
 const alerts = createRoute({
   getParentRoute: () => root,
   path: "/alerts",
   validateSearch: alertSearch,
   component: page("alerts", () => import("@/features/alerts/AlertList"), "AlertList"),
 });
+const alert = single("/alerts/$id", "alerts", () => import("@/features/alerts/AlertPage"), "AlertPage");
 const assets = createRoute({
   getParentRoute: () => root,
   path: "/assets",
@@ -167,7 +170,10 @@ export const router = createRouter({
     ...administration,
     short,
     rota,
+    rotaForm,
+    policyForm,
     alerts,
+    alert,
     assets,
     asset,
     dashboards,

@@ -6,6 +6,8 @@ import type { LiveEvent } from "./leader";
 export interface Versioned {
   id: string;
   etag: string;
+  /** The version that its words are of, where an event told of a later one without them. */
+  wordsEtag?: string;
 }
 
 const MEMBERS: Record<string, string> = {
@@ -52,8 +54,13 @@ function completed<T extends Versioned>(record: T, known: object | undefined): T
   const untold = UNTOLD.filter((name) => name in known && !(record as Record<string, unknown>)[name]);
   if (untold.length === 0) return record;
   const kept = known as Record<string, unknown>;
-  return { ...record, ...Object.fromEntries(untold.map((name) => [name, kept[name]])) };
+  const { etag, wordsEtag = etag } = known as Versioned;
+  return { ...record, ...Object.fromEntries(untold.map((name) => [name, kept[name]])), wordsEtag };
 }
+
+/** The version that was read of what is about to be written. */
+export const versionOf = (record: Versioned, names: readonly string[]) =>
+  names.some((name) => UNTOLD.includes(name)) ? (record.wordsEtag ?? record.etag) : record.etag;
 
 const REMEMBERED = 1_000;
 const lately = new Map<string, { record: Versioned; whole: boolean }>();
@@ -86,9 +93,11 @@ export const settle = (known: unknown, answer: unknown): unknown => replaceEqual
 export function put(client: QueryClient, kind: string, record: Versioned, whole = true) {
   remember(record, whole);
   const merged = (known: Versioned | undefined) => (whole ? record : completed(record, known));
+  const better = (known: Versioned) =>
+    newer(record, known) || (whole && record.etag === known.etag && known.wordsEtag !== undefined);
   client.setQueriesData<Versioned>(
     { queryKey: [kind, "one"], predicate: ({ state }) => (state.data as Versioned)?.id === record.id },
-    (known) => (known === undefined || newer(record, known) ? merged(known) : known),
+    (known) => (known === undefined || better(known) ? merged(known) : known),
   );
   client.setQueriesData<InfiniteData<Page<Versioned>>>({ queryKey: [kind, "list"] }, (data) => {
     if (data === undefined) return data;
@@ -96,7 +105,7 @@ export function put(client: QueryClient, kind: string, record: Versioned, whole 
     const pages = data.pages.map((page) => {
       const index = page.items.findIndex(({ id }) => id === record.id);
       const known = page.items[index];
-      if (known === undefined || !newer(record, known)) return page;
+      if (known === undefined || !better(known)) return page;
       changed = true;
       return { ...page, items: page.items.with(index, merged(known)) };
     });

@@ -1,11 +1,13 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { api, body } from "@/api/client";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { useAssetName } from "@/ui/assets";
 import { Field as Labelled, Select, TextArea, TextInput } from "@/ui/form";
 import { Pick, type Picked } from "@/ui/Pick";
-import { usePerson } from "@/ui/people";
+import { Person, usePerson } from "@/ui/people";
+import { Team } from "@/ui/teams";
+import { at } from "@/ui/time";
 import { useTeams } from "./data";
 import type { Field, Value, Values } from "./kind";
 
@@ -101,6 +103,17 @@ export function FieldControl({ field, value, onChange, error, first = false }: P
       {field.kind === "assets" && <AssetsPick {...common} label={label} value={texts(value)} onChange={onChange} />}
     </Labelled>
   );
+}
+
+/** A value as it is read. */
+export function shownValue(field: Field, value: Value | undefined): ReactNode {
+  const all = texts(value).map((each) => field.options?.find((option) => option.value === each)?.label ?? each);
+  if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
+  if (all.length === 0) return t("record.none");
+  if (field.kind === "team") return <Team id={text(value)} />;
+  if (field.kind === "time") return at(text(value));
+  if (field.kind === "person" || field.kind === "people") return texts(value).map((id) => <Person key={id} id={id} />);
+  return all.join(", ");
 }
 
 /** What a form begins with. */

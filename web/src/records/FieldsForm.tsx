@@ -3,8 +3,10 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { asProblem } from "@/api/problem";
 import { t } from "@/i18n";
 import { Problem } from "@/ui/bits";
-import { askedFor, FieldControl, initialValues } from "./FieldControl";
-import type { Field, Values } from "./kind";
+import { askedFor, FieldControl, initialValues, shownValue } from "./FieldControl";
+import type { Field, Value, Values } from "./kind";
+import { Meanwhile } from "./Meanwhile";
+import { Conflict } from "./meanwhile";
 
 interface Props {
   fields: readonly Field[];
@@ -17,11 +19,15 @@ interface Props {
   children?: (values: Values) => ReactNode;
 }
 
-/** A form of fields; what the server refuses stands at the field that it is about. */
+/**
+ * A form of fields; what the server refuses stands at the field that it is about. After a `Conflict` that `submit` throws it goes
+ * on: `submit` is to write over the version that the conflict brought.
+ */
 export function FieldsForm({ fields, action, submit, cancel, danger = false, children }: Props) {
   const [values, setValues] = useState<Values>(() => initialValues(fields));
   const [failed, setFailed] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  const [theirs, setTheirs] = useState<Values>({});
   const problem = failed === null ? null : asProblem(failed);
   const asked = askedFor(fields, values);
   // The keyboard stands at what has to be said, after what is said already.
@@ -36,12 +42,14 @@ export function FieldsForm({ fields, action, submit, cancel, danger = false, chi
     event.preventDefault();
     setBusy(true);
     setFailed(null);
+    setTheirs({});
     try {
       await submit(
         Object.fromEntries(asked.map(({ name }) => [name, values[name]]).filter(([, value]) => value !== undefined)),
       );
     } catch (error) {
-      setFailed(error);
+      if (error instanceof Conflict) setTheirs(error.theirs as Values);
+      else setFailed(error);
     } finally {
       setBusy(false);
     }
@@ -60,6 +68,15 @@ export function FieldsForm({ fields, action, submit, cancel, danger = false, chi
         />
       ))}
       {failed !== null && !named && <Problem error={failed} />}
+      <Meanwhile
+        theirs={asked
+          .filter(({ name }) => name in theirs)
+          .map((field) => ({ name: field.name, label: field.label, shown: shownValue(field, theirs[field.name]) }))}
+        take={(name) => {
+          setValues((known) => ({ ...known, [name]: theirs[name] as Value }));
+          setTheirs(({ [name]: _, ...rest }) => rest);
+        }}
+      />
       <div className="line">
         <Button type="submit" loading={busy} data-danger={danger || undefined} data-autofocus={asked.length === 0 || undefined}>
           {action}

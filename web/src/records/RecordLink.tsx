@@ -15,6 +15,7 @@ const PAGES = new Set([
   "catalogItems",
   "approvals",
   "assets",
+  "alerts",
 ]);
 
 export const hasPage = (resources: string) => PAGES.has(resources);

@@ -11,10 +11,11 @@ import { Icon } from "@/ui/Icon";
 import { Menu } from "@/ui/Menu";
 import { copied } from "@/ui/toasts";
 import { Composer } from "./Composer";
-import { useChange, useRecord } from "./data";
+import { useRecord, useWrite } from "./data";
 import { Facts } from "./Facts";
 import { FieldsForm } from "./FieldsForm";
-import { type DeskRecord, type Field, type Kind, nameOf, offered, titleOf, type Value, verbsOf } from "./kind";
+import { type DeskRecord, type Field, type Kind, nameOf, offered, titleOf, type Value, type Values, verbsOf } from "./kind";
+import { Conflict } from "./meanwhile";
 import { Presence } from "./Presence";
 import type { RecordSearch } from "./search";
 import { Timeline } from "./Timeline";
@@ -46,14 +47,15 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
   const navigate = useNavigate();
   const search: RecordSearch = useSearch({ strict: false });
   const { act, dialog } = useVerbs(kind);
-  const change = useChange(kind);
+  const write = useWrite(kind);
   const [editing, setEditing] = useState<R | null>(null); // as it was when the dialog was opened: others may change it meanwhile
   const [writing, setWriting] = useState(false);
   const verbs = verbsOf(kind, record, can);
   const shown = offered(verbs);
   const editable = kind.edit !== undefined && can(`${kind.resources}.update`);
   const list = `/${kind.resources}` as "/incidents";
-  const tab = kind.tabs?.find(({ value }) => value === search.tab);
+  const tabs = kind.tabs?.filter(({ permission }) => permission === undefined || can(permission));
+  const tab = tabs?.find(({ value }) => value === search.tab);
   useEffect(() => {
     document.title = `${nameOf(record)} ${titleOf(record)}`;
     return () => {
@@ -91,6 +93,19 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
     ...shown.rest.map(({ id, label }) => ({ label, run: () => act(id, [record]) })),
     ...(editable ? [{ label: t("record.edit"), icon: "note" as const, run: () => setEditing(record) }] : []),
   ];
+  const save = async (from: R, values: Values) => {
+    const known = from as unknown as Values;
+    const changed = Object.fromEntries(
+      Object.entries(values).filter(([name, value]) => JSON.stringify(known[name] ?? "") !== JSON.stringify(value ?? "")),
+    );
+    try {
+      if (Object.keys(changed).length > 0) await write(from, changed);
+      setEditing(null);
+    } catch (error) {
+      if (error instanceof Conflict) setEditing(error.present as R);
+      throw error;
+    }
+  };
   const description = (record as { description?: string }).description;
   return (
     <>
@@ -121,11 +136,11 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
           )}
         </div>
       </div>
-      {kind.tabs && (
+      {tabs && (
         <div className="filters">
           <Views
             label={t("record.parts")}
-            views={[{ value: "", label: t("record.overview") }, ...kind.tabs]}
+            views={[{ value: "", label: t("record.overview") }, ...tabs]}
             value={tab?.value ?? ""}
             onChange={(value) =>
               void navigate({
@@ -187,15 +202,7 @@ function Page<R extends DeskRecord>({ kind, record }: { kind: Kind<R>; record: R
             fields={withKnown(kind.edit ?? [], editing)}
             action={t("record.save")}
             cancel={() => setEditing(null)}
-            submit={async (values) => {
-              const known = editing as unknown as Record<string, Value | undefined>;
-              const changed = Object.fromEntries(
-                Object.entries(values).filter(
-                  ([name, value]) => JSON.stringify(known[name] ?? "") !== JSON.stringify(value ?? ""),
-                ),
-              );
-              if (Object.keys(changed).length === 0 || (await change(editing, changed)) !== null) setEditing(null);
-            }}
+            submit={(values) => save(editing, values)}
           />
         )}
       </Dialog>

@@ -2,9 +2,10 @@ import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-quer
 import { api, ask, body, type Page, quoted, type Schemas } from "@/api/client";
 import { ApiProblem } from "@/api/problem";
 import { t } from "@/i18n";
-import { put } from "@/live/apply";
+import { put, type Versioned, versionOf } from "@/live/apply";
 import { toast, toastProblem } from "@/ui/toasts";
-import { type DeskRecord, type Kind, nameOf, type Value, type Values, type Verb } from "./kind";
+import { type DeskRecord, type Kind, nameOf, type Values, type Verb } from "./kind";
+import { Conflict, meanwhile } from "./meanwhile";
 import type { RecordSearch } from "./search";
 
 type Note = Schemas["Note"];
@@ -81,40 +82,54 @@ export function useTaken(resources: string) {
   return (record: DeskRecord) => take(client, resources, record);
 }
 
-const same = (one: unknown, other: unknown) => JSON.stringify(one ?? "") === JSON.stringify(other ?? "");
-const fieldsOf = (record: DeskRecord) => record as unknown as Record<string, Value | undefined>;
-
-async function patch<R extends DeskRecord>(resources: string, record: R, values: Values): Promise<R> {
+/**
+ * Writes fields over those of `record`; what others wrote into other fields meanwhile stays. `read` says where what is written
+ * is read. Throws `Conflict`.
+ */
+export async function patch<R extends Versioned>(
+  resources: string,
+  record: R,
+  values: object,
+  read: (record: R) => object = (whole) => whole,
+): Promise<R> {
+  const path = `${resources}/${encodeURIComponent(record.id)}`;
   const names = Object.keys(values);
-  const write = (etag: string) =>
-    ask<R>("PATCH", `${resources}/${record.id}`, { etag, query: { updateMask: names.join(",") }, body: values });
+  const write = (etag: string) => ask<R>("PATCH", path, { etag, query: { updateMask: names.join(",") }, body: values });
   try {
-    return await write(record.etag);
+    return await write(versionOf(record, names));
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.status !== STALE) throw error;
-    const present = await ask<R>("GET", `${resources}/${record.id}`);
-    // Somebody changed something else meanwhile: both changes hold.
-    if (names.every((name) => same(fieldsOf(present)[name], fieldsOf(record)[name]))) return write(present.etag);
-    throw error;
+    const present = await ask<R>("GET", path);
+    const theirs = meanwhile(read(record), values as Record<string, unknown>, read(present));
+    if (Object.keys(theirs).length > 0) throw new Conflict(error, present, theirs);
+    return write(present.etag);
   }
 }
 
-/** Changes fields of a record, with a way back for a while. */
+/** Changes fields of a record, with a way back for a while. Throws what the service refuses. */
+export function useWrite<R extends DeskRecord>(kind: Kind<R>, read: (record: R) => object = (whole) => whole) {
+  const client = useQueryClient();
+  return async (record: R, values: Values, words?: string): Promise<R> => {
+    const changed = await patch(kind.resources, record, values, read);
+    take(client, kind.resources, changed);
+    const known = read(record) as Values;
+    const before = Object.fromEntries(Object.keys(values).map((name) => [name, known[name] ?? ""]));
+    const back = () =>
+      patch(kind.resources, changed, before, read).then((record) => take(client, kind.resources, record), toastProblem);
+    toast(words ?? t("record.saved", { number: nameOf(record) }), {
+      action: { label: t("record.undo"), run: () => void back() },
+    });
+    return changed;
+  };
+}
+
+/** The same where there is no form to show what was refused: it is told of, and null is answered. */
 export function useChange<R extends DeskRecord>(kind: Kind<R>) {
   const client = useQueryClient();
+  const write = useWrite(kind);
   const change = async (record: R, values: Values, words?: string): Promise<R | null> => {
     try {
-      const changed = await patch(kind.resources, record, values);
-      take(client, kind.resources, changed);
-      const before = Object.fromEntries(Object.keys(values).map((name) => [name, fieldsOf(record)[name] ?? ""]));
-      toast(words ?? t("record.saved", { number: nameOf(record) }), {
-        action: {
-          label: t("record.undo"),
-          run: () =>
-            void patch(kind.resources, changed, before).then((back) => take(client, kind.resources, back), toastProblem),
-        },
-      });
-      return changed;
+      return await write(record, values, words);
     } catch (error) {
       toastProblem(error);
       void client.invalidateQueries({ queryKey: [kind.resources, "one"] });

@@ -108,6 +108,8 @@ export interface Sort {
 export interface Tab<R> {
   value: string;
   label: string;
+  /** Who may not do this is not led there. */
+  permission?: string;
   show: (record: R) => ReactNode;
 }
 

@@ -30,7 +30,7 @@ export function TextInput({
 }: Common & {
   list?: string;
   placeholder?: string;
-  type?: "text" | "password" | "number" | "datetime-local" | "date" | "email" | "url";
+  type?: "text" | "password" | "number" | "datetime-local" | "date" | "time" | "email" | "url";
 }) {
   const { id, error } = useContext(Context);
   return (

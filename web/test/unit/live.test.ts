@@ -1,7 +1,7 @@
 import { type InfiniteData, QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import type { Page } from "@/api/client";
-import { apply, put, settle, type Versioned } from "@/live/apply";
+import { apply, put, settle, type Versioned, versionOf } from "@/live/apply";
 import type { LiveEvent } from "@/live/leader";
 
 interface Row extends Versioned {
@@ -41,6 +41,20 @@ test("in whatever order versions are heard, the newest stays, also past nine", (
   apply(client, [event(row(11)), event(row(10))]);
   apply(client, [event(row(10, "late"))]);
   expect(shown(client)).toEqual(["version 11", "version 11"]);
+});
+
+test("words that an event does not tell stay those of the version that they were read of, until they are read anew", () => {
+  const client = known(2);
+  const told = { ...row(3), title: "" };
+  apply(client, [event(told)]);
+  const half = client.getQueryData<Row>(["incidents", "one", "INC0000001"]) as Row;
+  expect(half).toEqual({ ...row(3), title: "version 2", wordsEtag: "2" });
+  expect([versionOf(half, ["title"]), versionOf(half, ["urgency"])]).toEqual(["2", "3"]);
+  apply(client, [event({ ...told, etag: "4" })]);
+  expect(client.getQueryData<Row>(["incidents", "one", "INC0000001"])?.wordsEtag).toBe("2");
+  put(client, "incidents", row(4));
+  expect(shown(client)).toEqual(["version 4", "version 4"]);
+  expect(client.getQueryData<Row>(["incidents", "one", "INC0000001"])?.wordsEtag).toBeUndefined();
 });
 
 test("an answer that is older than what was heard meanwhile changes nothing", () => {
@@ -116,7 +130,7 @@ test("words that no event holds stay, and are emptied by whoever may read them",
   const told = { id: "inc_words", etag: "2", title: "Disk", description: "" };
   client.setQueryData(page, { ...told, etag: "1", description: "It is full." });
   apply(client, [event(told)]);
-  expect(client.getQueryData(page)).toEqual({ ...told, description: "It is full." });
+  expect(client.getQueryData(page)).toEqual({ ...told, description: "It is full.", wordsEtag: "1" });
   expect(client.getQueryState(page)?.isInvalidated, "somebody may have changed them").toBe(true);
   put(client, "incidents", { ...told, etag: "3" } as Row);
   expect(client.getQueryData(page)).toEqual({ ...told, etag: "3" });

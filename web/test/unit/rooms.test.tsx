@@ -53,6 +53,9 @@ const { Teams } = await import("@/features/admin/Teams");
 const { DeadLetters } = await import("@/features/admin/DeadLetters");
 const { GROUPS } = await import("@/features/admin/places");
 const { Audit } = await import("@/features/audit/Audit");
+const { Rota } = await import("@/features/oncall/Rota");
+const { ScheduleForm } = await import("@/features/oncall/ScheduleForm");
+const { PolicyForm } = await import("@/features/oncall/PolicyForm");
 const requests = await import("@/features/requests/pages");
 const tasks = await import("@/features/tasks/pages");
 const articles = await import("@/features/knowledge/pages");
@@ -77,6 +80,9 @@ function open(path: string) {
     page("/admin/$kind", Records),
     page("/admin/$kind/$id", RecordForm),
     page("/audit", Audit),
+    page("/schedules", Rota),
+    page("/schedules/$id", ScheduleForm),
+    page("/escalationPolicies/$id", PolicyForm),
     page("/requests", requests.Queue),
     page("/requests/$id", requests.RequestPage),
     page("/tasks", tasks.Queue),
@@ -132,6 +138,7 @@ const shown = [
   ...["plan", "offer"].map((tab) => `/catalogItems/one?tab=${tab}`),
   ...["/admin", "/admin/users", "/admin/users?user=usr_1", "/admin/roles", "/admin/teams", "/admin/deadLetters", "/audit"],
   ...["edit=agent", "from=agent", "as=usr_1"].map((open) => `/admin/roles?${open}`),
+  ...["/schedules", "/schedules/new", "/schedules/one", "/escalationPolicies/new", "/escalationPolicies/one"],
   ...generic.flatMap(({ id }) => [`/admin/${id}`, `/admin/${id}/one`]),
 ];
 

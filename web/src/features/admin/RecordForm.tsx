@@ -3,13 +3,13 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { ask } from "@/api/client";
-import { asProblem } from "@/api/problem";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
-import { newer, type Versioned } from "@/live/apply";
-import { type Content, changed, contentOf, type Form, type Forms, useForms } from "@/records/schema/forms";
+import { Meanwhile } from "@/records/Meanwhile";
+import { type Content, contentOf, type Form, type Forms, useForms, worded } from "@/records/schema/forms";
 import { titled } from "@/records/schema/RefPick";
 import { SchemaFields } from "@/records/schema/SchemaFields";
+import { useWriting } from "@/records/useWriting";
 import { Empty, Loading, Problem } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
 import { toast } from "@/ui/toasts";
@@ -76,25 +76,18 @@ function Page({ kind, forms, form, record, fresh }: Props) {
   const { can } = useSession();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const [from, setFrom] = useState(record); // what is written goes on from; others may change it meanwhile
-  const before = contentOf(form, from);
-  const [content, setContent] = useState<Content>(before);
-  const [failed, setFailed] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const written = useWriting({
+    resources: kind,
+    record: fresh ? null : record,
+    contentOf: (known) => contentOf(form, known),
+  });
+  const { content, from } = written;
   const [removing, setRemoving] = useState(false);
   const [secret, setSecret] = useState("");
-  const problem = failed === null ? null : asProblem(failed);
   const shipped = record.builtIn === true;
   const able = !shipped && (fresh ? can(form.createP ?? "") : form.update !== undefined && can(form.updateP ?? ""));
   const asked = form.create?.filter(({ n }) => fresh || form.update?.includes(n) || record[n] !== undefined) ?? [];
   const locked = new Set(asked.filter(({ n }) => !able || (!fresh && !form.update?.includes(n))).map(({ n }) => n));
-  const wrong = (pointer: string) => problem?.errors.find((error) => error.pointer === pointer)?.message;
-  const differs = changed(before, content);
-  const adopt = (next: Content) => {
-    setFrom(next);
-    setContent(contentOf(form, next));
-  };
-  if (Object.keys(differs).length === 0 && newer(record as unknown as Versioned, from as unknown as Versioned)) adopt(record);
   const again = () => {
     void client.invalidateQueries({ queryKey: [kind] });
     void client.invalidateQueries({ queryKey: ["named", kind] });
@@ -103,32 +96,12 @@ function Page({ kind, forms, form, record, fresh }: Props) {
 
   const save = async (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setFailed(null);
-    try {
-      if (fresh) {
-        const answer = await ask<Content>("POST", kind, { body: content });
-        const told = secretOf(answer);
-        toast(t("admin.made", { name: titled(content) }));
-        again();
-        if (told === "") await list();
-        else setSecret(told);
-      } else {
-        const query = { updateMask: Object.keys(differs).join(",") };
-        const answer = await ask<Content>("PATCH", `${kind}/${encodeURIComponent(String(from.id))}`, {
-          etag: String(from.etag),
-          query,
-          body: differs,
-        });
-        adopt(answer);
-        toast(t("admin.saved", { name: titled(content) }));
-        again();
-      }
-    } catch (error) {
-      setFailed(error);
-    } finally {
-      setBusy(false);
-    }
+    const answer = await written.save();
+    if (answer === null) return;
+    const told = fresh ? secretOf(answer) : "";
+    toast(t(fresh ? "admin.made" : "admin.saved", { name: titled(answer) }));
+    if (told !== "") setSecret(told);
+    else if (fresh) await list();
   };
   const remove = async () => {
     await ask("DELETE", `${kind}/${encodeURIComponent(String(record.id))}`, { etag: String(record.etag) });
@@ -159,18 +132,26 @@ function Page({ kind, forms, form, record, fresh }: Props) {
             <div className="body asked">
               {asked.length === 0 && <p className="muted">{t("admin.notWritten")}</p>}
               <SchemaFields
-                key={String(from.etag)}
+                key={`${from.etag} ${Object.keys(written.theirs).length}`}
                 forms={forms}
                 fields={asked}
                 value={content}
-                onChange={setContent}
-                wrong={wrong}
+                onChange={written.setContent}
+                wrong={written.wrong}
                 locked={locked}
               />
-              {failed !== null && <Problem error={failed} />}
+              <Meanwhile
+                theirs={Object.entries(written.theirs).map(([name, value]) => ({
+                  name,
+                  label: worded(name),
+                  shown: <code>{typeof value === "object" ? JSON.stringify(value) : String(value ?? "–")}</code>,
+                }))}
+                take={written.take}
+              />
+              {written.failed !== null && <Problem error={written.failed} />}
               {able && asked.length > 0 && (
                 <div className="line">
-                  <Button type="submit" loading={busy} disabled={!fresh && Object.keys(differs).length === 0}>
+                  <Button type="submit" loading={written.busy} disabled={!fresh && !written.dirty}>
                     {t(fresh ? "record.create" : "record.save")}
                   </Button>
                   <Button variant="default" onClick={() => void list()}>

@@ -95,8 +95,8 @@ export const GROUPS: readonly Group[] = [
       kind("maintenanceWindows", "maintenance", true),
       kind("silences", "silence"),
       kind("notificationTargets", "target", true),
-      kind("schedules", "oncall"),
-      kind("escalationPolicies", "escalation"),
+      { id: "schedules", to: "/schedules", permission: "schedules.list" },
+      { id: "escalationPolicies", to: "/schedules", permission: "escalationPolicies.list" },
     ],
   },
   {

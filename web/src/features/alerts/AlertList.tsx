@@ -1,5 +1,4 @@
 import { Button } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useCallback, useRef, useState } from "react";
 import { type Alert, api, body, type Page, quoted } from "@/api/client";
@@ -7,19 +6,20 @@ import { useCommands } from "@/app/keys";
 import type { AlertSearch } from "@/app/search";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
-import { useAssetName } from "@/ui/assets";
-import { Ago, Chip, Empty, Loading, Problem, type Tone } from "@/ui/bits";
+import { Facts } from "@/records/Facts";
+import { ableTo } from "@/records/kind";
+import { addressOf } from "@/records/RecordLink";
+import { Ago, Empty, Loading, Problem } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
 import { TextFilter, Toggles, Views } from "@/ui/filters";
-import type { IconName } from "@/ui/Icon";
-import { Person } from "@/ui/people";
 import { Peek, RowList } from "@/ui/RowList";
-import { Team } from "@/ui/teams";
-import { at } from "@/ui/time";
 import { toast, toastProblem } from "@/ui/toasts";
 import { useCursor } from "@/ui/useCursor";
 import { useLiveList } from "@/ui/useLiveList";
-import { useIncidentNumber, useTakenAlert } from "./data";
+import { ALERTS } from "./AlertPage";
+import { useTakenAlert } from "./data";
+import { Explanation } from "./Explanation";
+import { AssetLink, Chips, IncidentLink, Labels, SeverityChip, StateChip } from "./looks";
 
 const route = getRouteApi("/alerts");
 const VIEWS = ["firing", "acknowledged", "suppressed", "resolved", "all"] as const;
@@ -35,21 +35,6 @@ const HEAD = [
   { title: t("alert.count"), minor: true },
   { title: t("alert.since"), minor: true },
 ];
-const SEVERITY: Record<Alert["severity"], { tone: Tone; icon: IconName }> = {
-  SEVERITY_UNSPECIFIED: { tone: "still", icon: "question" },
-  CRITICAL: { tone: "bad", icon: "bolt" },
-  ERROR: { tone: "hot", icon: "late" },
-  WARNING: { tone: "warn", icon: "incident" },
-  INFO: { tone: "calm", icon: "note" },
-};
-const STATE: Record<Alert["state"], { tone: Tone; icon: IconName }> = {
-  STATE_UNSPECIFIED: { tone: "still", icon: "question" },
-  FIRING: { tone: "bad", icon: "alert" },
-  ACKNOWLEDGED: { tone: "calm", icon: "person" },
-  SUPPRESSED: { tone: "still", icon: "silent" },
-  RESOLVED: { tone: "good", icon: "check" },
-};
-
 async function listAlerts(filter: string, orderBy: string, pageToken: string, pageSize: number): Promise<Page<Alert>> {
   const query = { filter, orderBy, pageSize, ...(pageToken ? { pageToken } : {}) };
   const answer = await body(api.GET("/api/v1/alerts", { params: { query } }));
@@ -68,15 +53,11 @@ function filterOf(search: AlertSearch): string {
 }
 
 const cells = (alert: Alert) => [
-  <Chip key="v" {...SEVERITY[alert.severity]}>
-    {t(`severity.${alert.severity}`)}
-  </Chip>,
-  <span key="t" className="strong" title={alert.title}>
+  <SeverityChip key="v" alert={alert} />,
+  <Link key="t" {...addressOf("alerts", alert.id)} tabIndex={-1} className="strong" title={alert.title}>
     {alert.title}
-  </span>,
-  <Chip key="s" {...STATE[alert.state]} title={alert.suppression ? t(`suppression.${alert.suppression.reason}`) : undefined}>
-    {t(`alertState.${alert.state}`)}
-  </Chip>,
+  </Link>,
+  <StateChip key="s" alert={alert} />,
   <AssetLink key="a" id={alert.assetId} />,
   <IncidentLink key="i" id={alert.incidentId} />,
   <span key="c" className="muted">
@@ -85,26 +66,6 @@ const cells = (alert: Alert) => [
   <Ago key="o" time={alert.startTime} />,
 ];
 const narrow = (alert: Alert) => cells(alert).slice(0, 3);
-
-function AssetLink({ id }: { id: string }) {
-  const name = useAssetName(id);
-  if (!id) return <span className="muted">–</span>;
-  return (
-    <Link to="/assets/$id" params={{ id }} tabIndex={-1}>
-      {name || id}
-    </Link>
-  );
-}
-
-function IncidentLink({ id }: { id: string }) {
-  const number = useIncidentNumber(id);
-  if (!id) return <span className="muted">–</span>;
-  return (
-    <Link to="/incidents/$id" params={{ id: number || id }} tabIndex={-1}>
-      {number || t("alert.incident")}
-    </Link>
-  );
-}
 
 export function AlertList() {
   const search = route.useSearch();
@@ -127,7 +88,7 @@ export function AlertList() {
     items,
     peeked: search.peek,
     onPeek: (alert) => set({ peek: alert?.id }),
-    onOpen: (alert) => setExplained(alert.id),
+    onOpen: (alert) => void navigate(addressOf("alerts", alert.id)),
     onShow: () => void show(),
     selectable: true,
   });
@@ -222,7 +183,7 @@ export function AlertList() {
               cells={peeked ? narrow : cells}
               active={cursor.active}
               onActive={cursor.activate}
-              onOpen={({ id }) => setExplained(id)}
+              onOpen={({ id }) => void navigate(addressOf("alerts", id))}
               selected={cursor.selected}
               moved={gone}
               fresh={fresh.size}
@@ -276,117 +237,20 @@ export function AlertList() {
 }
 
 /** What can be done with an alert in this state. */
-function verbsOf({ state }: Alert): ("acknowledge" | "resolve")[] {
-  if (state === "FIRING") return ["acknowledge", "resolve"];
-  return state === "RESOLVED" ? [] : ["resolve"];
-}
+const verbsOf = (alert: Alert) => ALERTS.verbs.filter((verb) => ableTo(verb, alert)).map(({ id }) => id);
 
 function Details({ alert }: { alert: Alert }) {
-  const labels = Object.entries(alert.labels).sort(([a], [b]) => a.localeCompare(b));
   return (
     <>
       <div className="line wrap">
-        <Chip {...SEVERITY[alert.severity]}>{t(`severity.${alert.severity}`)}</Chip>
-        <Chip {...STATE[alert.state]}>{t(`alertState.${alert.state}`)}</Chip>
-        {alert.flapping && (
-          <Chip tone="warn" icon="wave">
-            {t("alert.flapping")}
-          </Chip>
-        )}
+        <Chips alert={alert} />
       </div>
-      <h2>{alert.title}</h2>
+      <h2>
+        <Link {...addressOf("alerts", alert.id)}>{alert.title}</Link>
+      </h2>
       {alert.description && <p className="prose">{alert.description}</p>}
-      <dl className="facts">
-        <dt>{t("alert.asset")}</dt>
-        <dd>
-          <AssetLink id={alert.assetId} />
-        </dd>
-        <dt>{t("alert.incident")}</dt>
-        <dd>
-          <IncidentLink id={alert.incidentId} />
-        </dd>
-        <dt>{t("record.team")}</dt>
-        <dd>
-          <Team id={alert.teamId} />
-        </dd>
-        <dt>{t("alert.source")}</dt>
-        <dd>{alert.source}</dd>
-        <dt>{t("alert.since")}</dt>
-        <dd>
-          <Ago time={alert.startTime} />
-        </dd>
-        {alert.endTime && (
-          <>
-            <dt>{t("alert.until")}</dt>
-            <dd>
-              <Ago time={alert.endTime} />
-            </dd>
-          </>
-        )}
-        <dt>{t("alert.count")}</dt>
-        <dd>{alert.count}</dd>
-        {alert.suppression && (
-          <>
-            <dt>{t("alert.suppressedBy")}</dt>
-            <dd>
-              {t(`suppression.${alert.suppression.reason}`)} {alert.suppression.reference}
-            </dd>
-          </>
-        )}
-        {alert.acknowledgedBy && (
-          <>
-            <dt>{t("alert.acknowledgedBy")}</dt>
-            <dd>
-              <Person id={alert.acknowledgedBy} />
-            </dd>
-          </>
-        )}
-      </dl>
-      {labels.length > 0 && (
-        <dl className="facts">
-          {labels.map(([name, value]) => (
-            <div key={name} style={{ display: "contents" }}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      )}
+      <Facts kind={ALERTS} record={alert} />
+      <Labels alert={alert} />
     </>
-  );
-}
-
-/** Each decision about an alert, with what it was decided by. */
-function Explanation({ id }: { id: string }) {
-  const query = useQuery({
-    queryKey: ["alerts", "history", id],
-    queryFn: () => body(api.GET("/api/v1/alerts/{id}:explain", { params: { path: { id } } })),
-  });
-  if (query.isError) return <Problem error={query.error} retry={() => void query.refetch()} />;
-  if (query.isPending) return <Loading rows={4} />;
-  return (
-    <table className="table">
-      <caption className="visually-hidden">{t("alert.explainTitle")}</caption>
-      <thead>
-        <tr>
-          <th scope="col">{t("alert.time")}</th>
-          <th scope="col">{t("alert.stage")}</th>
-          <th scope="col">{t("alert.outcome")}</th>
-          <th scope="col">{t("record.reason")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {query.data.decisions.map((decision) => (
-          <tr key={`${decision.time}${decision.stage}${decision.outcome}`}>
-            <td className="nowrap">{decision.time && at(decision.time)}</td>
-            <td>{decision.stage}</td>
-            <td className="strong">{decision.outcome}</td>
-            <td>
-              {decision.reason} <span className="muted">{decision.reference}</span>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }

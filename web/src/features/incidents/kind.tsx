@@ -9,7 +9,7 @@ import type { Kind, Verb } from "@/records/kind";
 import { Links } from "@/records/Links";
 import { MajorCard } from "@/records/MajorCard";
 import { MakeArticle } from "@/records/MakeArticle";
-import { AssetLinks } from "@/records/RecordLink";
+import { AssetLinks, addressOf } from "@/records/RecordLink";
 import { Ago, type Tone } from "@/ui/bits";
 import { Person } from "@/ui/people";
 import { Hints } from "./Hints";
@@ -153,7 +153,7 @@ export const INCIDENTS: Kind<Incident> = {
     [
       t("incident.alerts"),
       incident.alertIds.length > 0 ? (
-        <Link key="l" to="/alerts" search={{ view: "all", peek: incident.alertIds[0] }}>
+        <Link key="l" {...addressOf("alerts", incident.alertIds[0] ?? "")}>
           {t("incident.alertCount", { count: incident.alertIds.length })}
         </Link>
       ) : null,

@@ -1,16 +1,21 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { api, body, type Schemas } from "@/api/client";
 import { useSession } from "@/app/session";
 import { t } from "@/i18n";
 import { newer } from "@/live/apply";
-import { useChange } from "@/records/data";
+import { useWrite } from "@/records/data";
+import { Meanwhile } from "@/records/Meanwhile";
+import { Conflict } from "@/records/meanwhile";
 import { addressOf } from "@/records/RecordLink";
 import { useDraft } from "@/ui/drafts";
 import { Field, TextInput } from "@/ui/form";
 import { Markdown } from "@/ui/Markdown";
+import { toastProblem } from "@/ui/toasts";
+import { useSettled } from "@/ui/useSettled";
+import { Diff } from "./Diff";
 import { ARTICLES, inReview } from "./kind";
 
 type Article = Schemas["Article"];
@@ -26,34 +31,62 @@ const TOOLS = [
   { id: "table", before: "| ", after: " | |\n| --- | --- |\n| | |", sign: "▦" },
 ] as const;
 const SETTLED_MS = 500;
+const LABELS = {
+  title: "record.title",
+  summary: "article.summary",
+  body: "article.body",
+  keywords: "article.keywords",
+} as const;
+
+interface Words {
+  title: string;
+  summary: string;
+  body: string;
+  keywords: string;
+}
+
+const read = (article: Article) => article.draft ?? article;
+const wordsOf = (article: Article): Words => {
+  const { title, summary, body, keywords } = read(article);
+  return { title, summary, body, keywords: keywords.join(", ") };
+};
+const listed = (keywords: string) => keywords.split(",").flatMap((each) => each.trim() || []);
 
 /** Writes an article, or the next version of a published one, and shows at once how it reads. */
 export function Editor({ article }: { article: Article }) {
   const { can } = useSession();
-  const change = useChange(ARTICLES);
-  const [from, setFrom] = useState(article); // what is written goes on from; others may change it meanwhile
-  const known = from.draft ?? from;
-  const base = { title: known.title, summary: known.summary, body: known.body, keywords: known.keywords.join(", ") };
-  const draft = useDraft(`article/${from.id}/${from.etag}`, base);
+  const write = useWrite(ARTICLES, read);
+  const [written, setWritten] = useState(article);
+  const present = newer(written, article) ? written : article;
+  // What is written is kept together with the version that it goes on from; others may change that meanwhile.
+  const draft = useDraft(`article/${article.id}`, { words: wordsOf(present), from: present });
   const place = useRef<HTMLTextAreaElement>(null);
   const [busy, setBusy] = useState(false);
-  const { value } = draft;
-  const set = (part: Partial<typeof base>) => draft.set({ ...value, ...part });
-  const differs = JSON.stringify(value) !== JSON.stringify(base);
-  if (!differs && article !== from && !newer(from, article)) setFrom(article);
+  const [theirs, setTheirs] = useState<Partial<Words>>({});
+  const { words: value, from } = draft.value;
+  const differs = JSON.stringify(value) !== JSON.stringify(wordsOf(from));
+  const set = (part: Partial<Words>) => draft.set({ words: { ...value, ...part }, from });
   if (!can("articles.update") || inReview(article) || article.state === "RETIRED") {
     return <p className="muted">{t(inReview(article) ? "article.looksAt" : "article.notYours")}</p>;
   }
   const save = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
-    const keywords = value.keywords.split(",").flatMap((each) => each.trim() || []);
-    const saved = await change(from, { title: value.title, summary: value.summary, body: value.body, keywords });
-    if (saved !== null) {
+    setTheirs({});
+    try {
+      const { keywords, ...rest } = mine(from, value);
+      setWritten(await write(from, { ...rest, ...(keywords === undefined ? {} : { keywords: listed(keywords) }) }));
       draft.clear();
-      setFrom(saved);
+    } catch (error) {
+      if (error instanceof Conflict) {
+        const next = error.present as Article;
+        const others = wordsOf(next);
+        setTheirs(Object.fromEntries(Object.entries(others).filter(([name]) => name in error.theirs)));
+        draft.set({ words: { ...others, ...mine(from, value) }, from: next });
+      } else toastProblem(error);
+    } finally {
+      setBusy(false);
     }
-    setBusy(false);
   };
   const apply = ({ before, after }: (typeof TOOLS)[number]) => {
     const area = place.current;
@@ -64,6 +97,17 @@ export function Editor({ article }: { article: Article }) {
   };
   return (
     <form className="stack" onSubmit={(event) => void save(event)}>
+      <Meanwhile
+        theirs={Object.entries(theirs).map(([name, text]) => ({
+          name,
+          label: t(LABELS[name as keyof Words]),
+          shown: <Diff before={text} after={value[name as keyof Words]} />,
+        }))}
+        take={(name) => {
+          set({ [name]: theirs[name as keyof Words] });
+          setTheirs(({ [name as keyof Words]: _, ...rest }) => rest);
+        }}
+      />
       <Similar text={value.title} self={article.id} />
       <div className="pair card">
         <Field label={t("record.title")}>
@@ -113,7 +157,13 @@ export function Editor({ article }: { article: Article }) {
           {t("record.save")}
         </Button>
         {differs && (
-          <Button variant="default" onClick={draft.clear}>
+          <Button
+            variant="default"
+            onClick={() => {
+              draft.clear();
+              setTheirs({});
+            }}
+          >
             {t("article.forget")}
           </Button>
         )}
@@ -123,14 +173,16 @@ export function Editor({ article }: { article: Article }) {
   );
 }
 
+/** What was written here, of all words. */
+const mine = (from: Article, value: Words): Partial<Words> => {
+  const before = wordsOf(from);
+  return Object.fromEntries(Object.entries(value).filter(([name, text]) => before[name as keyof Words] !== text));
+};
+
 /** What was written about the same already. */
 function Similar({ text, self }: { text: string; self: string }) {
   const { can } = useSession();
-  const [asked, setAsked] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setAsked(text), SETTLED_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
+  const asked = useSettled(text, SETTLED_MS);
   const { data } = useQuery({
     queryKey: ["search", "similar", asked],
     enabled: asked.trim().length > 3 && can("search.query"),

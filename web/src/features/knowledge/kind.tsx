@@ -168,11 +168,26 @@ export const ARTICLES: Kind<Article> = {
   main: (article) => <Reader article={article} />,
   side: (article) => <Links kind={ARTICLES} record={article} />,
   tabs: [
-    { value: "write", label: t("article.write"), show: (article) => <Editor key={article.id} article={article} /> },
+    {
+      value: "write",
+      label: t("article.write"),
+      permission: "articles.update",
+      show: (article) => <Editor key={article.id} article={article} />,
+    },
     { value: "review", label: t("article.review"), show: (article) => <Review article={article} /> },
-    { value: "versions", label: t("article.versions"), show: (article) => <Versions article={article} /> },
+    {
+      value: "versions",
+      label: t("article.versions"),
+      permission: "articles.history",
+      show: (article) => <Versions article={article} />,
+    },
     { value: "translations", label: t("article.translations"), show: (article) => <Translations article={article} /> },
-    { value: "opinions", label: t("article.opinions"), show: (article) => <Opinions article={article} /> },
+    {
+      value: "opinions",
+      label: t("article.opinions"),
+      permission: "articles.history",
+      show: (article) => <Opinions article={article} />,
+    },
   ],
   create: () => [
     { name: "title", label: t("record.title"), kind: "text", required: true },

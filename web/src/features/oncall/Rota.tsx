@@ -1,9 +1,11 @@
 import { Button } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { ask } from "@/api/client";
+import { useCommands } from "@/app/keys";
 import { useSession } from "@/app/session";
-import { locale, t } from "@/i18n";
+import { t } from "@/i18n";
 import { FieldsForm } from "@/records/FieldsForm";
 import { Chip, Empty, Loading, Problem } from "@/ui/bits";
 import { Dialog } from "@/ui/Dialog";
@@ -11,13 +13,25 @@ import { Icon } from "@/ui/Icon";
 import { Person } from "@/ui/people";
 import { at } from "@/ui/time";
 import { toast, toastProblem } from "@/ui/toasts";
-import { DAYS, type Duty, place, type Schedule, span, useDuties, useHearing, useSchedules, useShifts } from "./data";
+import { type Duty, type Schedule, useDuties, useHearing, useSchedules, useShifts } from "./data";
 import { Policies } from "./Policies";
-import "./rota.css";
+import { Gaps, Weeks } from "./Weeks";
+import { ahead, type Span } from "./weeks";
+
+/** The address of the page on which a schedule is written. */
+const formOf = (id: string) => ({ to: "/schedules/$id" as "/incidents/$id", params: { id } });
 
 /** Who is on call now and in the next two weeks, who stands in for whom, and whom alerts call. */
 export function Rota() {
   useHearing();
+  const { can } = useSession();
+  const navigate = useNavigate();
+  const make = () => void navigate(formOf("new"));
+  useCommands(
+    can("schedules.create")
+      ? [{ id: "rota.new", label: t("rota.newSchedule"), keys: ["c"], group: t("rota.title"), run: make }]
+      : [],
+  );
   const schedules = useSchedules();
   const duties = useDuties();
   return (
@@ -25,15 +39,32 @@ export function Rota() {
       <div className="page-head">
         <h1>{t("rota.title")}</h1>
         <span className="muted">{t("rota.text")}</span>
-        <Button component="a" href="/oncall" variant="default" size="xs" className="end">
-          {t("rota.phone")}
-        </Button>
+        <div className="verbs">
+          <Button component="a" href="/oncall" variant="default" size="sm">
+            {t("rota.phone")}
+          </Button>
+          {can("schedules.create") && (
+            <Button size="sm" onClick={make}>
+              {t("rota.newSchedule")}
+            </Button>
+          )}
+        </div>
       </div>
       <div className="page-scroll stack">
         {schedules.error && <Problem error={schedules.error} retry={() => void schedules.refetch()} />}
         {schedules.isPending && <Loading />}
         {schedules.data?.length === 0 && (
-          <Empty icon="calendar" title={t("rota.empty")} action={<a href="/docs">{t("rota.emptyAction")}</a>}>
+          <Empty
+            icon="calendar"
+            title={t("rota.empty")}
+            action={
+              can("schedules.create") ? (
+                <Button onClick={make}>{t("rota.newSchedule")}</Button>
+              ) : (
+                <a href="/docs">{t("rota.emptyAction")}</a>
+              )
+            }
+          >
             {t("rota.emptyText")}
           </Empty>
         )}
@@ -52,18 +83,26 @@ export function Rota() {
 
 function ScheduleCard({ schedule, duty }: { schedule: Schedule; duty: Duty | undefined }) {
   const { can } = useSession();
-  const [adding, setAdding] = useState(false);
+  const [adding, setAdding] = useState<{ time?: Span; instead: string } | null>(null);
+  const shifts = useShifts(schedule.id);
   const current = duty?.current;
   return (
     <section className="card" aria-label={schedule.name}>
       <header>
         <h2>{schedule.name}</h2>
         <span className="muted">{schedule.timeZone}</span>
-        {can("schedules.override") && (
-          <Button size="xs" variant="default" className="end" onClick={() => setAdding(true)}>
-            {t("rota.add")}
-          </Button>
-        )}
+        <div className="verbs">
+          {can("schedules.update") && (
+            <Button component={Link} {...(formOf(schedule.id) as object)} size="xs" variant="default">
+              {t("rota.edit")}
+            </Button>
+          )}
+          {can("schedules.override") && (
+            <Button size="xs" variant="default" onClick={() => setAdding({ instead: "" })}>
+              {t("rota.add")}
+            </Button>
+          )}
+        </div>
       </header>
       <div className="body stack">
         <div className="line wrap">
@@ -80,59 +119,26 @@ function ScheduleCard({ schedule, duty }: { schedule: Schedule; duty: Duty | und
             </Chip>
           )}
         </div>
-        <Weeks schedule={schedule} />
+        {shifts.error && <Problem error={shifts.error} retry={() => void shifts.refetch()} />}
+        {shifts.data && (
+          <>
+            <Weeks
+              shifts={shifts.data}
+              onPick={
+                can("schedules.override") ? (time, shift) => setAdding({ time, instead: shift?.userId ?? "" }) : undefined
+              }
+            />
+            <Gaps shifts={shifts.data} />
+          </>
+        )}
         <div className="rota-foot">
           <Overrides schedule={schedule} />
           <Handover schedule={schedule} />
         </div>
       </div>
-      <Dialog opened={adding} title={t("rota.add")} onClose={() => setAdding(false)}>
-        <Adding schedule={schedule} done={() => setAdding(false)} />
+      <Dialog opened={adding !== null} title={t("rota.add")} onClose={() => setAdding(null)}>
+        {adding && <Adding schedule={schedule} {...adding} done={() => setAdding(null)} />}
       </Dialog>
-    </section>
-  );
-}
-
-/** Two weeks of days, with who is on call as bars; the gaps between them are nobody's. */
-function Weeks({ schedule }: { schedule: Schedule }) {
-  const { data: shifts, error, refetch } = useShifts(schedule.id);
-  const whole = span();
-  if (error) return <Problem error={error} retry={() => void refetch()} />;
-  const days = Array.from({ length: DAYS }, (_, day) => new Date(whole.start + day * 86_400_000 + 43_200_000));
-  const format = new Intl.DateTimeFormat(locale(), { weekday: "short", day: "numeric" });
-  const people = [...new Set(shifts?.map(({ userId }) => userId))];
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways is reached by keyboard, too
-    <section className="rota" aria-label={t("rota.calendar")} tabIndex={0}>
-      <div className="rota-days" aria-hidden="true">
-        {days.map((day) => (
-          <span key={day.getTime()} data-weekend={day.getDay() % 6 === 0}>
-            {format.format(day)}
-          </span>
-        ))}
-      </div>
-      <ol className="rota-bars">
-        {shifts?.map((shift) => {
-          const from = place(shift.startTime, whole);
-          const width = place(shift.endTime, whole) - from;
-          const said = `${at(shift.startTime ?? "")} – ${at(shift.endTime ?? "")}`;
-          return (
-            <li
-              key={`${shift.startTime} ${shift.userId}`}
-              data-hue={people.indexOf(shift.userId) % 4}
-              data-override={shift.overrideId !== ""}
-              style={{ insetInlineStart: `${from}%`, inlineSize: `${width}%` }}
-              title={said}
-            >
-              <Person id={shift.userId} />
-              <span className="visually-hidden">
-                {said}
-                {shift.overrideId && ` ${t("rota.overrideTag")}`}
-              </span>
-            </li>
-          );
-        })}
-      </ol>
     </section>
   );
 }
@@ -195,14 +201,24 @@ function Handover({ schedule }: { schedule: Schedule }) {
   );
 }
 
-function Adding({ schedule, done }: { schedule: Schedule; done: () => void }) {
+interface AddingProps {
+  schedule: Schedule;
+  /** The time that was pressed, and whose it is. */
+  time?: Span;
+  instead: string;
+  done: () => void;
+}
+
+function Adding({ schedule, time, instead, done }: AddingProps) {
   const client = useQueryClient();
+  const asked = time && ahead(time, Date.now());
+  const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
   return (
     <FieldsForm
       fields={[
         { name: "userId", label: t("oncall.overrideWho"), kind: "person", required: true },
-        { name: "startTime", label: t("oncall.from"), kind: "time", required: true },
-        { name: "endTime", label: t("oncall.to"), kind: "time", required: true },
+        { name: "startTime", label: t("oncall.from"), kind: "time", required: true, initial: iso(asked?.start) },
+        { name: "endTime", label: t("oncall.to"), kind: "time", required: true, initial: iso(asked?.end) },
         { name: "comment", label: t("rota.why"), kind: "text" },
       ]}
       action={t("rota.add")}
@@ -213,6 +229,15 @@ function Adding({ schedule, done }: { schedule: Schedule; done: () => void }) {
         toast(t("rota.done"));
         done();
       }}
-    />
+    >
+      {() =>
+        instead && (
+          <p className="line wrap">
+            <span className="muted">{t("rota.instead")}</span>
+            <Person id={instead} />
+          </p>
+        )
+      }
+    </FieldsForm>
   );
 }

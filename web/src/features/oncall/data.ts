@@ -1,27 +1,15 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { ask, type Schemas } from "@/api/client";
 import { useLive } from "@/live/live";
+import { span } from "./weeks";
 
 export type Schedule = Schemas["Schedule"];
 export type Shift = Schemas["Shift"];
 export type Duty = Schemas["Duty"];
 export type Policy = Schemas["EscalationPolicy"];
 
-const DAY_MS = 86_400_000;
-export const DAYS = 14;
 const MANY = 200;
-
-/** From the midnight before now, in this person's zone, two weeks long. */
-export function span(): { start: number; end: number } {
-  const midnight = new Date();
-  midnight.setHours(0, 0, 0, 0);
-  return { start: midnight.getTime(), end: midnight.getTime() + DAYS * DAY_MS };
-}
-
-/** Where a time lies in the span, in percent of it. */
-export const place = (time: string | undefined, { start, end }: { start: number; end: number }) =>
-  time ? Math.min(100, Math.max(0, ((Date.parse(time) - start) / (end - start)) * 100)) : 0;
 
 /** All of this is asked again when somebody changes a schedule or a policy. */
 export function useHearing() {
@@ -51,9 +39,27 @@ export const useSchedules = () =>
       ask<{ schedules: Schedule[] }>("GET", "schedules", { query: { pageSize: MANY } }).then(({ schedules }) => schedules),
   });
 
-export function useShifts(id: string) {
+function twoWeeks() {
   const { start, end } = span();
-  const query = { startTime: new Date(start).toISOString(), endTime: new Date(end).toISOString() };
+  return { startTime: new Date(start).toISOString(), endTime: new Date(end).toISOString() };
+}
+
+/** Who would be on call by a schedule that is not saved; `id` is the saved one, whose overrides count. */
+export function usePreview(schedule: object, id: string | undefined, enabled: boolean) {
+  const asked = JSON.stringify(schedule);
+  const query = { ...twoWeeks(), id };
+  return useQuery({
+    queryKey: ["rota", "preview", id, asked, query.startTime],
+    enabled,
+    placeholderData: keepPreviousData,
+    retry: false,
+    queryFn: () =>
+      ask<{ shifts: Shift[] }>("POST", "schedules:preview", { query, body: JSON.parse(asked) }).then(({ shifts }) => shifts),
+  });
+}
+
+export function useShifts(id: string) {
+  const query = twoWeeks();
   return useQuery({
     queryKey: ["rota", "shifts", id, query.startTime],
     queryFn: () => ask<{ shifts: Shift[] }>("GET", `schedules/${id}:shifts`, { query }).then(({ shifts }) => shifts),
@@ -68,13 +74,3 @@ export const usePolicies = () =>
         ({ escalationPolicies }) => escalationPolicies,
       ),
   });
-
-export function useTeam(id: string): string {
-  const { data } = useQuery({
-    queryKey: ["rota", "team", id],
-    staleTime: 600_000,
-    retry: false,
-    queryFn: () => ask<{ name: string }>("GET", `teams/${id}`),
-  });
-  return data?.name ?? id;
-}

@@ -4,6 +4,7 @@ import { t } from "@/i18n";
 import { Toggles } from "@/ui/filters";
 import { Field, Select, TextArea, TextInput } from "@/ui/form";
 import { Icon } from "@/ui/Icon";
+import { Items } from "@/ui/Items";
 import {
   type Asked,
   type Content,
@@ -112,7 +113,7 @@ function Control({ forms, field, value, path, wrong, locked, onChange }: Control
     );
   }
   if (field.t === "array" && field.a?.t === "object") {
-    return <Items forms={forms} field={field} value={value} path={path} wrong={wrong} onChange={onChange} label={label} />;
+    return <Several forms={forms} field={field} value={value} path={path} wrong={wrong} onChange={onChange} label={label} />;
   }
   if (field.t === "array" && field.a?.t === "enum") {
     return (
@@ -295,57 +296,16 @@ export function Json({ value, onChange, required }: { value: unknown; required: 
   );
 }
 
-function Items({ forms, field, value, path, wrong, onChange, label }: Omit<ControlProps, "locked"> & { label: string }) {
+function Several({ forms, field, value, path, wrong, onChange, label }: Omit<ControlProps, "locked"> & { label: string }) {
   const items = (Array.isArray(value) ? value : []) as Content[];
   const members = forms.types[field.a?.o ?? ""] ?? [];
-  const put = (index: number, next: Content) => onChange(items.with(index, next));
-  const swap = (index: number, other: number) => {
-    const [one, two] = [items[index], items[other]];
-    if (one && two) onChange(items.with(index, two).with(other, one));
-  };
   return (
     <Group label={label} help={field.d} error={wrong(path)}>
-      {items.map((item, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: an item is what stands in its place
-        <fieldset key={index} className="item" aria-label={`${label} ${index + 1}`}>
-          <div className="line">
-            <span className="muted">{index + 1}</span>
-            <span className="end line">
-              {index > 0 && (
-                <button
-                  type="button"
-                  className="sign"
-                  aria-label={t("schema.up", { number: index + 1 })}
-                  onClick={() => swap(index, index - 1)}
-                >
-                  <span className="upward">
-                    <Icon name="down" />
-                  </span>
-                </button>
-              )}
-              <button
-                type="button"
-                className="sign"
-                aria-label={t("schema.remove", { name: `${label} ${index + 1}` })}
-                onClick={() => onChange(items.toSpliced(index, 1))}
-              >
-                <Icon name="close" />
-              </button>
-            </span>
-          </div>
-          <div className="asked">
-            <SchemaFields
-              forms={forms}
-              fields={members}
-              value={item}
-              onChange={(next) => put(index, next)}
-              path={`${path}/${index}`}
-              wrong={wrong}
-            />
-          </div>
-        </fieldset>
-      ))}
-      <Add label={t("schema.add", { name: label })} run={() => onChange([...items, {}])} />
+      <Items label={label} items={items} onChange={onChange} blank={{}}>
+        {(item, put, index) => (
+          <SchemaFields forms={forms} fields={members} value={item} onChange={put} path={`${path}/${index}`} wrong={wrong} />
+        )}
+      </Items>
     </Group>
   );
 }
